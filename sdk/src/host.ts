@@ -1,0 +1,36 @@
+import type { CompletedWait, WaitSpec } from "@longshore/shared/contract/agent-protocol";
+import type { RunContext } from "@longshore/shared/contract/run-context";
+import type { LogLevel } from "@longshore/shared/contract/runs";
+
+/**
+ * What surrounds a task while it runs: the executor installs one for each attempt, the SDK asks it. It lives on the
+ * global object, because a bundle carries its own copy of this module and the executor has another.
+ */
+export type TaskHost = {
+  context: RunContext;
+  /** Aborted when the run is cancelled or its time is over. */
+  signal: AbortSignal;
+  /** Sends a request to the API through the agent, with the run's own token. `path` starts with `/`. */
+  request(
+    path: string,
+    init: { method: string; headers: Record<string, string>; body: string | null },
+  ): Promise<Response>;
+  /**
+   * Leaves the run's slot until every wait point is complete.
+   * Errors: rejects when another wait is open (TASK_DID_CONCURRENT_WAIT) or the run is cancelled.
+   */
+  wait(specs: WaitSpec[]): Promise<CompletedWait[]>;
+  log(level: LogLevel, message: string, attributes?: Record<string, unknown>): void;
+  /** Waits up to this long stay in the process and keep the slot. Units: milliseconds. */
+  waitInProcessMs: number;
+};
+
+const key = Symbol.for("longshore.host.1");
+type WithHost = { [key]?: TaskHost | undefined };
+
+/** The host of the task that runs in this process; undefined outside a task. */
+export const currentHost = (): TaskHost | undefined => (globalThis as WithHost)[key];
+
+export const installHost = (host: TaskHost | undefined): void => {
+  (globalThis as WithHost)[key] = host;
+};

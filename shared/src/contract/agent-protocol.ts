@@ -1,0 +1,177 @@
+import { z } from "zod";
+import { BundleHash } from "./deployments.ts";
+import { machineNames } from "./machines.ts";
+import { PacketType } from "./packets.ts";
+import { RunContext } from "./run-context.ts";
+import { LogLine } from "./runs.ts";
+import { TaskError } from "./task-error.ts";
+
+/** Version of this protocol, sent as `x-longshore-protocol` on each request; another one is answered with 426. */
+export const agentProtocolVersion = 1;
+
+/** Audience of the Ed25519-signed token that an agent makes for itself (`kid` = agent id, at most 15 minutes). */
+export const agentTokenAudience = "longshore-agent";
+
+/** `POST /agent/v1/enrol`: a one-time token and a public key (raw Ed25519, base64url) become an agent. */
+export const EnrolBody = z.object({
+  token: z.string().min(1).max(200),
+  publicKey: z.string().regex(/^[\w-]{43}$/),
+  name: z.string().min(1).max(128),
+  version: z.string().max(64),
+});
+export type EnrolBody = z.infer<typeof EnrolBody>;
+export const EnrolResponse = z.object({ agentId: z.string(), poolId: z.string() });
+export type EnrolResponse = z.infer<typeof EnrolResponse>;
+
+/** A run that the agent holds a process or container for. */
+export const HeldRun = z.object({
+  runId: z.string(),
+  epoch: z.int(),
+});
+export type HeldRun = z.infer<typeof HeldRun>;
+
+/** What a wait point gave, as the continued run receives it. */
+export const CompletedWait = z.object({
+  id: z.string(),
+  kind: z.enum(["time", "run", "token", "batch"]),
+  ok: z.boolean(),
+  runId: z.string().nullish(),
+  taskIdentifier: z.string().nullish(),
+  output: z.string().nullish(),
+  outputType: PacketType.nullish(),
+  error: TaskError.nullish(),
+});
+export type CompletedWait = z.infer<typeof CompletedWait>;
+
+/** What a run waits for. The id is made by the caller, so that a repeated report makes nothing twice; a child run's
+ * wait point was made when the child was triggered and is found by the child's id. Units: `at` in ISO 8601. */
+export const WaitSpec = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("time"), id: z.string(), at: z.iso.datetime() }),
+  z.object({ kind: z.literal("run"), runId: z.string() }),
+  z.object({ kind: z.literal("token"), id: z.string() }),
+]);
+export type WaitSpec = z.infer<typeof WaitSpec>;
+
+/** The right to execute a run until it is lost, and everything needed to do so. */
+export const Lease = z.object({
+  runId: z.string(),
+  epoch: z.int(),
+  attempt: z.int(),
+  /** `start`: a new attempt. `continue`: the attempt this agent already holds a process for goes on. */
+  kind: z.enum(["start", "continue"]),
+  task: z.string(),
+  payload: z.string().nullable(),
+  payloadType: PacketType,
+  deployment: z.object({
+    id: z.string(),
+    version: z.string(),
+    bundleHash: BundleHash,
+    entry: z.string(),
+  }),
+  environmentId: z.string(),
+  env: z.record(z.string(), z.string()),
+  machine: z.enum(machineNames),
+  /** Units: seconds of execution, waits excluded. */
+  maxDurationS: z.number().nullable(),
+  context: RunContext,
+  runToken: z.string(),
+  waits: z.array(CompletedWait),
+});
+export type Lease = z.infer<typeof Lease>;
+
+/** Something the agent must do about a run it holds. `cancel`: ask, then force, then report `canceled`. `stop`: the
+ * lease is gone; end the process and report nothing. */
+export const Order = z.object({
+  kind: z.enum(["cancel", "stop"]),
+  runId: z.string(),
+  epoch: z.int(),
+  reason: z.string(),
+});
+export type Order = z.infer<typeof Order>;
+
+const AgentState = z.object({
+  /** New for each start of the agent's process: two at once are a cloned identity. */
+  bootId: z.string(),
+  /** What the agent knows of its pool's wake-ups; opaque. Null on the first call. */
+  cursor: z.string().nullable(),
+  /** How many more runs it can take now. */
+  free: z.int().min(0).max(10_000),
+  /** How many runs it can execute in all. */
+  slots: z.int().min(0).max(10_000),
+  held: z.array(HeldRun).max(10_000),
+});
+
+/** `POST /agent/v1/poll`: parked until there is work, an order, or the hold is over. */
+export const PollBody = AgentState.extend({
+  holdMs: z.int().min(0).max(60_000),
+  version: z.string().max(64),
+  runtime: z.string().max(64),
+  draining: z.boolean().optional(),
+  labels: z.record(z.string(), z.string()).optional(),
+});
+export type PollBody = z.infer<typeof PollBody>;
+
+const Work = z.object({
+  cursor: z.string(),
+  leases: z.array(Lease),
+  orders: z.array(Order),
+  settings: z.object({
+    /** How often an agent that holds runs must be heard. */
+    beatMs: z.int(),
+    /** After this long without an acknowledged request the agent must stop executing what it holds. */
+    leaseMs: z.int(),
+    holdMs: z.int(),
+    drain: z.boolean(),
+  }),
+});
+export const PollResponse = Work;
+export type PollResponse = z.infer<typeof PollResponse>;
+
+const factBase = { seq: z.int().min(1), runId: z.string(), epoch: z.int(), at: z.iso.datetime() };
+
+/** Something that happened to a run on the agent. Facts of a run are applied in the order of `seq`. */
+export const Fact = z.discriminatedUnion("kind", [
+  z.object({ ...factBase, kind: z.literal("started") }),
+  z.object({ ...factBase, kind: z.literal("waiting"), waits: z.array(WaitSpec).min(1).max(1_000) }),
+  z.object({
+    ...factBase,
+    kind: z.literal("completed"),
+    output: z.string().nullable(),
+    outputType: PacketType,
+    executedMs: z.number().min(0),
+  }),
+  z.object({
+    ...factBase,
+    kind: z.literal("failed"),
+    error: TaskError,
+    /** `skip`: never try again. `delayMs`: instead of the policy's own pause. */
+    retry: z.object({ skip: z.boolean().optional(), delayMs: z.number().min(0).optional() }).optional(),
+    executedMs: z.number().min(0),
+  }),
+  z.object({ ...factBase, kind: z.literal("canceled"), executedMs: z.number().min(0) }),
+  /** The run could not be started; `retryable: false` when no agent could. */
+  z.object({
+    ...factBase,
+    kind: z.literal("released"),
+    reason: z.string().max(2_000),
+    retryable: z.boolean(),
+  }),
+  z.object({ ...factBase, kind: z.literal("log"), lines: z.array(LogLine).min(1).max(1_000) }),
+]);
+export type Fact = z.infer<typeof Fact>;
+
+/** `POST /agent/v1/report`: facts, a beat, and (with `free` > 0) a claim of the next work. */
+export const ReportBody = AgentState.extend({ facts: z.array(Fact).max(2_000) });
+export type ReportBody = z.infer<typeof ReportBody>;
+
+/** What became of a fact. Anything but an error status is final: the agent forgets the fact. `ready` answers `waiting`
+ * when everything was complete already: the run goes on at once with `waits`, under the same epoch. */
+export const FactResult = z.object({
+  seq: z.int(),
+  result: z.enum(["moved", "repeated", "refused", "missing", "ready"]),
+  waits: z.array(CompletedWait).optional(),
+});
+export type FactResult = z.infer<typeof FactResult>;
+
+export const ReportResponse = Work.extend({ results: z.array(FactResult) });
+export type ReportResponse = z.infer<typeof ReportResponse>;

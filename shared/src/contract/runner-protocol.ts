@@ -1,0 +1,99 @@
+import { z } from "zod";
+import { CompletedWait, WaitSpec } from "./agent-protocol.ts";
+import { PacketType } from "./packets.ts";
+import { RunContext } from "./run-context.ts";
+import { LogLine } from "./runs.ts";
+import { TaskError } from "./task-error.ts";
+
+/** Version of the frames between an agent and the runner in its container. One JSON object a line, both ways. */
+export const runnerProtocolVersion = 1;
+
+/** Longest frame that either side reads. Units: bytes. */
+export const frameBytesMax = 16 * 1024 * 1024;
+
+/** What the runner needs to execute one run; paths are as the runner sees them. */
+export const RunnerJob = z.object({
+  runId: z.string(),
+  epoch: z.int(),
+  attempt: z.int(),
+  task: z.string(),
+  payload: z.string().nullable(),
+  payloadType: PacketType,
+  bundleDir: z.string(),
+  entry: z.string(),
+  env: z.record(z.string(), z.string()),
+  maxDurationS: z.number().nullable(),
+  /** Heap ceiling of the executor. Units: MiB. */
+  oldSpaceMb: z.int().nullable(),
+  context: RunContext,
+});
+export type RunnerJob = z.infer<typeof RunnerJob>;
+
+const runFact = { runId: z.string(), epoch: z.int(), at: z.iso.datetime() };
+
+/** Facts as the runner sees them; the agent gives them their place in its outbox. */
+export const RunnerFact = z.discriminatedUnion("kind", [
+  z.object({ ...runFact, kind: z.literal("started") }),
+  z.object({ ...runFact, kind: z.literal("waiting"), waits: z.array(WaitSpec).min(1) }),
+  z.object({
+    ...runFact,
+    kind: z.literal("completed"),
+    output: z.string().nullable(),
+    outputType: PacketType,
+    executedMs: z.number(),
+  }),
+  z.object({
+    ...runFact,
+    kind: z.literal("failed"),
+    error: TaskError,
+    retry: z.object({ skip: z.boolean().optional(), delayMs: z.number().optional() }).optional(),
+    executedMs: z.number(),
+  }),
+  z.object({ ...runFact, kind: z.literal("canceled"), executedMs: z.number() }),
+  z.object({ ...runFact, kind: z.literal("log"), lines: z.array(LogLine).min(1) }),
+]);
+export type RunnerFact = z.infer<typeof RunnerFact>;
+
+/** Agent → runner. */
+export const AgentFrame = z.discriminatedUnion("t", [
+  /** Answers `hello`; frames up to `ack` have arrived before. */
+  z.object({ t: z.literal("welcome"), ack: z.int() }),
+  z.object({ t: z.literal("run"), job: RunnerJob }),
+  z.object({ t: z.literal("continue"), runId: z.string(), epoch: z.int(), waits: z.array(CompletedWait) }),
+  /** Abort the run's signal; after `graceMs` end its executor. */
+  z.object({ t: z.literal("cancel"), runId: z.string(), graceMs: z.int() }),
+  z.object({ t: z.literal("ack"), seq: z.int() }),
+  z.object({
+    t: z.literal("response"),
+    id: z.int(),
+    status: z.int(),
+    headers: z.record(z.string(), z.string()),
+    body: z.string(),
+  }),
+  /** End the executor, if any, and exit. */
+  z.object({ t: z.literal("shutdown") }),
+]);
+export type AgentFrame = z.infer<typeof AgentFrame>;
+
+/** Runner → agent. Facts are kept by the runner until acknowledged and sent again after a reconnect. */
+export const RunnerFrame = z.discriminatedUnion("t", [
+  z.object({
+    t: z.literal("hello"),
+    protocol: z.int(),
+    token: z.string(),
+    running: z.object({ runId: z.string(), epoch: z.int() }).nullable(),
+  }),
+  z.object({ t: z.literal("fact"), seq: z.int(), fact: RunnerFact }),
+  /** A call of the run's own SDK to the API; the agent sends it with the run's token. */
+  z.object({
+    t: z.literal("request"),
+    id: z.int(),
+    runId: z.string(),
+    method: z.string(),
+    path: z.string(),
+    headers: z.record(z.string(), z.string()),
+    body: z.string().nullable(),
+  }),
+  z.object({ t: z.literal("beat"), runId: z.string().nullable() }),
+]);
+export type RunnerFrame = z.infer<typeof RunnerFrame>;

@@ -1,0 +1,54 @@
+import { z } from "zod";
+import { machineNames } from "./machines.ts";
+
+/** Largest trigger body that is read. Units: bytes. */
+export const triggerBodyBytesMax = 3 * 1024 * 1024;
+
+const Tag = z.string().min(1).max(128);
+const text = (max: number) => z.string().min(1).max(max);
+
+/** Options of a trigger, as the client sends them. Fields that later features read are validated and kept. */
+export const TriggerOptions = z.object({
+  parentRunId: z.string().nullish(),
+  resumeParentOnCompletion: z.boolean().optional(),
+  parentBatch: z.string().optional(),
+  lockToVersion: z.string().optional(),
+  externalDeploymentId: text(128).nullish(),
+  queue: z.object({ name: text(128) }).optional(),
+  concurrency: z
+    .array(z.string().regex(/^[A-Za-z0-9_-]{1,122}$/))
+    .max(2)
+    .optional(),
+  concurrencyKey: z.union([z.string(), z.number()]).transform(String).optional(),
+  delay: z.union([z.string(), z.coerce.date()]).optional(),
+  idempotencyKey: z.string().max(2048).optional(),
+  idempotencyKeyTTL: z.string().optional(),
+  idempotencyKeyOptions: z
+    .object({ key: z.string(), scope: z.enum(["run", "attempt", "global"]) })
+    .optional(),
+  machine: z.enum(machineNames).optional(),
+  maxAttempts: z.int().min(1).max(250).optional(),
+  maxDuration: z.number().min(5).optional(),
+  metadata: z.unknown().optional(),
+  metadataType: z.string().optional(),
+  payloadType: z.string().optional(),
+  payloadSize: z.int().optional(),
+  tags: z.union([Tag.transform((tag) => [tag]), z.array(Tag)]).optional(),
+  test: z.boolean().optional(),
+  ttl: z.union([z.string(), z.int().min(0)]).optional(),
+  priority: z.number().optional(),
+  bulkActionId: z.string().optional(),
+  region: z.string().optional(),
+});
+export type TriggerOptions = z.infer<typeof TriggerOptions>;
+
+/** Body of `POST /api/v1/tasks/:taskId/trigger`. Source: the client wire contract, 4.1. */
+export const TriggerBody = z.object({
+  payload: z.unknown().optional(),
+  context: z.unknown().optional(),
+  options: TriggerOptions.optional(),
+});
+export type TriggerBody = z.infer<typeof TriggerBody>;
+
+export const TriggerResponse = z.object({ id: z.string(), isCached: z.boolean().optional() });
+export type TriggerResponse = z.infer<typeof TriggerResponse>;
