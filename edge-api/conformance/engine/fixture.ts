@@ -1,0 +1,171 @@
+import { randomBytes } from "node:crypto";
+import type { Database } from "@longshore/edge-api/db/database";
+import type { ClaimRequest } from "@longshore/edge-api/db/transitions/claim-runs";
+import { createWorkspace } from "@longshore/edge-api/db/transitions/create-workspace";
+import {
+  createDeployment,
+  finaliseDeployment,
+  promoteDeployment,
+} from "@longshore/edge-api/db/transitions/deployments";
+import type { TriggerItem } from "@longshore/edge-api/db/transitions/trigger-runs";
+import { openPg } from "@longshore/edge-api/platform/database-pg";
+import { openPglite } from "@longshore/edge-api/platform/database-pglite";
+import { migrateEmbedded, migratePgPool } from "@longshore/edge-api/platform/migrate";
+import { resolveManifest } from "@longshore/edge-api/services/resolve-manifest";
+import { newId } from "@longshore/shared/core/ids";
+import pg from "pg";
+
+/** A database of a test's own, migrated; the clock stands still until a test moves it. */
+export type TestDatabase = {
+  db: Database;
+  query(text: string, values?: unknown[]): Promise<Record<string, unknown>[]>;
+  advance(ms: number): Promise<void>;
+  close(): Promise<void>;
+};
+
+export const openTestPglite = async (): Promise<TestDatabase> => {
+  const { db, pglite, close } = await openPglite(undefined);
+  await migrateEmbedded(pglite);
+  const query = async (text: string, values: unknown[] = []) =>
+    (await pglite.query<Record<string, unknown>>(text, values)).rows;
+  return freeze({ db, query, close });
+};
+
+/** A new database on the server of `LONGSHORE_TEST_DATABASE_URL`. */
+export const openTestPostgres = async (serverUrl: string): Promise<TestDatabase & { url: string }> => {
+  const name = `t_${randomBytes(8).toString("hex")}`;
+  const admin = new pg.Client({ connectionString: serverUrl });
+  await admin.connect();
+  await admin.query(`create database ${name}`);
+  const url = new URL(serverUrl);
+  url.pathname = `/${name}`;
+  const { db, pool, close } = openPg(url.href, { connectionsMax: 8, onError: () => undefined });
+  await migratePgPool(pool);
+  const query = async (text: string, values: unknown[] = []) => (await pool.query(text, values)).rows;
+  const test = await freeze({
+    db,
+    query,
+    close: async () => {
+      await close();
+      await admin.query(`drop database ${name} with (force)`);
+      await admin.end();
+    },
+  });
+  return { ...test, url: url.href };
+};
+
+const freeze = async (test: Omit<TestDatabase, "advance">): Promise<TestDatabase> => {
+  await test.query("update app_clock set frozen_at = date_trunc('second', now())");
+  const advance = async (ms: number) => {
+    await test.query("update app_clock set shift = shift + $1 * interval '1 millisecond'", [ms]);
+  };
+  return { ...test, advance };
+};
+
+export type TaskSpec = { id: string; queue?: { name: string; concurrencyLimit?: number }; retry?: object };
+
+/** A project with one environment, a deployment with these tasks, and agents. */
+export const seed = async (
+  test: TestDatabase,
+  options: { tasks: TaskSpec[]; agents: number; runningMax?: number },
+): Promise<{ environmentId: string; poolId: string; agentIds: string[]; deploymentId: string }> => {
+  const { db, query } = test;
+  const environmentId = newId("environment");
+  const poolId = newId("pool");
+  const projectId = newId("project");
+  await createWorkspace(db, {
+    organizationId: newId("organization"),
+    organizationName: `Org ${randomBytes(4).toString("hex")}`,
+    projectId,
+    projectRef: newId("project"),
+    projectName: "Project",
+    poolId,
+    userId: newId("user"),
+    email: `${randomBytes(4).toString("hex")}@example.test`,
+    environments: [
+      { id: environmentId, slug: "prod", type: "production", runningMax: options.runningMax ?? 1_000 },
+    ],
+  });
+  const hash = randomBytes(32).toString("hex");
+  await query("insert into bundles (project_id, hash, size_bytes) values ($1, $2, 1)", [projectId, hash]);
+  const deploymentId = newId("deployment");
+  const manifest = {
+    format: 1 as const,
+    entry: "index.mjs",
+    runtime: "node" as const,
+    runtimeVersion: "20",
+    sdkVersion: "0",
+    cliVersion: "0",
+    tasks: options.tasks.map((task) => ({ ...task, filePath: "a.ts" })),
+  };
+  await createDeployment(db, {
+    id: deploymentId,
+    environmentId,
+    shortCode: "abc",
+    bundleHash: hash,
+    manifest,
+    externalId: null,
+  });
+  await finaliseDeployment(db, { id: deploymentId, environmentId, ...resolveManifest(manifest) });
+  await promoteDeployment(db, { id: deploymentId, environmentId });
+  const agentIds: string[] = [];
+  for (let i = 0; i < options.agents; i++) {
+    const id = newId("agent");
+    await query(
+      "insert into agents (id, pool_id, name, public_key, beat_at) values ($1, $2, $3, 'k', app_now())",
+      [id, poolId, `agent-${i}`],
+    );
+    agentIds.push(id);
+  }
+  return { environmentId, poolId, agentIds, deploymentId };
+};
+
+export const triggerItem = (
+  environmentId: string,
+  task: string,
+  over: Partial<TriggerItem> = {},
+): TriggerItem => ({
+  id: newId("run"),
+  environmentId,
+  task,
+  queue: null,
+  concurrencyKey: "",
+  laneId: newId("lane"),
+  payload: "{}",
+  payloadType: "application/json",
+  delayUntil: null,
+  ttlMs: null,
+  priority: 0,
+  idempotencyKey: null,
+  idempotencyExpiresAt: null,
+  requestKey: null,
+  parentRunId: null,
+  resumeParent: false,
+  waitPointId: newId("waitPoint"),
+  lockVersion: null,
+  maxAttempts: null,
+  machine: null,
+  maxDurationS: null,
+  tags: [],
+  metadata: null,
+  isTest: false,
+  triggerFunction: "trigger",
+  ...over,
+});
+
+export const claimRequest = (
+  agentId: string,
+  free: number,
+  over: Partial<ClaimRequest> = {},
+): ClaimRequest => ({
+  agentId,
+  bootId: "boot_1",
+  free,
+  slots: free,
+  held: [],
+  version: null,
+  runtime: null,
+  labels: null,
+  draining: null,
+  ...over,
+});

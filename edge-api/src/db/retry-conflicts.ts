@@ -1,0 +1,18 @@
+/** Postgres' codes for "somebody else came first, do it again": deadlock and serialization failure. */
+const conflictCodes = new Set(["40P01", "40001"]);
+
+const codeOf = (error: unknown): string | undefined => {
+  if (typeof error !== "object" || error === null || !("code" in error)) return undefined;
+  return typeof error.code === "string" ? error.code : undefined;
+};
+
+/** Runs a single statement again when Postgres chose it as the victim of a conflict: it left nothing behind. */
+export const retryConflicts = async <T>(run: () => Promise<T>, triesMax = 5): Promise<T> => {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await run();
+    } catch (error) {
+      if (attempt >= triesMax || !conflictCodes.has(codeOf(error) ?? "")) throw error;
+    }
+  }
+};

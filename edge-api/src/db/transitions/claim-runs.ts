@@ -1,0 +1,333 @@
+import type { HeldRun } from "@longshore/shared/contract/agent-protocol";
+import { TaskError } from "@longshore/shared/contract/task-error";
+import { z } from "zod";
+import type { Database } from "../database.ts";
+
+const ClaimedWait = z.object({
+  id: z.string(),
+  kind: z.enum(["time", "run", "token", "batch"]),
+  runId: z.string().nullable(),
+  taskIdentifier: z.string().nullable(),
+  output: z.string().nullable(),
+  outputType: z.string().nullable(),
+  error: TaskError.nullable(),
+});
+
+const ClaimedLease = z.object({
+  runId: z.string(),
+  epoch: z.int(),
+  attempt: z.int(),
+  isContinuation: z.boolean(),
+  task: z.string(),
+  filePath: z.string().nullable(),
+  payload: z.string().nullable(),
+  payloadType: z.string(),
+  machine: z.string(),
+  maxDurationS: z.number().nullable(),
+  executedMs: z.number(),
+  maxAttempts: z.number().nullable(),
+  tags: z.array(z.string()),
+  isTest: z.boolean(),
+  idempotencyKey: z.string().nullable(),
+  priority: z.number(),
+  parentRunId: z.string().nullable(),
+  rootRunId: z.string().nullable(),
+  createdAt: z.string(),
+  queue: z.object({ id: z.string(), name: z.string() }),
+  deployment: z
+    .object({
+      id: z.string(),
+      version: z.string(),
+      shortCode: z.string(),
+      bundleHash: z.string(),
+      entry: z.string(),
+    })
+    .nullable(),
+  environment: z.object({ id: z.string(), slug: z.string(), type: z.string() }),
+  project: z.object({ id: z.string(), ref: z.string(), slug: z.string(), name: z.string() }),
+  organization: z.object({ id: z.string(), slug: z.string(), name: z.string() }),
+  waits: z.array(ClaimedWait),
+});
+export type ClaimedLease = z.infer<typeof ClaimedLease>;
+
+const Claim = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("missing") }),
+  z.object({ kind: z.literal("revoked") }),
+  z.object({ kind: z.literal("superseded") }),
+  z.object({
+    kind: z.literal("claimed"),
+    poolId: z.string(),
+    draining: z.boolean(),
+    leases: z.array(ClaimedLease),
+    orders: z.array(
+      z.object({
+        kind: z.enum(["cancel", "stop"]),
+        runId: z.string(),
+        epoch: z.int(),
+        reason: z.string(),
+      }),
+    ),
+    /** Lanes that this claim believes to be empty now; settleLanes looks again. */
+    emptied: z.array(z.string()),
+    /** Whether open lanes with work remain. */
+    more: z.boolean(),
+    nextDueAt: z.string().nullable(),
+  }),
+]);
+export type Claim = z.infer<typeof Claim>;
+
+export type ClaimRequest = {
+  agentId: string;
+  bootId: string;
+  free: number;
+  slots: number;
+  held: HeldRun[];
+  version: string | null;
+  runtime: string | null;
+  labels: Record<string, string> | null;
+  draining: boolean | null;
+};
+
+/*
+ * How it chooses: environments of the pool with room, locked in order of id; in each, its open lanes by turn; in each
+ * lane, its oldest entries (priority is part of the position), up to the lane's room. Entries are then dealt round the
+ * lanes of an environment and round the environments, continuations first. What blocked runs there are behind a full
+ * lane is never looked at. The environment's lock makes counts exact: whoever waited for it reads the fresh row.
+ * An entry is taken by deleting it; what a concurrent cancel has deleted is simply not taken.
+ */
+const statement = `
+with request as (
+  select * from jsonb_to_record($1::jsonb) as r(
+    "agentId" text, "bootId" text, "free" int, "slots" int, "held" jsonb, "version" text, "runtime" text,
+    "labels" jsonb, "draining" boolean)
+),
+known as (select a.* from agents a, request r where a.id = r."agentId"),
+agent as (
+  update agents a
+  set beat_at = app_now(), boot_id = r."bootId", slots = r."slots", version = coalesce(r."version", a.version),
+      runtime = coalesce(r."runtime", a.runtime), labels = coalesce(r."labels", a.labels),
+      draining = coalesce(r."draining", a.draining)
+  from request r
+  where a.id = r."agentId" and a.revoked_at is null and a.boot_id <= r."bootId"
+  returning a.id, a.pool_id, a.draining, r."free" as free
+),
+held as (
+  select h."runId" as run_id, h.epoch
+  from request r, jsonb_to_recordset(r."held") as h("runId" text, epoch int)
+),
+envs as (
+  select s.environment_id, s.running, s.running_max, s.turn_at
+  from environment_slots s
+  where s.pool_id = (select pool_id from agent where free > 0 and not draining)
+    and not s.paused and s.running < s.running_max
+    and (exists (
+        select from lanes l where l.environment_id = s.environment_id
+          and l.has_work and not l.paused and (l.running_max is null or l.running < l.running_max))
+      or exists (
+        select from queue_entries q
+        where q.agent_id = (select id from agent) and q.environment_id = s.environment_id))
+  order by s.environment_id
+  for update of s
+),
+continuing as (
+  select q.run_id, q.lane_id, q.environment_id, q.position_at
+  from queue_entries q
+  where q.agent_id = (select id from agent) and q.environment_id in (select environment_id from envs)
+  order by q.position_at
+  limit (select free from agent)
+),
+lanes_wanted as (
+  select l.id from envs e cross join lateral (
+    select id from lanes
+    where environment_id = e.environment_id
+      and has_work and not paused and (running_max is null or running < running_max)
+    order by turn_at
+    limit greatest((select free from agent), 16)
+  ) l
+  union
+  select lane_id from continuing
+),
+lanes_locked as (
+  select l.id, l.environment_id, l.running, l.running_max, l.has_work, l.paused, l.turn_at
+  from lanes l
+  where l.id in (select id from lanes_wanted)
+  order by l.id
+  for update
+),
+candidates as (
+  select c.run_id, c.lane_id, c.environment_id, c.position_at, true as is_continuation from continuing c
+  union all
+  select q.run_id, l.id, l.environment_id, q.position_at, false
+  from lanes_locked l cross join lateral (
+    select run_id, position_at from queue_entries
+    where lane_id = l.id and agent_id is null
+    order by position_at, run_id
+    limit greatest(0, least((select free from agent), coalesce(l.running_max - l.running, 2147483647)))
+  ) q
+  where l.has_work and not l.paused
+),
+ranked_in_lane as (
+  select c.*, l.turn_at, l.running_max - l.running as lane_room,
+    row_number() over (partition by c.lane_id order by c.is_continuation desc, c.position_at, c.run_id) as lane_nth
+  from candidates c join lanes_locked l on l.id = c.lane_id
+),
+ranked_in_env as (
+  select r.*, e.running_max - e.running as env_room, e.turn_at as env_turn_at,
+    row_number() over (
+      partition by r.environment_id
+      order by r.is_continuation desc, r.lane_nth, r.turn_at, r.position_at, r.run_id) as env_nth
+  from ranked_in_lane r join envs e on e.environment_id = r.environment_id
+  where r.lane_room is null or r.lane_nth <= r.lane_room
+),
+chosen as (
+  select * from ranked_in_env
+  where env_nth <= env_room
+  order by is_continuation desc, env_nth, env_turn_at, position_at, run_id
+  limit (select free from agent)
+),
+taken as (
+  delete from queue_entries q using chosen c
+  where q.run_id = c.run_id
+  returning q.run_id, q.lane_id, q.environment_id, c.is_continuation
+),
+moved as (
+  update runs r
+  set state = case when t.is_continuation then 'executing' else 'leased' end,
+      lease_epoch = r.lease_epoch + 1,
+      deployment_id = coalesce(r.deployment_id, e.current_deployment_id),
+      home_agent_id = (select id from agent), waiting_agent_id = null, expires_at = null, updated_at = app_now()
+  from taken t join environments e on e.id = t.environment_id
+  where r.id = t.run_id and r.state = 'queued'
+  returning r.*, t.is_continuation, t.lane_id as from_lane_id
+),
+leased as (
+  insert into leases (run_id, agent_id, epoch, environment_id, lane_id, phase, is_continuation, leased_at)
+  select id, home_agent_id, lease_epoch, environment_id, from_lane_id, state, is_continuation, app_now() from moved
+),
+logged as (
+  insert into run_events (run_id, at, kind, from_state, to_state, attempt, agent_id)
+  select id, app_now(), case when is_continuation then 'continue' else 'claim' end, 'queued', state,
+    case when is_continuation then attempt else attempt + 1 end, home_agent_id
+  from moved
+),
+waits_taken as (
+  update run_waits w set taken_epoch = m.lease_epoch
+  from moved m
+  where m.is_continuation and w.run_id = m.id and w.is_active and w.taken_epoch is null
+),
+env_counted as (
+  update environment_slots s set running = s.running + g.count, turn_at = app_now()
+  from (select environment_id, count(*)::int as count from moved group by environment_id) g
+  where s.environment_id = g.environment_id
+),
+lane_counts as (
+  select l.id, (select count(*) from moved m where m.from_lane_id = l.id)::int as count,
+    exists (
+      select from queue_entries q
+      where q.lane_id = l.id and q.agent_id is null and q.run_id not in (select run_id from taken)) as has_more
+  from lanes_locked l
+),
+lanes_counted as (
+  update lanes l
+  set running = l.running + c.count, has_work = c.has_more,
+      turn_at = case when c.count > 0 then app_now() else l.turn_at end
+  from lane_counts c
+  where l.id = c.id and (c.count > 0 or l.has_work <> c.has_more)
+  returning l.id, l.has_work, l.running, l.running_max
+),
+acked as (
+  update leases l set acked = true
+  from held h, agent a
+  where l.run_id = h.run_id and l.epoch = h.epoch and l.agent_id = a.id and not l.acked
+),
+repeated as (
+  select r.*, l.is_continuation
+  from leases l join agent a on a.id = l.agent_id join runs r on r.id = l.run_id
+  where not l.acked and not exists (select from held h where h.run_id = l.run_id and h.epoch = l.epoch)
+),
+delivered as (
+  select id, environment_id, task_slug, lease_epoch, attempt, deployment_id, queue_id, payload, payload_type, retry,
+    machine, max_duration_s, executed_ms, tags, is_test, idempotency_key, priority, parent_run_id, root_run_id,
+    created_at, is_continuation
+  from moved
+  union all
+  select id, environment_id, task_slug, lease_epoch, attempt, deployment_id, queue_id, payload, payload_type, retry,
+    machine, max_duration_s, executed_ms, tags, is_test, idempotency_key, priority, parent_run_id, root_run_id,
+    created_at, is_continuation
+  from repeated
+),
+orders as (
+  select case when l.cancel_requested then 'cancel' else 'stop' end as kind, h.run_id, h.epoch,
+    case when l.cancel_requested then 'cancelled'
+         when r.id is null then 'unknown run'
+         when r.finished_at is not null then 'the run is ' || r.state
+         else 'the lease was lost' end as reason
+  from held h
+  cross join agent a
+  left join runs r on r.id = h.run_id
+  left join leases l on l.run_id = h.run_id and l.agent_id = a.id and l.epoch >= h.epoch
+  where l.cancel_requested
+    or (l.run_id is null
+      and h.run_id not in (select id from moved)
+      and not coalesce(r.lease_epoch = h.epoch and r.home_agent_id = a.id and r.state in ('waiting', 'queued'), false))
+)
+select (case
+  when not exists (select from known) then json_build_object('kind', 'missing')
+  when exists (select from known where revoked_at is not null) then json_build_object('kind', 'revoked')
+  when not exists (select from agent) then json_build_object('kind', 'superseded')
+  else json_build_object(
+    'kind', 'claimed',
+    'poolId', (select pool_id from agent),
+    'draining', (select draining from agent),
+    'leases', (
+      select coalesce(json_agg(json_build_object(
+        'runId', m.id, 'epoch', m.lease_epoch,
+        'attempt', case when m.is_continuation then m.attempt else m.attempt + 1 end,
+        'isContinuation', m.is_continuation,
+        'task', m.task_slug, 'filePath', t.file_path, 'payload', m.payload, 'payloadType', m.payload_type,
+        'machine', m.machine, 'maxDurationS', m.max_duration_s, 'executedMs', m.executed_ms,
+        'maxAttempts', m.retry->'maxAttempts', 'tags', m.tags, 'isTest', m.is_test,
+        'idempotencyKey', m.idempotency_key, 'priority', m.priority,
+        'parentRunId', m.parent_run_id, 'rootRunId', m.root_run_id, 'createdAt', m.created_at,
+        'queue', json_build_object('id', q.id, 'name', q.name),
+        'deployment', case when d.id is not null then json_build_object('id', d.id, 'version', d.version,
+          'shortCode', d.short_code, 'bundleHash', d.bundle_hash, 'entry', d.manifest->>'entry') end,
+        'environment', json_build_object('id', e.id, 'slug', e.slug, 'type', e.type),
+        'project', json_build_object('id', p.id, 'ref', p.ref, 'slug', p.slug, 'name', p.name),
+        'organization', json_build_object('id', o.id, 'slug', o.slug, 'name', o.name),
+        'waits', case when not m.is_continuation then '[]'::json else (
+          select coalesce(json_agg(json_build_object('id', wp.id, 'kind', wp.kind, 'runId', wp.child_run_id,
+            'taskIdentifier', c.task_slug, 'output', wp.output, 'outputType', wp.output_type, 'error', wp.error)
+            order by w.position), '[]')
+          from run_waits w
+          join wait_points wp on wp.id = w.wait_point_id
+          left join runs c on c.id = wp.child_run_id
+          where w.run_id = m.id and w.is_active and (w.taken_epoch is null or w.taken_epoch = m.lease_epoch)) end
+      )), '[]')
+      from delivered m
+      join environments e on e.id = m.environment_id
+      join projects p on p.id = e.project_id
+      join organizations o on o.id = p.organization_id
+      join queues q on q.id = m.queue_id
+      left join deployments d on d.id = m.deployment_id
+      left join tasks t on t.deployment_id = m.deployment_id and t.slug = m.task_slug),
+    'orders', (select coalesce(json_agg(json_build_object(
+      'kind', kind, 'runId', run_id, 'epoch', epoch, 'reason', reason)), '[]') from orders),
+    'emptied', (select coalesce(json_agg(id), '[]') from lanes_counted where not has_work),
+    'more', exists (
+      select from lanes_counted where has_work and (running_max is null or running < running_max)
+    ) or (select count(*) from lanes_wanted) >= greatest((select free from agent), 16),
+    'nextDueAt', least(
+      (select min(due_at) from runs where due_at is not null),
+      (select min(expires_at) from runs where expires_at is not null),
+      (select min(due_at) from wait_points where due_at is not null)))
+end)::text`;
+
+/**
+ * Takes work for an agent, up to its free capacity: the moves `claim` and `continue` for many runs at once. The same
+ * statement is the agent's heartbeat, repeats leases that it has not acknowledged, and tells it what to let go of.
+ *
+ * Cost: one round trip.
+ */
+export const claimRuns = async (db: Database, request: ClaimRequest): Promise<Claim> =>
+  Claim.parse(await db.call(statement, [JSON.stringify(request)]));

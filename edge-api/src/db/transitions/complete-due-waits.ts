@@ -1,0 +1,28 @@
+import { z } from "zod";
+import type { Database } from "../database.ts";
+import { wakeParents, wakesDue } from "./fragments.ts";
+import { HintsDue } from "./move-result.ts";
+
+const Answer = z.object({ count: z.int(), hints: HintsDue });
+
+const statement = `
+with due as (
+  select id from wait_points
+  where due_at <= app_now()
+  order by due_at
+  limit 500
+  for update skip locked
+),
+done_points as (
+  update wait_points p
+  set status = 'completed', due_at = null, completed_at = app_now()
+  from due d
+  where p.id = d.id and p.status = 'pending'
+  returning p.id
+),
+${wakeParents}
+select json_build_object('count', (select count(*) from done_points), 'hints', ${wakesDue})::text`;
+
+/** Completes time wait points that have come due, up to 500, and wakes whoever waited last for them: the move `wake`. */
+export const completeDueWaits = async (db: Database): Promise<z.infer<typeof Answer>> =>
+  Answer.parse(await db.call(statement, []));

@@ -1,0 +1,135 @@
+import type { RunState } from "@longshore/shared/contract/run-status";
+import type { TaskError } from "@longshore/shared/contract/task-error";
+import { z } from "zod";
+import type { Database } from "../database.ts";
+import { freeSlots, hintsDue, settleFinals, wakeParents } from "./fragments.ts";
+import { type Fence, FencedResult, HintsDue } from "./move-result.ts";
+
+/**
+ * How an attempt ended. `retry` null: no other attempt may follow. Units: `spread` is the random factor of the back-off
+ * in [1, 2); `delayMs` replaces the policy's pause.
+ */
+export type AttemptEnd = Fence & {
+  outcome: "completed" | "failed" | "canceled" | "lost";
+  output: string | null;
+  outputType: string | null;
+  error: TaskError | null;
+  finalState: RunState;
+  retry: { spread: number; delayMs: number | null } | null;
+  executedMs: number;
+};
+
+const Answer = z.object({
+  results: z.array(FencedResult),
+  hints: HintsDue,
+  nextDueAt: z.string().nullable(),
+});
+export type EndedAttempts = z.infer<typeof Answer>;
+
+/*
+ * Deleting the lease row is the fence: only the agent and epoch named in it can, once. `lose` names no agent, but asks
+ * that the agent is still silent. A retry is a delayed run; a pause of nothing comes due at once.
+ */
+const statement = `
+with facts as (
+  select row_number() over () as ord, f."runId" as run_id, f.epoch, f.outcome, f.output, f."outputType" as output_type,
+    f.error, f."finalState" as final_state, f.retry, f."executedMs" as executed_ms
+  from jsonb_to_recordset($2::jsonb) as f(
+    "runId" text, epoch int, outcome text, output text, "outputType" text, error jsonb, "finalState" text,
+    retry jsonb, "executedMs" float8)
+),
+gone as (
+  delete from leases l using facts f
+  where l.run_id = f.run_id and l.epoch = f.epoch and l.phase = 'executing'
+    and (l.agent_id = $1
+      or ($1 is null and exists (select from agents a where a.id = l.agent_id and a.beat_at < $3::timestamptz)))
+  returning l.run_id, l.environment_id, l.lane_id, l.agent_id
+),
+judged as (
+  select g.run_id, g.agent_id, f.outcome, f.output, f.output_type, nullif(f.error, 'null'::jsonb) as error, f.executed_ms,
+    case
+      when f.outcome in ('completed', 'canceled') then f.outcome
+      when r.cancel_requested_at is not null then 'canceled'
+      when jsonb_typeof(f.retry) = 'object' and r.attempt < (r.retry->>'maxAttempts')::int then 'delayed'
+      else f.final_state end as state,
+    coalesce((f.retry->>'delayMs')::float8, least(
+      (r.retry->>'maxTimeoutInMs')::float8,
+      case when (r.retry->>'randomize')::boolean then (f.retry->>'spread')::float8 else 1 end
+        * (r.retry->>'minTimeoutInMs')::float8 * power((r.retry->>'factor')::float8, r.attempt - 1))) as delay_ms
+  from gone g join facts f on f.run_id = g.run_id join runs r on r.id = g.run_id
+),
+moved as (
+  update runs r
+  set state = j.state,
+      output = j.output, output_type = j.output_type, error = case when j.state = 'completed' then null else j.error end,
+      executed_ms = r.executed_ms + j.executed_ms, waiting_agent_id = null,
+      due_at = case when j.state = 'delayed' then app_now() + j.delay_ms * interval '1 millisecond' end,
+      finished_at = case when j.state <> 'delayed' then app_now() end,
+      updated_at = app_now()
+  from judged j
+  where r.id = j.run_id and r.state = 'executing'
+  returning r.id, r.environment_id, r.task_slug, r.idempotency_key, r.state, r.attempt, r.output, r.output_type, r.error,
+    r.due_at, j.agent_id, j.outcome, j.executed_ms, j.error as attempt_error
+),
+attempts_ended as (
+  update attempts a
+  set status = m.outcome, finished_at = app_now(), executed_ms = m.executed_ms, error = m.attempt_error
+  from moved m
+  where a.run_id = m.id and a.number = m.attempt
+),
+logged as (
+  insert into run_events (run_id, at, kind, from_state, to_state, attempt, agent_id, message)
+  select id, app_now(),
+    case when outcome = 'lost' then 'lose' when state = 'delayed' then 'retry' when state = 'completed' then 'complete'
+         when state = 'canceled' then 'cancel' else 'fail' end,
+    'executing', state, attempt, agent_id,
+    left(coalesce(attempt_error->>'message', attempt_error->>'raw', attempt_error->>'code'), 500)
+  from moved
+),
+waits_dropped as (
+  delete from run_waits w using moved m where w.run_id = m.id
+),
+finals as (select * from moved where state <> 'delayed'),
+${settleFinals},
+${wakeParents},
+${freeSlots}
+select json_build_object(
+  'results', (
+    select coalesce(json_agg(json_build_object('ord', f.ord, 'kind', case
+      when m.id is not null then 'moved'
+      when r.id is null then 'missing'
+      when r.lease_epoch = f.epoch and a.finished_at is not null then 'repeated'
+      else 'refused' end) order by f.ord), '[]')
+    from facts f
+    left join moved m on m.id = f.run_id
+    left join runs r on r.id = f.run_id
+    left join attempts a on a.run_id = f.run_id and a.number = r.attempt),
+  'nextDueAt', (select min(due_at) from moved),
+  'hints', ${hintsDue})::text`;
+
+const end = async (
+  db: Database,
+  agentId: string | null,
+  ends: readonly AttemptEnd[],
+  silentSince: string | null,
+): Promise<EndedAttempts> =>
+  Answer.parse(await db.call(statement, [agentId, JSON.stringify(ends), silentSince]));
+
+/**
+ * Ends attempts that an agent executes: the moves `complete`, `fail`, `retry` and `cancel` for many runs. The run, its
+ * attempt, its event, its slot, its parents' wait points and the parents that thereby wake are one statement.
+ *
+ * Cost: one round trip.
+ */
+export const endAttempts = (
+  db: Database,
+  agentId: string,
+  ends: readonly AttemptEnd[],
+): Promise<EndedAttempts> => end(db, agentId, ends, null);
+
+/** The move `lose`: the same for attempts whose agent has not been heard since `silentSince` (ISO 8601). */
+export const loseAttemptsOfSilentAgents = (
+  db: Database,
+  ends: readonly AttemptEnd[],
+  silentSince: string,
+): Promise<EndedAttempts> => end(db, null, ends, silentSince);

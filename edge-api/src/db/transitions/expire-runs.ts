@@ -1,0 +1,37 @@
+import { z } from "zod";
+import type { Database } from "../database.ts";
+import { settleFinals, wakeParents, wakesDue } from "./fragments.ts";
+import { HintsDue } from "./move-result.ts";
+
+const Answer = z.object({ count: z.int(), hints: HintsDue });
+
+const statement = `
+with due as (
+  select id from runs
+  where expires_at <= app_now()
+  order by expires_at
+  limit 500
+  for update skip locked
+),
+dropped as (
+  delete from queue_entries q using due d where q.run_id = d.id returning q.run_id
+),
+finals as (
+  update runs r
+  set state = 'expired', expires_at = null, finished_at = app_now(), updated_at = app_now(),
+      error = jsonb_build_object('type', 'STRING_ERROR',
+        'raw', 'The run expired: it was not started within its time to live.')
+  from dropped d
+  where r.id = d.run_id and r.state = 'queued' and r.attempt = 0
+  returning r.id, r.environment_id, r.task_slug, r.idempotency_key, r.state, r.output, r.output_type, r.error
+),
+logged as (
+  insert into run_events (run_id, at, kind, from_state, to_state) select id, app_now(), 'expire', 'queued', 'expired' from finals
+),
+${settleFinals},
+${wakeParents}
+select json_build_object('count', (select count(*) from finals), 'hints', ${wakesDue})::text`;
+
+/** Ends queued runs whose time to live is over before they were ever started, up to 500: the move `expire`. */
+export const expireRuns = async (db: Database): Promise<z.infer<typeof Answer>> =>
+  Answer.parse(await db.call(statement, []));

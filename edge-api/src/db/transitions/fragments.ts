@@ -1,0 +1,118 @@
+/*
+ * Pieces of SQL that several moves share. Each is a list of common table expressions with fixed names; a statement puts
+ * them together when its module loads, never at run time. They rely on this order of locks, which every statement
+ * keeps: wait points, leases, runs, environment slots, lanes.
+ */
+
+/**
+ * Wakes the runs whose last open wait point was completed.
+ * Needs `done_points(id)`: points that this statement has just completed.
+ * Gives `woken(id, environment_id, home_agent_id)`.
+ *
+ * The parents' rows are locked first and their `waits_open` is read from the locked version: two points of one run that
+ * complete at the same moment each see the other's count, which a snapshot would hide.
+ */
+export const wakeParents = `
+  waiters as (
+    select rw.run_id, count(*)::int as done
+    from run_waits rw join done_points dp on dp.id = rw.wait_point_id
+    group by rw.run_id
+  ),
+  waiters_locked as (
+    select r.id, r.state, r.waits_open
+    from runs r
+    where r.id in (select run_id from waiters)
+    order by r.id
+    for update
+  ),
+  woken as (
+    update runs r
+    set waits_open = greatest(0, l.waits_open - w.done),
+        state = case when l.waits_open - w.done <= 0 then 'queued' else r.state end,
+        queued_at = case when l.waits_open - w.done <= 0 then app_now() else r.queued_at end,
+        updated_at = app_now()
+    from waiters_locked l join waiters w on w.run_id = l.id
+    where r.id = l.id and l.state = 'waiting'
+    returning r.id, r.environment_id, r.lane_id, r.home_agent_id, r.attempt, r.state
+  ),
+  woken_entries as (
+    insert into queue_entries (run_id, lane_id, environment_id, position_at, agent_id)
+    select id, lane_id, environment_id, app_now(), home_agent_id from woken where state = 'queued'
+  ),
+  woken_events as (
+    insert into run_events (run_id, at, kind, from_state, to_state, attempt, agent_id)
+    select id, app_now(), 'wake', 'waiting', 'queued', attempt, home_agent_id from woken where state = 'queued'
+  )`;
+
+/**
+ * Completes the wait points of runs that have just become final, and lets go of their idempotency keys where the end
+ * was not the wanted one. Needs `finals(id, environment_id, task_slug, idempotency_key, state, output, output_type, error)`.
+ * Gives `done_points(id)`.
+ */
+export const settleFinals = `
+  done_points as (
+    update wait_points p
+    set status = 'completed', due_at = null, completed_at = app_now(),
+        output = f.output, output_type = f.output_type, error = f.error
+    from finals f
+    where p.child_run_id = f.id and p.status = 'pending'
+    returning p.id
+  ),
+  released_keys as (
+    delete from idempotency_keys k
+    using finals f
+    where f.idempotency_key is not null
+      and f.state in ('failed', 'crashed', 'system_failure', 'timed_out', 'expired')
+      and k.environment_id = f.environment_id and k.task_slug = f.task_slug and k.key = f.idempotency_key
+      and k.run_id = f.id
+  )`;
+
+/**
+ * Gives back the slots of ended leases. Needs `gone(environment_id, lane_id)`: one row for each deleted lease.
+ * Locks slots before lanes, each in order of id, as the claim does.
+ */
+export const freeSlots = `
+  env_locked as (
+    select environment_id from environment_slots
+    where environment_id in (select environment_id from gone)
+    order by environment_id
+    for update
+  ),
+  env_freed as (
+    update environment_slots s
+    set running = s.running - g.count
+    from (select environment_id, count(*)::int as count from gone group by environment_id) g
+    where s.environment_id = g.environment_id and s.environment_id in (select environment_id from env_locked)
+  ),
+  lanes_locked as (
+    select id from lanes
+    where id in (select lane_id from gone) and (select count(*) from env_locked) >= 0
+    order by id
+    for update
+  ),
+  lanes_freed as (
+    update lanes l
+    set running = l.running - g.count
+    from (select lane_id, count(*)::int as count from gone group by lane_id) g
+    where l.id = g.lane_id and l.id in (select id from lanes_locked)
+  )`;
+
+/**
+ * What hints are due after a statement that freed slots or woke runs. Needs `gone` and `woken`.
+ * Shape: `{environmentIds, agentIds}`: environments where a slot came free, agents with something to continue.
+ */
+export const hintsDue = `json_build_object(
+  'environmentIds', (select coalesce(json_agg(distinct environment_id), '[]') from gone),
+  'agentIds', (
+    select coalesce(json_agg(distinct agent_id), '[]') from (
+      select home_agent_id as agent_id from woken where state = 'queued' and home_agent_id is not null
+      union
+      select agent_id from queue_entries
+      where agent_id is not null and lane_id in (select lane_id from gone)) a))`;
+
+/** The same for a statement that frees no slot. Needs `woken`. */
+export const wakesDue = `json_build_object(
+  'environmentIds', '[]'::json,
+  'agentIds', (
+    select coalesce(json_agg(distinct home_agent_id), '[]') from woken
+    where state = 'queued' and home_agent_id is not null))`;

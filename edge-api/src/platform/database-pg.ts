@@ -1,0 +1,31 @@
+import { drizzle } from "drizzle-orm/node-postgres";
+import pg from "pg";
+import { type Database, readJson } from "../db/database.ts";
+import { retryConflicts } from "../db/retry-conflicts.ts";
+
+/**
+ * Postgres over TCP through a pool of connections, for Node.
+ *
+ * Units: `connectionsMax` connections. Errors: those of the driver; conflicts between statements are retried.
+ */
+export const openPg = (
+  url: string,
+  options: { connectionsMax: number; onError: (error: Error) => void },
+): { db: Database; pool: pg.Pool; close(): Promise<void> } => {
+  const pool = new pg.Pool({ connectionString: url, max: options.connectionsMax });
+  // A connection that dies while idle must not take the process with it; the next query opens another.
+  pool.on("error", options.onError);
+  // Named once per text, so that each connection plans a statement a single time.
+  const names = new Map<string, string>();
+  const nameOf = (text: string): string => {
+    const known = names.get(text) ?? `s${names.size}`;
+    names.set(text, known);
+    return known;
+  };
+  const call = (text: string, values: readonly unknown[]) =>
+    retryConflicts(async () => {
+      const result = await pool.query({ name: nameOf(text), text, values: [...values], rowMode: "array" });
+      return readJson(result.rows);
+    });
+  return { db: { call, read: drizzle(pool) }, pool, close: () => pool.end() };
+};

@@ -1,0 +1,21 @@
+import pg from "pg";
+import { MigrationError, migratePgPool } from "./migrate.ts";
+
+/** `pnpm migrate`: applies pending migrations to DATABASE_URL. */
+const url = process.env.DATABASE_URL;
+if (url === undefined || url === "") {
+  console.error(
+    "DATABASE_URL is missing: it should be a Postgres address, such as postgres://user:password@host:5432/name",
+  );
+  process.exit(1);
+}
+const pool = new pg.Pool({ connectionString: url, max: 1 });
+try {
+  await migratePgPool(pool);
+  console.log("The database is up to date.");
+} catch (error) {
+  console.error(error instanceof MigrationError ? error.message : error);
+  process.exitCode = 1;
+} finally {
+  await pool.end();
+}
