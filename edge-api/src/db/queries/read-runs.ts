@@ -1,0 +1,144 @@
+import type { RunState } from "@longshore/shared/contract/run-status";
+import {
+  and,
+  asc,
+  desc,
+  eq,
+  getTableColumns,
+  gt,
+  gte,
+  inArray,
+  isNull,
+  lt,
+  lte,
+  or,
+  type SQL,
+  sql,
+} from "drizzle-orm";
+import type { Database } from "../database.ts";
+import { deployments, environments, queues, runs } from "../schema.ts";
+
+const { payload: _payload, output: _output, ...summaryColumns } = getTableColumns(runs);
+const columns = { ...summaryColumns, version: deployments.version };
+
+const selectSummaries = (db: Database) =>
+  db.read.select(columns).from(runs).leftJoin(deployments, eq(deployments.id, runs.deploymentId)).$dynamic();
+
+/** A run without its payload and output. */
+export type RunSummaryRow = Awaited<ReturnType<typeof selectSummaries>>[number];
+
+const selectWhole = (db: Database) =>
+  db.read
+    .select({ ...columns, payload: runs.payload, output: runs.output })
+    .from(runs)
+    .leftJoin(deployments, eq(deployments.id, runs.deploymentId))
+    .$dynamic();
+export type RunRow = Awaited<ReturnType<typeof selectWhole>>[number];
+
+/** Most children that a run's answer carries. */
+const childrenMax = 100;
+
+/** A run with its parent, root and first children. Errors: null when the environment has no such run. Cost: two round trips. */
+export const findRun = async (
+  db: Database,
+  environmentId: string,
+  runId: string,
+): Promise<{
+  run: RunRow;
+  parent?: RunSummaryRow;
+  root?: RunSummaryRow;
+  children: RunSummaryRow[];
+} | null> => {
+  const [run] = await selectWhole(db).where(and(eq(runs.id, runId), eq(runs.environmentId, environmentId)));
+  if (run === undefined) return null;
+  const above = [run.parentRunId, run.rootRunId].filter((id) => id !== null);
+  const related = await selectSummaries(db)
+    .where(or(above.length > 0 ? inArray(runs.id, above) : undefined, eq(runs.parentRunId, runId)))
+    .orderBy(asc(runs.id))
+    .limit(childrenMax + above.length);
+  const parent = related.find((row) => row.id === run.parentRunId);
+  const root = related.find((row) => row.id === run.rootRunId);
+  return {
+    run,
+    ...(parent === undefined ? {} : { parent }),
+    ...(root === undefined ? {} : { root }),
+    children: related.filter((row) => row.parentRunId === runId),
+  };
+};
+
+export type RunFilter = {
+  states?: { state: RunState; attempted?: boolean }[];
+  tasks?: string[];
+  versions?: string[];
+  tags?: string[];
+  queueNames?: string[];
+  machines?: string[];
+  isTest?: boolean;
+  fromMs?: number;
+  toMs?: number;
+};
+
+const stateCondition = (states: NonNullable<RunFilter["states"]>): SQL | undefined =>
+  states.length === 0
+    ? sql`false`
+    : or(
+        ...states.map(({ state, attempted }) =>
+          and(
+            eq(runs.state, state),
+            attempted === undefined ? undefined : attempted ? gt(runs.attempt, 0) : eq(runs.attempt, 0),
+          ),
+        ),
+      );
+
+const iso = (ms: number) => new Date(ms).toISOString();
+
+const conditions = (environmentId: string, filter: RunFilter): (SQL | undefined)[] => [
+  eq(runs.environmentId, environmentId),
+  filter.states && stateCondition(filter.states),
+  filter.tasks && inArray(runs.taskSlug, filter.tasks),
+  filter.versions && inArray(deployments.version, filter.versions),
+  filter.tags &&
+    sql`${runs.tags} @> array[${sql.join(
+      filter.tags.map((tag) => sql`${tag}`),
+      sql`, `,
+    )}]::text[]`,
+  filter.queueNames &&
+    sql`${runs.queueId} in (select ${queues.id} from ${queues} where ${queues.environmentId} = ${environmentId} and ${inArray(queues.name, filter.queueNames)})`,
+  filter.machines && inArray(runs.machine, filter.machines),
+  filter.isTest === undefined ? undefined : eq(runs.isTest, filter.isTest),
+  filter.fromMs === undefined ? undefined : gte(runs.createdAt, iso(filter.fromMs)),
+  filter.toMs === undefined ? undefined : lte(runs.createdAt, iso(filter.toMs)),
+];
+
+/** A page of runs, newest first; one more than `size` is read, to know whether there is another page. */
+export const listRuns = async (
+  db: Database,
+  environmentId: string,
+  filter: RunFilter,
+  page: { size: number; after?: string; before?: string },
+): Promise<{ rows: RunSummaryRow[]; hasOlder: boolean; hasNewer: boolean }> => {
+  const isBackwards = page.before !== undefined;
+  const cursor =
+    page.after !== undefined
+      ? lt(runs.id, page.after)
+      : page.before !== undefined
+        ? gt(runs.id, page.before)
+        : undefined;
+  const found = await selectSummaries(db)
+    .where(and(...conditions(environmentId, filter), cursor))
+    .orderBy(isBackwards ? asc(runs.id) : desc(runs.id))
+    .limit(page.size + 1);
+  const rows = found.slice(0, page.size);
+  const hasMore = found.length > page.size;
+  if (isBackwards) return { rows: rows.reverse(), hasOlder: true, hasNewer: hasMore };
+  return { rows, hasOlder: hasMore, hasNewer: page.after !== undefined };
+};
+
+/** Name of an environment as lists show it. */
+export const findEnvironmentSlug = async (db: Database, environmentId: string): Promise<string> => {
+  const [row] = await db.read
+    .select({ slug: environments.slug })
+    .from(environments)
+    .where(and(eq(environments.id, environmentId), isNull(environments.parentEnvironmentId)));
+  return row?.slug ?? "";
+};

@@ -1,0 +1,26 @@
+import { AppError } from "@longshore/shared/core/error-codes";
+import { cancelRun } from "../db/transitions/cancel-run.ts";
+import { type Principal, requireScope } from "./authenticate.ts";
+import type { Deps } from "./deps.ts";
+import { wakeAfter } from "./wake.ts";
+
+/**
+ * `POST /api/v2/runs/:id/cancel`. A run that is over already stays as it is, and that is no error.
+ * Errors: `not_found`, `forbidden`.
+ */
+export const cancelRunById = async (
+  deps: Deps,
+  principal: Principal,
+  runId: string,
+): Promise<{ id: string }> => {
+  requireScope(principal, "write", [{ type: "runs", id: runId }]);
+  const answer = await cancelRun(deps.db, {
+    runId,
+    environmentId: principal.environmentId,
+    reason: "The run was cancelled by a request.",
+  });
+  if (answer.kind === "missing") throw new AppError("not_found", "Run not found", { shouldRetry: false });
+  if (answer.kind === "moved") await wakeAfter(deps, answer.hints);
+  if (answer.kind === "requested") await deps.hints.wakeAgent(answer.agentId);
+  return { id: runId };
+};

@@ -1,0 +1,60 @@
+import type { Lease, Order } from "@longshore/shared/contract/agent-protocol";
+import { AppError } from "@longshore/shared/core/error-codes";
+import { type ClaimRequest, claimRuns } from "../db/transitions/claim-runs.ts";
+import { releaseRuns } from "../db/transitions/release-runs.ts";
+import { settleLanes } from "../db/transitions/settle-lanes.ts";
+import type { Deps } from "./deps.ts";
+import { toLease } from "./to-lease.ts";
+import { wakeAfter } from "./wake.ts";
+
+export type Work = {
+  leases: Lease[];
+  orders: Order[];
+  poolId: string;
+  draining: boolean;
+  nextDueMs: number | null;
+};
+
+/**
+ * Takes work for an agent and makes leases of it. What remains open wakes another poll; lanes that were closed as empty
+ * are looked at once more, after the answer.
+ *
+ * Errors: `unauthorized`, `agent_revoked`, `session_superseded`. Cost: one round trip before the answer.
+ */
+export const claimWork = async (deps: Deps, request: ClaimRequest): Promise<Work> => {
+  const claim = await claimRuns(deps.db, request);
+  if (claim.kind === "missing") throw new AppError("unauthorized", "This API does not know the agent.");
+  if (claim.kind === "revoked") throw new AppError("agent_revoked", "This agent was revoked.");
+  if (claim.kind === "superseded") {
+    throw new AppError("session_superseded", "A newer process polls with this agent's identity.", {
+      shouldRetry: false,
+    });
+  }
+  if (claim.emptied.length > 0) deps.later(lookAgain(deps, claim.emptied));
+  if (claim.more && claim.leases.length > 0) deps.later(deps.hints.wakePool(claim.poolId));
+  const leases = await Promise.all(
+    claim.leases.map(async (claimed) => ({ claimed, lease: await toLease(deps, claimed) })),
+  );
+  const orphans = leases.filter(({ lease }) => lease === null);
+  if (orphans.length > 0) {
+    const releases = orphans.map(({ claimed }) => ({
+      runId: claimed.runId,
+      epoch: claimed.epoch,
+      reason: "No deployment of this environment holds the task.",
+      retryable: false,
+    }));
+    deps.later(releaseRuns(deps.db, request.agentId, releases));
+  }
+  return {
+    leases: leases.flatMap(({ lease }) => (lease === null ? [] : [lease])),
+    orders: claim.orders,
+    poolId: claim.poolId,
+    draining: claim.draining,
+    nextDueMs: claim.nextDueAt === null ? null : Date.parse(claim.nextDueAt),
+  };
+};
+
+const lookAgain = async (deps: Deps, laneIds: readonly string[]): Promise<void> => {
+  const { environmentIds } = await settleLanes(deps.db, laneIds);
+  if (environmentIds.length > 0) await wakeAfter(deps, { environmentIds, agentIds: [] });
+};

@@ -1,0 +1,45 @@
+import type { Database } from "../db/database.ts";
+import type { Hints } from "../hints/hints.ts";
+
+/** Where bytes are kept that do not belong in a row: bundles. Keys are ours and safe as file names. */
+export type BlobStore = {
+  put(key: string, bytes: Uint8Array): Promise<void>;
+  get(key: string): Promise<ReadableStream<Uint8Array> | null>;
+};
+
+/** One line per event, its fields named. */
+export type Log = (event: string, fields: Record<string, unknown>) => void;
+
+/** When idle agents were last heard by this process; a sweep writes it down for all of them at once. */
+export type Presence = { seen(agentId: string): void; drain(): { agentId: string; ageMs: number }[] };
+
+/** Settings of the API; each has its default and reason in docs/configuration.md. Units: milliseconds. */
+export type Settings = {
+  /** How often an agent that holds runs must be heard. */
+  beatMs: number;
+  /** How long a lease stands without a beat, as the agent counts. */
+  leaseMs: number;
+  /** How long until the API gives a silent agent's work to others: the lease and a margin. */
+  silentMs: number;
+  /** How long a lease may stay unstarted. */
+  startMs: number;
+  /** Longest time a poll is held. */
+  holdMs: number;
+};
+
+/** Everything a verb may use. Platform entries build it; nobody else reads the environment. */
+export type Deps = {
+  db: Database;
+  hints: Hints;
+  blobs: BlobStore;
+  /** Root of every token this API signs. Shape: at least 32 bytes. */
+  secret: Uint8Array;
+  settings: Settings;
+  log: Log;
+  /** Lets work outlive the answer. */
+  later(work: Promise<unknown>): void;
+  presence: Presence | null;
+  /** Whether concurrent triggers of this process share statements. */
+  groupsCommits: boolean;
+  random(): number;
+};

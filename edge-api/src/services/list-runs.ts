@@ -1,0 +1,69 @@
+import type { RunList, RunListQuery } from "@longshore/shared/contract/runs";
+import { parseDurationMs } from "@longshore/shared/core/durations";
+import { AppError } from "@longshore/shared/core/error-codes";
+import { findEnvironmentSlug, listRuns, type RunFilter } from "../db/queries/read-runs.ts";
+import { statesOfStatus } from "../domain/wire-status.ts";
+import { type Principal, requireScope } from "./authenticate.ts";
+import type { Deps } from "./deps.ts";
+import { serialiseSummary, type Vocabulary } from "./serialise-run.ts";
+
+const filterOf = (query: RunListQuery): RunFilter => {
+  const filter: RunFilter = {};
+  if (query["filter[status]"]) filter.states = query["filter[status]"].flatMap(statesOfStatus);
+  if (query["filter[taskIdentifier]"]) filter.tasks = query["filter[taskIdentifier]"];
+  if (query["filter[version]"]) filter.versions = query["filter[version]"];
+  if (query["filter[tag]"]) filter.tags = query["filter[tag]"];
+  if (query["filter[queue]"]) filter.queueNames = query["filter[queue]"];
+  if (query["filter[machine]"]) filter.machines = query["filter[machine]"];
+  if (query["filter[isTest]"]) filter.isTest = query["filter[isTest]"] === "true";
+  const from = query["filter[createdAt][from]"] ?? sinceOf(query["filter[createdAt][period]"]);
+  if (from !== undefined) filter.fromMs = from;
+  const to = query["filter[createdAt][to]"];
+  if (to !== undefined) filter.toMs = to;
+  return filter;
+};
+
+const sinceOf = (period: string | undefined): number | undefined => {
+  if (period === undefined) return undefined;
+  const periodMs = parseDurationMs(period);
+  if (periodMs === null)
+    throw new AppError(
+      "bad_request",
+      `Invalid filter[createdAt][period] "${period}": a duration such as 7d.`,
+    );
+  return Date.now() - periodMs;
+};
+
+/** `GET /api/v1/runs`: newest first, by cursor. Errors: `bad_request`, `forbidden`. */
+export const listRunPage = async (
+  deps: Deps,
+  principal: Principal,
+  query: RunListQuery,
+  vocabulary: Vocabulary,
+): Promise<RunList> => {
+  requireScope(principal, "read", [
+    { type: "runs" },
+    ...(query["filter[taskIdentifier]"] ?? []).map((id) => ({ type: "tasks", id })),
+    ...(query["filter[tag]"] ?? []).map((id) => ({ type: "tags", id })),
+  ]);
+  const after = query["page[after]"];
+  const before = query["page[before]"];
+  const [page, slug] = await Promise.all([
+    listRuns(deps.db, principal.environmentId, filterOf(query), {
+      size: query["page[size]"],
+      ...(after === undefined ? {} : { after }),
+      ...(before === undefined ? {} : { before }),
+    }),
+    findEnvironmentSlug(deps.db, principal.environmentId),
+  ]);
+  const env = { id: principal.environmentId, name: slug };
+  const last = page.rows.at(-1)?.id;
+  const first = page.rows[0]?.id;
+  return {
+    data: page.rows.map((row) => ({ ...serialiseSummary(row, vocabulary), env })),
+    pagination: {
+      ...(page.hasOlder && last !== undefined ? { next: last } : {}),
+      ...(page.hasNewer && first !== undefined ? { previous: first } : {}),
+    },
+  };
+};

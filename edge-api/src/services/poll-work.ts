@@ -1,0 +1,121 @@
+import type { PollBody, PollResponse } from "@longshore/shared/contract/agent-protocol";
+import type { AgentRow } from "../db/queries/find-credentials.ts";
+import type { ClaimRequest } from "../db/transitions/claim-runs.ts";
+import { blindPollMs, type Listener } from "../hints/hints.ts";
+import { claimWork, type Work } from "./claim-work.ts";
+import type { Deps } from "./deps.ts";
+import { runDueWork } from "./run-due-work.ts";
+
+/** Without a presence book, an idle poll writes its beat at least this often. Units: milliseconds. */
+const mirrorMs = 60_000;
+
+const toRequest = (agent: AgentRow, body: PollBody): ClaimRequest => ({
+  agentId: agent.id,
+  bootId: body.bootId,
+  free: body.free,
+  slots: body.slots,
+  held: body.held,
+  version: body.version,
+  runtime: body.runtime,
+  labels: body.labels ?? null,
+  draining: body.draining ?? null,
+});
+
+/** A poll's cursor: what was known of the topics, when the database was last asked, and what it said comes due next. */
+type Cursor = { topics: string; askedMs: number; nextDueMs: number | null };
+
+const readCursor = (text: string | null): Cursor | null => {
+  const [askedMs, due, ...topics] = (text ?? "").split("~");
+  if (topics.length === 0) return null;
+  return { topics: topics.join("~"), askedMs: Number(askedMs), nextDueMs: due === "" ? null : Number(due) };
+};
+
+const writeCursor = (cursor: Cursor): string =>
+  `${cursor.askedMs}~${cursor.nextDueMs ?? ""}~${cursor.topics}`;
+
+/**
+ * An idle agent whose topics have not moved since it last asked needs no statement: nothing can have come for it.
+ * Whoever holds runs always asks: the poll is its beat.
+ */
+const isUnchanged = (deps: Deps, body: PollBody, known: Cursor | null, topics: string | null): boolean =>
+  known !== null &&
+  topics !== null &&
+  known.topics === topics &&
+  body.held.length === 0 &&
+  (deps.presence !== null || Date.now() - known.askedMs < mirrorMs);
+
+const hasSomething = (work: Work): boolean => work.leases.length > 0 || work.orders.length > 0;
+
+/** How long to park: until the hold is over, something comes due, or (with hints cut) it is time to look again. */
+const parkMs = (deps: Deps, listener: Listener, endsAtMs: number, nextDueMs: number | null): number => {
+  const left = endsAtMs - performance.now();
+  const due = nextDueMs === null ? Number.POSITIVE_INFINITY : Math.max(0, nextDueMs - Date.now()) + 2;
+  const blind = listener.isLive() ? Number.POSITIVE_INFINITY : blindPollMs * (0.5 + deps.random());
+  return Math.max(0, Math.min(left, due, blind));
+};
+
+/** Due work is done by one poll of all; the others find their topics moved. */
+const runDue = async (deps: Deps, dueMs: number): Promise<void> => {
+  if (dueMs > Date.now()) return;
+  if (await deps.hints.once(`due:${dueMs}`, 5_000)) await runDueWork(deps);
+};
+
+/**
+ * `POST /agent/v1/poll`: held until there is work or an order, a hint comes, or the hold is over. While it is parked it
+ * costs no statement. Cutting it at any instant is safe: a lease that did not arrive is repeated by the next answer.
+ */
+export const pollWork = async (
+  deps: Deps,
+  agent: AgentRow,
+  body: PollBody,
+  signal: AbortSignal,
+): Promise<PollResponse> => {
+  const endsAtMs = performance.now() + Math.min(body.holdMs, deps.settings.holdMs);
+  const listener = await deps.hints.listen({
+    poolId: body.free > 0 && !body.draining ? agent.poolId : null,
+    agentId: agent.id,
+  });
+  try {
+    deps.presence?.seen(agent.id);
+    const known = readCursor(body.cursor);
+    let topics = await listener.cursor();
+    let nextDueMs = known?.nextDueMs ?? null;
+    let askedMs = known?.askedMs ?? 0;
+    let draining = false;
+    let work: Work | null = null;
+    let shouldAsk = !isUnchanged(deps, body, known, topics);
+    for (;;) {
+      if (shouldAsk) {
+        work = await claimWork(deps, toRequest(agent, body));
+        ({ nextDueMs, draining } = work);
+        askedMs = Date.now();
+        if (hasSomething(work) || draining) break;
+      }
+      const ms = parkMs(deps, listener, endsAtMs, nextDueMs);
+      if (ms <= 0 && endsAtMs - performance.now() <= 0) break;
+      const isWoken = await listener.wait(ms, signal);
+      if (signal.aborted) break;
+      const isDue = nextDueMs !== null && nextDueMs <= Date.now();
+      if (isDue && nextDueMs !== null) await runDue(deps, nextDueMs);
+      shouldAsk = isWoken || isDue || !listener.isLive();
+      if (shouldAsk) topics = await listener.cursor();
+    }
+    const cursor = writeCursor({ topics: topics ?? "?", askedMs, nextDueMs });
+    return answer(deps, work, cursor, draining);
+  } finally {
+    listener.close();
+  }
+};
+
+/** The common part of every answer to an agent. */
+export const answer = (deps: Deps, work: Work | null, cursor: string, draining: boolean): PollResponse => ({
+  cursor,
+  leases: work?.leases ?? [],
+  orders: work?.orders ?? [],
+  settings: {
+    beatMs: deps.settings.beatMs,
+    leaseMs: deps.settings.leaseMs,
+    holdMs: deps.settings.holdMs,
+    drain: draining,
+  },
+});

@@ -1,0 +1,35 @@
+import type { Run } from "@longshore/shared/contract/runs";
+import { AppError } from "@longshore/shared/core/error-codes";
+import { findRun } from "../db/queries/read-runs.ts";
+import { type Principal, requireScope } from "./authenticate.ts";
+import type { Deps } from "./deps.ts";
+import { serialiseRun, type Vocabulary } from "./serialise-run.ts";
+
+/**
+ * The run and whether the caller may read it: through the run, its task, one of its tags or its batch.
+ * Errors: `not_found`, also for a run of another environment; `forbidden`.
+ */
+export const getReadableRun = async (
+  deps: Deps,
+  principal: Principal,
+  runId: string,
+): Promise<NonNullable<Awaited<ReturnType<typeof findRun>>>> => {
+  const found = await findRun(deps.db, principal.environmentId, runId);
+  if (found === null) throw new AppError("not_found", "Run not found", { shouldRetry: false });
+  const { run } = found;
+  requireScope(principal, "read", [
+    { type: "runs", id: run.id },
+    { type: "tasks", id: run.taskSlug },
+    ...run.tags.map((tag) => ({ type: "tags", id: tag })),
+    ...(run.batchId === null ? [] : [{ type: "batch", id: run.batchId }]),
+  ]);
+  return found;
+};
+
+/** `GET /api/v3/runs/:id`. */
+export const readRun = async (
+  deps: Deps,
+  principal: Principal,
+  runId: string,
+  vocabulary: Vocabulary,
+): Promise<Run> => serialiseRun(await getReadableRun(deps, principal, runId), vocabulary);

@@ -1,0 +1,79 @@
+import type { CompletedWait, Lease } from "@longshore/shared/contract/agent-protocol";
+import { defaultMachine, type MachinePreset, machinePresets } from "@longshore/shared/contract/machines";
+import { type PacketType, packetTypes } from "@longshore/shared/contract/packets";
+import type { ClaimedLease } from "../db/transitions/claim-runs.ts";
+import type { WaitAnswer } from "../db/transitions/wait-runs.ts";
+import type { Deps } from "./deps.ts";
+import { signToken } from "./tokens.ts";
+import { wireDate } from "./wire-date.ts";
+
+/** A run token outlives any run it could belong to; what ends it is its lease. Units: seconds. */
+const runTokenLifeS = 7 * 86_400;
+
+const packetType = (type: string | null): PacketType =>
+  packetTypes.find((known) => known === type) ?? "application/json";
+
+const isMachine = (name: string): name is MachinePreset => Object.hasOwn(machinePresets, name);
+
+/** A completed wait point as the continued run receives it. */
+export const toCompletedWait = (wait: WaitAnswer["results"][number]["waits"][number]): CompletedWait => ({
+  id: wait.id,
+  kind: wait.kind,
+  ok: wait.error === null,
+  runId: wait.runId,
+  taskIdentifier: wait.taskIdentifier,
+  output: wait.output,
+  outputType: packetType(wait.outputType),
+  error: wait.error,
+});
+
+/**
+ * What an agent needs to execute a claimed run. Null when its deployment is gone: nothing could execute it.
+ */
+export const toLease = async (deps: Deps, claimed: ClaimedLease): Promise<Lease | null> => {
+  if (claimed.deployment === null) return null;
+  const { id, version, shortCode, bundleHash, entry } = claimed.deployment;
+  const machine = isMachine(claimed.machine) ? claimed.machine : defaultMachine;
+  const now = new Date().toISOString();
+  const claims = { token_use: "run" as const, run: claimed.runId, epoch: claimed.epoch, scopes: ["admin"] };
+  return {
+    runId: claimed.runId,
+    epoch: claimed.epoch,
+    attempt: claimed.attempt,
+    kind: claimed.isContinuation ? "continue" : "start",
+    task: claimed.task,
+    payload: claimed.payload,
+    payloadType: packetType(claimed.payloadType),
+    deployment: { id, version, bundleHash, entry },
+    environmentId: claimed.environment.id,
+    env: {},
+    machine,
+    maxDurationS: claimed.maxDurationS,
+    runToken: await signToken(deps, claimed.environment.id, claims, runTokenLifeS),
+    waits: claimed.waits.map(toCompletedWait),
+    context: {
+      attempt: { number: claimed.attempt, startedAt: now },
+      run: {
+        id: claimed.runId,
+        tags: claimed.tags,
+        isTest: claimed.isTest,
+        createdAt: wireDate(claimed.createdAt),
+        startedAt: now,
+        ...(claimed.idempotencyKey === null ? {} : { idempotencyKey: claimed.idempotencyKey }),
+        ...(claimed.maxAttempts === null ? {} : { maxAttempts: claimed.maxAttempts }),
+        version,
+        ...(claimed.maxDurationS === null ? {} : { maxDuration: claimed.maxDurationS }),
+        priority: claimed.priority,
+        ...(claimed.parentRunId === null ? {} : { parentTaskRunId: claimed.parentRunId }),
+        ...(claimed.rootRunId === null ? {} : { rootTaskRunId: claimed.rootRunId }),
+      },
+      task: { id: claimed.task, filePath: claimed.filePath ?? "" },
+      queue: claimed.queue,
+      environment: claimed.environment,
+      organization: claimed.organization,
+      project: claimed.project,
+      machine: { name: machine, cpu: machinePresets[machine].cpu, memory: machinePresets[machine].memoryGb },
+      deployment: { id, shortCode, version, runtime: "node" },
+    },
+  };
+};

@@ -1,0 +1,63 @@
+import { decodeJwt, jwtVerify, SignJWT } from "jose";
+import { z } from "zod";
+import type { Deps } from "./deps.ts";
+
+/** Issuer and audience that the client packages expect. Source: the client wire contract, 2.2. */
+const issuer = "https://id.trigger.dev";
+const audience = "https://api.trigger.dev";
+
+const Claims = z.object({
+  sub: z.string(),
+  scopes: z.array(z.string()).default([]),
+  pub: z.boolean().optional(),
+  token_use: z.literal("run").optional(),
+  run: z.string().optional(),
+  epoch: z.int().optional(),
+});
+export type TokenClaims = z.infer<typeof Claims>;
+
+/** Each environment signs with a key of its own, derived from the API's secret: nothing to store, nothing to leak across. */
+const keyOf = async (secret: Uint8Array, environmentId: string): Promise<Uint8Array> => {
+  const root = await crypto.subtle.importKey(
+    "raw",
+    new Uint8Array(secret),
+    { name: "HMAC", hash: "SHA-256" },
+    false,
+    ["sign"],
+  );
+  return new Uint8Array(
+    await crypto.subtle.sign("HMAC", root, new TextEncoder().encode(`environment:${environmentId}`)),
+  );
+};
+
+/** A token for one environment. Units: `lifeS` seconds. */
+export const signToken = async (
+  deps: Pick<Deps, "secret">,
+  environmentId: string,
+  claims: Omit<TokenClaims, "sub">,
+  lifeS: number,
+): Promise<string> =>
+  new SignJWT({ ...claims })
+    .setProtectedHeader({ alg: "HS256", ...(claims.token_use === "run" ? { typ: "run+jwt" } : {}) })
+    .setSubject(environmentId)
+    .setIssuer(issuer)
+    .setAudience(audience)
+    .setIssuedAt()
+    .setExpirationTime(Math.floor(Date.now() / 1000) + lifeS)
+    .sign(await keyOf(deps.secret, environmentId));
+
+/** What a token says, if this API signed it and it has not expired; `expired` and `invalid` apart, as clients show them. */
+export const verifyToken = async (
+  deps: Pick<Deps, "secret">,
+  token: string,
+): Promise<TokenClaims | "expired" | "invalid"> => {
+  try {
+    const environmentId = decodeJwt(token).sub;
+    if (environmentId === undefined) return "invalid";
+    const key = await keyOf(deps.secret, environmentId);
+    const { payload } = await jwtVerify(token, key, { issuer, audience, algorithms: ["HS256"] });
+    return Claims.parse(payload);
+  } catch (error) {
+    return error instanceof Error && error.name === "JWTExpired" ? "expired" : "invalid";
+  }
+};
