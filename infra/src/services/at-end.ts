@@ -1,0 +1,57 @@
+/**
+ * What must happen before this process is gone.
+ *
+ * Shape: `stop` is the orderly way, used on SIGINT, SIGTERM and SIGHUP; `killNow` is the synchronous last resort,
+ * used when the process exits without having stopped.
+ */
+export interface Ending {
+  stop(): Promise<void>;
+  killNow(): void;
+}
+
+const EXIT_CODES = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
+const STOP_MS_MAX = 30_000;
+type EndSignal = keyof typeof EXIT_CODES;
+
+const endings = new Set<Ending>();
+let isEnding = false;
+
+/**
+ * Registers something to end with this process; the answer takes it off the list again.
+ *
+ * Signal handlers are in place only while the list is not empty, so a process that owns nothing keeps its defaults.
+ * The youngest ends first. A second signal skips the orderly way.
+ */
+export function atEnd(ending: Ending): () => void {
+  if (endings.size === 0) listen();
+  endings.add(ending);
+  return () => {
+    if (endings.delete(ending) && endings.size === 0 && !isEnding) unlisten();
+  };
+}
+
+function listen(): void {
+  for (const signal of Object.keys(EXIT_CODES)) process.on(signal, endOnSignal);
+  process.on("exit", killAll);
+}
+
+function unlisten(): void {
+  for (const signal of Object.keys(EXIT_CODES)) process.off(signal, endOnSignal);
+  process.off("exit", killAll);
+}
+
+function endOnSignal(signal: EndSignal): void {
+  const exit = (): never => process.exit(EXIT_CODES[signal]);
+  if (isEnding) exit();
+  isEnding = true;
+  setTimeout(exit, STOP_MS_MAX);
+  stopAll().finally(exit);
+}
+
+async function stopAll(): Promise<void> {
+  for (const ending of [...endings].reverse()) await ending.stop().catch(() => undefined);
+}
+
+function killAll(): void {
+  for (const ending of endings) ending.killNow();
+}
