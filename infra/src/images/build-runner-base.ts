@@ -37,14 +37,14 @@ export async function buildRunnerBase(docker: Docker): Promise<{ image: string; 
   const label = `${process.version}-${process.arch}-${RECIPE}`;
   if ((await readLabel(docker, image)) === label) return { image, isNew: false };
   const tar = pack();
-  const packing = fill(tar);
+  // A file that cannot be read breaks the stream, and with it the import.
+  fill(tar).catch((error: Error) => tar.destroy(error));
   const changes = [...CHANGES, `LABEL ${LABEL}=${label}`].join("\n");
   const answer = await docker.importImage(Readable.from(tar), {
     repo: "longshore-runner-base",
     tag,
     changes,
   });
-  await packing;
   // Progress lines; the image exists when they end.
   for await (const _ of answer);
   if ((await readLabel(docker, image)) !== label) throw new Error(`${image} was imported but is not there`);

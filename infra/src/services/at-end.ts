@@ -30,6 +30,11 @@ export function atEnd(ending: Ending): () => void {
   };
 }
 
+/** True when a signal has come: whoever waits for our services should not mistake their end for a failure. */
+export function isEndingNow(): boolean {
+  return isEnding;
+}
+
 function listen(): void {
   for (const signal of Object.keys(EXIT_CODES)) process.on(signal, endOnSignal);
   process.on("exit", killAll);

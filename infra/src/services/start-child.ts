@@ -22,10 +22,11 @@ export interface ChildOptions {
   graceMs?: number;
 }
 
-/** A program we started. `exited` settles with its exit code, or null when a signal ended it. */
+/** A program we started. It does not keep us alive, except while somebody waits for its end. */
 export interface Child {
   pid: number;
-  exited: Promise<number | null>;
+  /** Its exit code, or null when a signal ended it. */
+  untilExit(): Promise<number | null>;
   isRunning(): boolean;
   kill(signal: NodeJS.Signals): void;
   /** The end of its log: at most 2,000 characters. */
@@ -54,12 +55,15 @@ export async function startChild(options: ChildOptions): Promise<Child> {
   const pid = proc.pid ?? 0;
   const isRunning = () => proc.exitCode === null && proc.signalCode === null;
 
+  const untilExit = () => {
+    if (isRunning()) proc.ref();
+    return exited;
+  };
   const stop = async () => {
     if (isRunning()) {
-      proc.ref();
       proc.kill(stopSignal);
       const timer = setTimeout(() => killGroup(pid), graceMs);
-      await exited;
+      await untilExit();
       clearTimeout(timer);
     }
     forget();
@@ -69,7 +73,7 @@ export async function startChild(options: ChildOptions): Promise<Child> {
   proc.unref();
   return {
     pid,
-    exited,
+    untilExit,
     isRunning,
     kill: (signal) => void proc.kill(signal),
     logTail: () => (logFile === "inherit" ? "" : readTail(logFile)),
