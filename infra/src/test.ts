@@ -26,6 +26,11 @@ async function stopAll(parts: readonly Part[]): Promise<void> {
   await Promise.all(parts.map(({ service }) => (isRunning(service) ? service.stop() : undefined)));
 }
 
+/** After a signal at-end.ts is about to exit with the signal's code; what we would do or say now is moot. */
+async function unlessEnding(): Promise<void> {
+  if (isEndingNow()) await new Promise(() => undefined);
+}
+
 async function main(): Promise<number> {
   const startedAt = performance.now();
   const build = buildDashboard(root, process.env).then(
@@ -33,6 +38,7 @@ async function main(): Promise<number> {
     (error: unknown) => String(error),
   );
   const parts = await bringUp(process.env);
+  await unlessEnding();
   try {
     const failure = await build;
     if (failure) {
@@ -42,8 +48,7 @@ async function main(): Promise<number> {
     }
     print(`services are ready after ${((performance.now() - startedAt) / 1_000).toFixed(1)} s`);
     const run = await runVitest(root, process.argv.slice(2), environmentFor(parts));
-    // A signal has ended vitest: at-end.ts is about to exit with the signal's code.
-    if (isEndingNow()) return await new Promise(() => undefined);
+    await unlessEnding();
     await stopAll(parts);
     const { lines, exitCode } = summarise(parts, run, root, process.env.LONGSHORE_REQUIRE_ALL === "1");
     for (const line of ["", ...lines]) print(line);

@@ -1,7 +1,10 @@
 import { spawn } from "node:child_process";
 import { closeSync, openSync, readFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 import { atEnd } from "./at-end.ts";
 import { findBinary } from "./find-binary.ts";
+
+const LEFT_BEHIND_MS_MAX = 3_000;
 
 /**
  * A long-lived program to start.
@@ -31,7 +34,7 @@ export interface Child {
   kill(signal: NodeJS.Signals): void;
   /** The end of its log: at most 2,000 characters. */
   logTail(): string;
-  /** Ends it: the stop signal, the grace, then SIGKILL for its whole group. Safe to call twice. */
+  /** Ends it: the stop signal, the grace, SIGKILL; then the same for what is left of its group. Safe to call twice. */
   stop(): Promise<void>;
 }
 
@@ -62,13 +65,14 @@ export async function startChild(options: ChildOptions): Promise<Child> {
   const stop = async () => {
     if (isRunning()) {
       proc.kill(stopSignal);
-      const timer = setTimeout(() => killGroup(pid), graceMs);
+      const timer = setTimeout(() => signalGroup(pid, "SIGKILL"), graceMs);
       await untilExit();
       clearTimeout(timer);
+      await endGroup(pid);
     }
     forget();
   };
-  const forget = atEnd({ stop, killNow: () => isRunning() && killGroup(pid) });
+  const forget = atEnd({ stop, killNow: () => isRunning() && signalGroup(pid, "SIGKILL") });
   exited.then(forget);
   proc.unref();
   return {
@@ -90,11 +94,20 @@ function withParentDeathSignal({
   return setpriv ? [setpriv, ["--pdeathsig", orphanSignal, "--", command, ...args]] : [command, args];
 }
 
-function killGroup(pid: number): void {
+/** Ends the children that a program left behind (vitest leaves its workers). */
+async function endGroup(pid: number): Promise<void> {
+  const deadline = Date.now() + LEFT_BEHIND_MS_MAX;
+  signalGroup(pid, "SIGTERM");
+  while (signalGroup(pid, 0) && Date.now() < deadline) await sleep(20);
+  signalGroup(pid, "SIGKILL");
+}
+
+/** False when nobody is left in the group. While somebody is, its number cannot be given to another. */
+function signalGroup(pid: number, signal: NodeJS.Signals | 0): boolean {
   try {
-    process.kill(-pid, "SIGKILL");
+    return process.kill(-pid, signal);
   } catch {
-    // Already gone.
+    return false;
   }
 }
 

@@ -16,7 +16,7 @@ export interface TempFolder {
  */
 export function makeTempFolder(
   name: string,
-  removeFolder = (path: string) => rmSync(path, { recursive: true, force: true }),
+  removeFolder = (path: string) => rmSync(path, { recursive: true, force: true, maxRetries: 3 }),
 ): TempFolder {
   const parent = process.getuid?.() === 0 ? "/tmp" : tmpdir();
   const path = mkdtempSync(join(parent, `longshore-${name}-`));
@@ -24,6 +24,13 @@ export function makeTempFolder(
     removeFolder(path);
     forget();
   };
-  const forget = atEnd({ stop: async () => remove(), killNow: () => removeFolder(path) });
+  const killNow = () => {
+    try {
+      removeFolder(path);
+    } catch {
+      // A killed service may still hold its folder; a temp folder left behind is better than no exit.
+    }
+  };
+  const forget = atEnd({ stop: async () => remove(), killNow });
   return { path, remove };
 }
