@@ -116,7 +116,8 @@ function isEngineRunning(): boolean {
 
 /** Deletes the state folder, unless something stays mounted in it: what is mounted is not ours to delete. */
 function removeUnmounted(folder: string): void {
-  for (const mount of mountsIn(folder).reverse()) spawnSync("umount", [mount]);
+  const umount = findBinary(["umount"]);
+  if (umount) for (const mount of mountsIn(folder).reverse()) spawnSync(umount, [mount]);
   if (mountsIn(folder).length === 0) rmSync(folder, { recursive: true, force: true });
 }
 
