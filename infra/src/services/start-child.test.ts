@@ -1,6 +1,8 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { rmSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { Redis } from "ioredis";
 import { describe, expect, test } from "vitest";
 import { findBinary } from "./find-binary.ts";
 import { whyRedisIsSilent } from "./why-redis-is-silent.ts";
@@ -22,6 +24,14 @@ async function startOwner(...args: string[]) {
 
 const isSilent = async (url: string) => (await whyRedisIsSilent(url)) !== undefined;
 
+/** The temp folder that the Redis at `url` runs in. */
+async function findFolder(url: string): Promise<string> {
+  const redis = new Redis(url, { protocol: 2 });
+  const [, folder] = (await redis.config("GET", "dir")) as string[];
+  redis.disconnect();
+  return folder ?? "";
+}
+
 describe.skipIf(!canStart)("a program we started", () => {
   test.each(["SIGTERM", "SIGINT", "SIGHUP"] as const)("ends when we get %s, before we do", async (signal) => {
     const { owner, url, ended } = await startOwner();
@@ -40,8 +50,11 @@ describe.skipIf(!canStart)("a program we started", () => {
 
   test.skipIf(!hasParentDeath)("ends when we are killed without a word", async () => {
     const { owner, url, ended } = await startOwner();
+    const folder = await findFolder(url);
     owner.kill("SIGKILL");
     await ended;
     await expect.poll(() => isSilent(url)).toBe(true);
+    // Nobody was left to do it.
+    rmSync(folder, { recursive: true });
   });
 });
