@@ -27,13 +27,11 @@ export interface UpstashStreams {
  * and a comment line as heartbeat.
  */
 export function createUpstashStreams(subscriber: Redis): UpstashStreams {
-  const topics = new Map<string, Set<ServerResponse>>();
+  const members = createMembers(subscriber);
   const open = new Set<ServerResponse>();
-  const key = ({ kind, name }: StreamTopic) => `${kind} ${name}`;
   const send = (topic: StreamTopic, line: string) => {
     // Between joining and the confirmation a caller has no claim on messages, and its stream has no head yet.
-    for (const response of topics.get(key(topic)) ?? [])
-      if (open.has(response)) response.write(`data: ${line}\n\n`);
+    for (const response of members.of(topic)) if (open.has(response)) response.write(`data: ${line}\n\n`);
   };
 
   subscriber.on("message", (channel: string, payload: string) =>
@@ -43,7 +41,7 @@ export function createUpstashStreams(subscriber: Redis): UpstashStreams {
     send({ kind: "psubscribe", name: pattern }, `pmessage,${pattern},${channel},${payload}`),
   );
   const endAll = () => {
-    topics.clear();
+    members.clear();
     for (const response of open) response.end();
   };
   subscriber.on("close", endAll);
@@ -51,31 +49,15 @@ export function createUpstashStreams(subscriber: Redis): UpstashStreams {
     for (const response of open) response.write(": heartbeat\n\n");
   }, HEARTBEAT_MS);
 
-  async function join(response: ServerResponse, topic: StreamTopic): Promise<void> {
-    const members = topics.get(key(topic)) ?? new Set();
-    members.add(response);
-    topics.set(key(topic), members);
-    await subscriber[topic.kind](topic.name);
-  }
-
-  function leave(response: ServerResponse, topic: StreamTopic): void {
-    const members = topics.get(key(topic));
-    if (!members?.delete(response) || members.size > 0) return;
-    topics.delete(key(topic));
-    subscriber[topic.kind === "subscribe" ? "unsubscribe" : "punsubscribe"](topic.name).catch(
-      () => undefined,
-    );
-  }
-
   return {
     async open(response, wanted) {
       const leaveAll = () => {
         open.delete(response);
-        for (const topic of wanted) leave(response, topic);
+        for (const topic of wanted) members.leave(response, topic);
       };
       response.once("close", leaveAll);
       try {
-        for (const topic of wanted) await join(response, topic);
+        for (const topic of wanted) await members.join(response, topic);
       } catch (error) {
         leaveAll();
         throw error;
@@ -90,6 +72,29 @@ export function createUpstashStreams(subscriber: Redis): UpstashStreams {
     close() {
       clearInterval(beat);
       endAll();
+    },
+  };
+}
+
+/** Who listens to what; Redis is asked for a topic while somebody does. */
+function createMembers(subscriber: Redis) {
+  const byTopic = new Map<string, Set<ServerResponse>>();
+  const key = ({ kind, name }: StreamTopic) => `${kind} ${name}`;
+  return {
+    of: (topic: StreamTopic): Iterable<ServerResponse> => byTopic.get(key(topic)) ?? [],
+    clear: () => byTopic.clear(),
+    async join(response: ServerResponse, topic: StreamTopic): Promise<void> {
+      const members = byTopic.get(key(topic)) ?? new Set();
+      members.add(response);
+      byTopic.set(key(topic), members);
+      await subscriber[topic.kind](topic.name);
+    },
+    leave(response: ServerResponse, topic: StreamTopic): void {
+      const members = byTopic.get(key(topic));
+      if (!members?.delete(response) || members.size > 0) return;
+      byTopic.delete(key(topic));
+      const leaving = topic.kind === "subscribe" ? "unsubscribe" : "punsubscribe";
+      subscriber[leaving](topic.name).catch(() => undefined);
     },
   };
 }
