@@ -1,0 +1,140 @@
+import { RunState } from "@longshore/shared/contract/run-status";
+import { z } from "zod";
+import type { Database } from "../database.ts";
+
+const Timeline = z.object({
+  events: z.array(
+    z.object({
+      id: z.string(),
+      at: z.string(),
+      kind: z.string(),
+      from: RunState.nullable(),
+      to: RunState.nullable(),
+      attempt: z.int().nullable(),
+      agentId: z.string().nullable(),
+      message: z.string().nullable(),
+    }),
+  ),
+  attempts: z.array(
+    z.object({
+      number: z.int(),
+      status: z.enum(["executing", "completed", "failed", "canceled", "lost"]),
+      agentId: z.string().nullable(),
+      agentName: z.string().nullable(),
+      leasedAt: z.string(),
+      startedAt: z.string(),
+      finishedAt: z.string().nullable(),
+      error: z.unknown(),
+    }),
+  ),
+  waits: z.array(
+    z.object({
+      id: z.string(),
+      kind: z.enum(["time", "run", "token", "batch"]),
+      status: z.enum(["pending", "completed"]),
+      runId: z.string().nullable(),
+      dueAt: z.string().nullable(),
+      createdAt: z.string(),
+      completedAt: z.string().nullable(),
+    }),
+  ),
+});
+export type TimelineRow = z.infer<typeof Timeline>;
+
+const timelineStatement = `
+select json_build_object(
+  'events', (
+    select coalesce(json_agg(json_build_object('id', id::text, 'at', at, 'kind', kind, 'from', from_state, 'to', to_state,
+      'attempt', attempt, 'agentId', agent_id, 'message', message) order by id), '[]')
+    from (select * from run_events where run_id = $1 order by id desc limit 1000) e),
+  'attempts', (
+    select coalesce(json_agg(json_build_object('number', a.number, 'status', a.status, 'agentId', a.agent_id,
+      'agentName', g.name, 'leasedAt', a.leased_at, 'startedAt', a.started_at, 'finishedAt', a.finished_at,
+      'error', a.error) order by a.number), '[]')
+    from attempts a left join agents g on g.id = a.agent_id where a.run_id = $1),
+  'waits', (
+    select coalesce(json_agg(json_build_object('id', p.id, 'kind', p.kind, 'status', p.status, 'runId', p.child_run_id,
+      'dueAt', p.due_at, 'createdAt', p.created_at, 'completedAt', p.completed_at) order by p.created_at, p.id), '[]')
+    from run_waits w join wait_points p on p.id = w.wait_point_id where w.run_id = $1))::text`;
+
+/** What happened to a run, its attempts and its waits, oldest first; of the events the last thousand. */
+export const readTimeline = async (db: Database, runId: string): Promise<TimelineRow> =>
+  Timeline.parse(await db.call(timelineStatement, [runId]));
+
+const LogRow = z.object({
+  seq: z.int(),
+  at: z.string(),
+  attempt: z.int(),
+  level: z.enum(["trace", "debug", "info", "log", "warn", "error"]),
+  stream: z.enum(["stdout", "stderr", "logger", "system"]),
+  message: z.string(),
+  attributes: z.record(z.string(), z.unknown()).nullable(),
+});
+
+const logsStatement = `
+select coalesce(json_agg(json_build_object('seq', seq, 'at', at, 'attempt', attempt, 'level', level, 'stream', stream,
+  'message', message, 'attributes', attributes) order by attempt, seq), '[]')::text
+from (
+  select * from run_logs
+  where run_id = $1 and (attempt, seq) > ($2::int, $3::int)
+  order by attempt, seq limit $4
+) l`;
+
+/** Captured lines after a place, in order. */
+export const readLogs = async (
+  db: Database,
+  runId: string,
+  after: { attempt: number; seq: number },
+  limit: number,
+): Promise<z.infer<typeof LogRow>[]> =>
+  z.array(LogRow).parse(await db.call(logsStatement, [runId, after.attempt, after.seq, limit]));
+
+const Situation = z.object({
+  env: z.object({ running: z.int(), runningMax: z.int(), paused: z.boolean() }).nullable(),
+  lane: z.object({ running: z.int(), runningMax: z.int().nullable(), paused: z.boolean() }).nullable(),
+  queue: z.object({ name: z.string(), paused: z.boolean() }).nullable(),
+  ahead: z.int(),
+  concurrencyKey: z.string(),
+  agents: z.object({ known: z.int(), online: z.int(), free: z.int() }),
+  home: z.object({ name: z.string(), isOnline: z.boolean() }).nullable(),
+  waits: z.array(z.object({ kind: z.string(), runId: z.string().nullable(), dueAt: z.string().nullable() })),
+  dueAt: z.string().nullable(),
+});
+export type Situation = z.infer<typeof Situation>;
+
+/* `ahead` stops counting at a thousand: "many" is all that a person wants to know beyond that. */
+const situationStatement = `
+with run as (select * from runs where id = $1),
+online as (
+  select a.*, (select count(*) from leases l where l.agent_id = a.id) as used
+  from agents a
+  where a.pool_id = (select e.pool_id from environments e join run r on r.environment_id = e.id) and a.revoked_at is null
+)
+select json_build_object(
+  'env', (select json_build_object('running', s.running, 'runningMax', s.running_max, 'paused', s.paused)
+    from environment_slots s join run r on r.environment_id = s.environment_id),
+  'lane', (select json_build_object('running', l.running, 'runningMax', l.running_max, 'paused', l.paused)
+    from lanes l join run r on r.lane_id = l.id),
+  'queue', (select json_build_object('name', q.name, 'paused', q.paused) from queues q join run r on r.queue_id = q.id),
+  'concurrencyKey', coalesce((select l.concurrency_key from lanes l join run r on r.lane_id = l.id), ''),
+  'ahead', (
+    select count(*) from (
+      select 1 from queue_entries q
+      join queue_entries me on me.run_id = $1 and me.lane_id = q.lane_id
+      where q.agent_id is null and (q.position_at, q.run_id) < (me.position_at, me.run_id)
+      limit 1000) a),
+  'agents', (select json_build_object(
+    'known', count(*), 'online', count(*) filter (where beat_at > app_now() - $2 * interval '1 millisecond'),
+    'free', coalesce(sum(greatest(0, slots - used)) filter (
+      where beat_at > app_now() - $2 * interval '1 millisecond' and not draining), 0)) from online),
+  'home', (select json_build_object('name', a.name, 'isOnline', coalesce(a.beat_at > app_now() - $2 * interval '1 millisecond', false))
+    from agents a join run r on r.waiting_agent_id = a.id),
+  'waits', (
+    select coalesce(json_agg(json_build_object('kind', p.kind, 'runId', p.child_run_id, 'dueAt', p.due_at)), '[]')
+    from run_waits w join wait_points p on p.id = w.wait_point_id
+    where w.run_id = $1 and w.is_active and w.taken_epoch is null and p.status = 'pending'),
+  'dueAt', (select due_at from run))::text`;
+
+/** Everything that could keep a run from moving. Units: an agent counts as online when heard within `onlineMs`. */
+export const readSituation = async (db: Database, runId: string, onlineMs: number): Promise<Situation> =>
+  Situation.parse(await db.call(situationStatement, [runId, onlineMs]));

@@ -1,0 +1,134 @@
+import type { RunState } from "@longshore/shared/contract/run-status";
+import type { RunExplanation } from "@longshore/shared/contract/runs";
+import { isFinal } from "./transitions.ts";
+
+/** What is known of a run and of what surrounds it. */
+export type Circumstances = {
+  state: RunState;
+  attempt: number;
+  isCanceling: boolean;
+  reason: string | null;
+  dueAt: string | null;
+  env: { running: number; runningMax: number; paused: boolean } | null;
+  lane: { running: number; runningMax: number | null; paused: boolean } | null;
+  queue: { name: string; paused: boolean } | null;
+  concurrencyKey: string;
+  ahead: number;
+  agents: { known: number; online: number; free: number };
+  home: { name: string; isOnline: boolean } | null;
+  waits: { kind: string; runId: string | null; dueAt: string | null }[];
+};
+
+type Why = Pick<RunExplanation, "code" | "sentence">;
+
+const plural = (count: number, word: string): string => `${count} ${word}${count === 1 ? "" : "s"}`;
+
+const whyWaiting = (c: Circumstances): Why => {
+  if (c.home !== null && !c.home.isOnline) {
+    return {
+      code: "home_agent_offline",
+      sentence: `Its process is on the agent "${c.home.name}", which is not online; when the lease is over the attempt counts as lost.`,
+    };
+  }
+  const [first] = c.waits;
+  if (first === undefined)
+    return { code: "next", sentence: "Everything it waited for is complete; it continues at once." };
+  const others = c.waits.length > 1 ? ` and ${plural(c.waits.length - 1, "other wait")}` : "";
+  if (first.kind === "run")
+    return {
+      code: "waiting_for_run",
+      sentence: `It waits for the run ${first.runId}${others}; it holds no slot meanwhile.`,
+    };
+  if (first.kind === "time")
+    return {
+      code: "waiting_for_time",
+      sentence: `It waits until ${first.dueAt}${others}; it holds no slot meanwhile.`,
+    };
+  return {
+    code: "waiting_for_token",
+    sentence: `It waits for a token to be completed${others}; it holds no slot meanwhile.`,
+  };
+};
+
+const whyBlocked = (c: Circumstances): Why | null => {
+  if (c.env?.paused) return { code: "environment_paused", sentence: "The environment is paused." };
+  if (c.queue?.paused || c.lane?.paused)
+    return { code: "queue_paused", sentence: `The queue "${c.queue?.name}" is paused.` };
+  if (c.lane !== null && c.lane.runningMax !== null && c.lane.running >= c.lane.runningMax) {
+    const key = c.concurrencyKey === "" ? "" : ` for the key "${c.concurrencyKey}"`;
+    return {
+      code: "queue_limit",
+      sentence: `The queue "${c.queue?.name}" runs ${c.lane.running} of at most ${c.lane.runningMax}${key}; ${plural(c.ahead, "run")} ahead of this one.`,
+    };
+  }
+  if (c.env !== null && c.env.running >= c.env.runningMax) {
+    return {
+      code: "environment_limit",
+      sentence: `The environment runs ${c.env.running} of at most ${c.env.runningMax}.`,
+    };
+  }
+  return null;
+};
+
+const whyQueued = (c: Circumstances): Why => {
+  if (c.home !== null) {
+    return c.home.isOnline
+      ? (whyBlocked(c) ?? { code: "next", sentence: `It continues on the agent "${c.home.name}" at once.` })
+      : whyWaiting(c);
+  }
+  const blocked = whyBlocked(c);
+  if (blocked !== null) return blocked;
+  if (c.agents.known === 0)
+    return {
+      code: "no_agent_online",
+      sentence: "No agent is enrolled in the pool that serves this environment.",
+    };
+  if (c.agents.online === 0)
+    return {
+      code: "no_agent_online",
+      sentence: `None of the pool's ${plural(c.agents.known, "agent")} is online.`,
+    };
+  if (c.agents.free === 0)
+    return {
+      code: "agents_full",
+      sentence: `All slots of the ${plural(c.agents.online, "agent")} online are taken.`,
+    };
+  return { code: "next", sentence: "Nothing is in its way; an agent takes it next." };
+};
+
+const why = (c: Circumstances): Why => {
+  if (isFinal(c.state)) return { code: "final", sentence: `The run is over: ${c.state.replace("_", " ")}.` };
+  if (c.isCanceling)
+    return { code: "canceling", sentence: "It was asked to cancel; its agent is ending it." };
+  switch (c.state) {
+    case "pending_version":
+      return { code: "pending_version", sentence: "It waits for a deployment that holds its version." };
+    case "delayed": {
+      if (c.attempt > 0)
+        return {
+          code: "retry_scheduled",
+          sentence: `Attempt ${c.attempt} failed; the next one is due at ${c.dueAt}.`,
+        };
+      if (c.reason !== null)
+        return {
+          code: "retry_scheduled",
+          sentence: `An agent could not start it (${c.reason}); it is tried again at ${c.dueAt}.`,
+        };
+      return { code: "delayed", sentence: `It was triggered with a delay and is due at ${c.dueAt}.` };
+    }
+    case "queued":
+      return whyQueued(c);
+    case "leased":
+      return { code: "starting", sentence: "An agent has taken it and is starting it." };
+    case "waiting":
+      return whyWaiting(c);
+    default:
+      return { code: "executing", sentence: "It is executing." };
+  }
+};
+
+/** Why a run is where it is: a code and a sentence for people. */
+export const explain = (circumstances: Circumstances): Why & { moving: boolean } => {
+  const answer = why(circumstances);
+  return { ...answer, moving: ["executing", "starting", "next", "canceling"].includes(answer.code) };
+};

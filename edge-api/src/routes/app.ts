@@ -1,0 +1,76 @@
+import { AppError } from "@longshore/shared/core/error-codes";
+import { newId } from "@longshore/shared/core/ids";
+import { Hono } from "hono";
+import { cors } from "hono/cors";
+import { checkHealth } from "../services/check-health.ts";
+import type { Deps } from "../services/deps.ts";
+import { agentRoutes } from "./agent-routes.ts";
+import { clientRoutes } from "./client-routes.ts";
+import type { AppEnv } from "./context.ts";
+import { deploymentRoutes } from "./deployment-routes.ts";
+import { answerError } from "./errors.ts";
+import { openApiDocument } from "./openapi.ts";
+import { sessionRoutes } from "./session-routes.ts";
+import { routeSpecs as r } from "./specs.ts";
+
+/** How long a browser remembers that it may call. Units: seconds. */
+const corsMaxAgeS = 300;
+
+/**
+ * The API, whatever runtime serves it. `depsOf` is asked once a request: a runtime without lasting connections makes
+ * them then.
+ */
+export const createApp = (
+  depsOf: (env: unknown, later: (work: Promise<unknown>) => void) => Deps,
+): Hono<AppEnv> => {
+  const app = new Hono<AppEnv>();
+  let document: object | null = null;
+
+  app.use(async (c, next) => {
+    const requestId = newId("request");
+    c.set("requestId", requestId);
+    c.set(
+      "deps",
+      depsOf(c.env, (work) => runLater(c, work)),
+    );
+    c.header("x-request-id", requestId);
+    await next();
+  });
+  app.use(
+    "/api/*",
+    cors({
+      origin: "*",
+      maxAge: corsMaxAgeS,
+      exposeHeaders: ["*"],
+      allowHeaders: ["*", "authorization", "content-type"],
+    }),
+  );
+  app.get(r.health.path, async (c) => c.json(await checkHealth(c.var.deps)));
+  app.get(r.openapi.path, (c) => {
+    document ??= openApiDocument();
+    return c.json(document);
+  });
+  app.route("/", clientRoutes());
+  app.route("/", deploymentRoutes());
+  app.route("/", sessionRoutes());
+  app.route("/", agentRoutes());
+  for (const prefix of ["/api/*", "/agent/*"]) {
+    app.all(prefix, () => {
+      throw new AppError("not_found", "There is no such route.", { shouldRetry: false });
+    });
+  }
+  app.onError(answerError);
+  return app;
+};
+
+/** Without a runtime that keeps a request's work alive, the process itself does. */
+const runLater = (
+  c: { executionCtx: { waitUntil(work: Promise<unknown>): void } },
+  work: Promise<unknown>,
+): void => {
+  try {
+    c.executionCtx.waitUntil(work);
+  } catch {
+    work.catch(() => undefined);
+  }
+};

@@ -1,0 +1,68 @@
+import { triggerBodyBytesMax } from "@longshore/shared/contract/trigger";
+import { Hono } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import { listAgents, requestEnrolToken, revoke } from "../services/agents.ts";
+import { cancelRunById } from "../services/cancel-run.ts";
+import { listRunPage } from "../services/list-runs.ts";
+import { listTasks } from "../services/list-tasks.ts";
+import { readRun } from "../services/read-run.ts";
+import { explainRun, readRunLogs, readRunTimeline } from "../services/read-run-history.ts";
+import { triggerRun } from "../services/trigger-run.ts";
+import { type AppEnv, vocabularyOf, withPrincipal } from "./context.ts";
+import { tooLarge } from "./errors.ts";
+import { routeSpecs as r } from "./specs.ts";
+import { validBody, validQuery } from "./validate.ts";
+
+/** Runs, tasks and agents, for holders of keys and tokens. */
+export const clientRoutes = (): Hono<AppEnv> => {
+  const app = new Hono<AppEnv>();
+
+  app.post(
+    r.triggerTask.path,
+    withPrincipal,
+    bodyLimit({ maxSize: triggerBodyBytesMax, onError: tooLarge(triggerBodyBytesMax) }),
+    ...validBody(r.triggerTask.body),
+    async (c) => {
+      const { id, isCached, token, claims } = await triggerRun(c.var.deps, c.var.principal, {
+        task: c.req.param("taskId"),
+        body: c.req.valid("json"),
+        requestKey: c.req.header("x-trigger-request-idempotency-key") ?? null,
+        idempotencyKey: c.req.header("idempotency-key") ?? null,
+        idempotencyKeyTtl: c.req.header("idempotency-key-ttl") ?? null,
+      });
+      c.header("x-trigger-jwt", token);
+      c.header("x-trigger-jwt-claims", JSON.stringify(claims));
+      return c.json({ id, isCached });
+    },
+  );
+  app.get(r.retrieveRun.path, withPrincipal, async (c) =>
+    c.json(await readRun(c.var.deps, c.var.principal, c.req.param("runId"), vocabularyOf(c))),
+  );
+  app.get(r.listRuns.path, withPrincipal, validQuery(r.listRuns.query), async (c) =>
+    c.json(await listRunPage(c.var.deps, c.var.principal, c.req.valid("query"), vocabularyOf(c))),
+  );
+  app.post(r.cancelRun.path, withPrincipal, async (c) =>
+    c.json(await cancelRunById(c.var.deps, c.var.principal, c.req.param("runId"))),
+  );
+  app.get(r.runTimeline.path, withPrincipal, async (c) =>
+    c.json(await readRunTimeline(c.var.deps, c.var.principal, c.req.param("runId"))),
+  );
+  app.get(r.runLogs.path, withPrincipal, validQuery(r.runLogs.query), async (c) =>
+    c.json(await readRunLogs(c.var.deps, c.var.principal, c.req.param("runId"), c.req.valid("query"))),
+  );
+  app.get(r.explainRun.path, withPrincipal, async (c) =>
+    c.json(await explainRun(c.var.deps, c.var.principal, c.req.param("runId"))),
+  );
+
+  app.get(r.listTasks.path, withPrincipal, async (c) => c.json(await listTasks(c.var.deps, c.var.principal)));
+  app.get(r.listAgents.path, withPrincipal, async (c) =>
+    c.json(await listAgents(c.var.deps, c.var.principal)),
+  );
+  app.post(r.createEnrolToken.path, withPrincipal, async (c) =>
+    c.json(await requestEnrolToken(c.var.deps, c.var.principal)),
+  );
+  app.post(r.revokeAgent.path, withPrincipal, async (c) =>
+    c.json(await revoke(c.var.deps, c.var.principal, c.req.param("agentId"))),
+  );
+  return app;
+};

@@ -1,0 +1,51 @@
+import { zValidator } from "@hono/zod-validator";
+import type { WireError } from "@longshore/shared/contract/wire-error";
+import { AppError } from "@longshore/shared/core/error-codes";
+import { createMiddleware } from "hono/factory";
+import type { z } from "zod";
+
+type Issue = { path: PropertyKey[]; message: string };
+
+/** What was wrong with a request, field by field. */
+export class ValidationError extends AppError {
+  readonly issues: NonNullable<WireError["issues"]>;
+
+  constructor(part: string, issues: readonly Issue[]) {
+    const named = issues.map((issue) => ({ path: issue.path.map(String).join("."), message: issue.message }));
+    const sentence = named
+      .map(({ path, message }) => (path === "" ? message : `${path}: ${message}`))
+      .join("; ");
+    super("bad_request", `Invalid request ${part}. ${sentence}`);
+    this.issues = named;
+  }
+}
+
+/** Reads the query by a schema. Errors: `bad_request` naming each field. */
+export const validQuery = <T extends z.ZodType>(schema: T) =>
+  zValidator("query", schema, (result) => {
+    if (!result.success) throw new ValidationError("query", result.error.issues);
+  });
+
+const hasBody = (headers: Headers): boolean =>
+  headers.has("transfer-encoding") || Number(headers.get("content-length") ?? 0) > 0;
+
+/** A body in another form than JSON would be read as an empty one; say so instead. */
+const jsonOnly = createMiddleware(async (c, next) => {
+  const type = c.req.header("content-type") ?? "";
+  if (hasBody(c.req.raw.headers) && !/^application\/([\w.+-]+\+)?json\b/i.test(type)) {
+    throw new AppError(
+      "unsupported_media_type",
+      `The body must be sent as content-type: application/json, not "${type}".`,
+    );
+  }
+  await next();
+});
+
+/** Reads a JSON body by a schema. Errors: `bad_request` naming each field, `unsupported_media_type`. */
+export const validBody = <T extends z.ZodType>(schema: T) =>
+  [
+    jsonOnly,
+    zValidator("json", schema, (result) => {
+      if (!result.success) throw new ValidationError("body", result.error.issues);
+    }),
+  ] as const;

@@ -1,0 +1,102 @@
+import type { CreateDeploymentBody, Deployment } from "@longshore/shared/contract/deployments";
+import { BundleManifest } from "@longshore/shared/contract/manifest";
+import { AppError } from "@longshore/shared/core/error-codes";
+import { newId, randomText } from "@longshore/shared/core/ids";
+import * as rows from "../db/transitions/deployments.ts";
+import { type Principal, requireScope } from "./authenticate.ts";
+import type { Deps } from "./deps.ts";
+import { resolveManifest } from "./resolve-manifest.ts";
+import { wireDate } from "./wire-date.ts";
+
+const serialise = (row: rows.DeploymentRow): Deployment => ({
+  id: row.id,
+  createdAt: wireDate(row.createdAt),
+  shortCode: row.shortCode,
+  version: row.version,
+  runtime: row.runtime,
+  runtimeVersion: row.runtimeVersion,
+  status: row.status,
+  ...(row.deployedAt === null ? {} : { deployedAt: wireDate(row.deployedAt) }),
+  ...(row.externalId === null ? {} : { externalId: row.externalId }),
+  isCurrent: row.isCurrent,
+  taskCount: row.taskCount,
+});
+
+const requireDeploy = (principal: Principal): void =>
+  requireScope(principal, "write", [{ type: "deployments" }]);
+
+const missing = () => new AppError("not_found", "Deployment not found");
+
+/** `POST /api/v1/deployments`: a version that nothing uses yet. Errors: `unprocessable` for two tasks with one id. */
+export const createDeployment = async (
+  deps: Deps,
+  principal: Principal,
+  body: CreateDeploymentBody,
+): Promise<Deployment> => {
+  requireDeploy(principal);
+  const ids = body.manifest.tasks.map((task) => task.id);
+  const twice = ids.find((id, index) => ids.indexOf(id) !== index);
+  if (twice !== undefined) throw new AppError("unprocessable", `Two tasks have the id "${twice}".`);
+  const row = await rows.createDeployment(deps.db, {
+    id: newId("deployment"),
+    environmentId: principal.environmentId,
+    shortCode: randomText(8),
+    bundleHash: body.bundleHash,
+    manifest: body.manifest,
+    externalId: body.externalId ?? null,
+  });
+  return serialise(row);
+};
+
+/** `POST /api/v1/deployments/:id/finalise`. Errors: `not_found`; `unprocessable` when its bundle was never uploaded. */
+export const finaliseDeployment = async (
+  deps: Deps,
+  principal: Principal,
+  id: string,
+): Promise<Deployment> => {
+  requireDeploy(principal);
+  const found = await rows.findDeployment(deps.db, id, principal.environmentId);
+  if (found === null) throw missing();
+  const { tasks, queues } = resolveManifest(BundleManifest.parse(found.manifest));
+  const row = await rows.finaliseDeployment(deps.db, {
+    id,
+    environmentId: principal.environmentId,
+    tasks,
+    queues,
+  });
+  if (row === null) throw new AppError("unprocessable", "The deployment's bundle has not been uploaded.");
+  return serialise(row);
+};
+
+/** `POST /api/v1/deployments/:id/promote`: new runs take this version from now on. Errors: `not_found`, `unprocessable`. */
+export const promoteDeployment = async (
+  deps: Deps,
+  principal: Principal,
+  id: string,
+): Promise<Deployment> => {
+  requireDeploy(principal);
+  const row = await rows.promoteDeployment(deps.db, { id, environmentId: principal.environmentId });
+  if (row !== null) return serialise(row);
+  const found = await rows.findDeployment(deps.db, id, principal.environmentId);
+  if (found === null) throw missing();
+  throw new AppError("unprocessable", "The deployment is not finalised.");
+};
+
+const pageSizeMax = 100;
+
+/** `GET /api/v1/deployments`: newest first. Errors: `forbidden`. */
+export const listDeployments = async (
+  deps: Deps,
+  principal: Principal,
+  page: { after?: string | undefined; size: number },
+): Promise<{ data: Deployment[]; pagination: { next?: string } }> => {
+  requireScope(principal, "read", [{ type: "deployments" }]);
+  const size = Math.min(page.size, pageSizeMax);
+  const found = await rows.listDeployments(deps.db, principal.environmentId, {
+    after: page.after ?? null,
+    size: size + 1,
+  });
+  const data = found.slice(0, size).map(serialise);
+  const last = data.at(-1);
+  return { data, pagination: found.length > size && last !== undefined ? { next: last.id } : {} };
+};
