@@ -1,5 +1,5 @@
 /** What users import. One line a noun; nothing here has code of its own. */
-export { type Client, type CreateClientOptions, createClient } from "./client.ts";
+export { type Client, type CreateClientOptions, createClient, type RunDetails } from "./client.ts";
 export { defineConfig, type LongshoreConfig, type TriggerConfig } from "./config.ts";
 export { type ClientConfig, configure } from "./configure.ts";
 export * from "./errors.ts";

@@ -1,11 +1,5 @@
 import type { RunStatus } from "@longshore/shared/contract/run-status";
-import type {
-  RunExplanation,
-  RunLogs,
-  Run as RunOnWire,
-  RunSummary,
-  RunTimeline,
-} from "@longshore/shared/contract/runs";
+import type { Run as RunOnWire, RunSummary } from "@longshore/shared/contract/runs";
 import { systemClock } from "@longshore/shared/core/clock";
 import { ambientApi } from "./configure.ts";
 import type { Api } from "./http/api.ts";
@@ -114,11 +108,27 @@ const listQuery = (query: ListRunsQuery) => ({
 });
 
 const idOf = (source: RunSource): string => (typeof source === "string" ? source : source.id);
-const runPath = (version: 1 | 2 | 3, source: RunSource, rest = ""): string =>
+
+/** Path of a run's endpoint. Source: the client wire contract, 4.3. */
+export const runPath = (version: 1 | 2 | 3, source: RunSource, rest = ""): string =>
   `/api/v${version}/runs/${encodeURIComponent(idOf(source))}${rest}`;
 
-/** The schemas cost time to load, and only some callers need them. */
-const schemas = () => import("@longshore/shared/contract/runs");
+/**
+ * Reads what every answer about a run must have. The full schemas stay out: they would come into each task bundle, and
+ * their import into each cold start.
+ */
+const parseRun = <T extends object>(fields: readonly string[]) => ({
+  parse: (value: unknown): T => {
+    const record = value as Record<string, unknown> | null | undefined;
+    const missing = fields.find((field) => record?.[field] === undefined);
+    if (missing !== undefined) throw new TypeError(`a run must have \`${missing}\``);
+    return value as T;
+  },
+});
+
+const runSchema = parseRun<RunOnWire>(["id", "status", "isCompleted", "createdAt"]);
+const itemSchema = parseRun<RunSummary>(["id", "status", "isCompleted", "createdAt"]);
+const idSchema = parseRun<{ id: string }>(["id"]);
 
 /** The runs of an environment. */
 export type RunsClient = {
@@ -129,32 +139,19 @@ export type RunsClient = {
   cancel(run: RunSource): Promise<{ id: string }>;
   /** Asks until the run is over. */
   poll: PollRun;
-  /** What happened to the run: events, attempts and waits, oldest first. */
-  timeline(run: RunSource): Promise<RunTimeline>;
-  /** Its log, oldest first; pass `next` as `after` to go on. */
-  logs(run: RunSource, query?: { after?: string; limit?: number }): Promise<RunLogs>;
-  /** Why the run is where it is. */
-  explain(run: RunSource): Promise<RunExplanation>;
 };
 
 /** Binds the noun to an API. */
 export const runsOf = (api: () => Api): RunsClient => {
   const retrieve = async (run: RunSource, signal?: AbortSignal): Promise<Run> => {
-    const { Run: schema } = await schemas();
-    const wire = await api().request(schema, "GET", runPath(3, run), signal ? { signal } : {});
+    const wire = await api().request(runSchema, "GET", runPath(3, run), signal ? { signal } : {});
     return withDates(wire) as Run;
   };
   return {
     retrieve: ((run: RunSource) => retrieve(run)) as RetrieveRun,
     list: (query = {}) =>
-      listPages(api(), "/api/v1/runs", listQuery(query), async () => {
-        const { RunSummary: schema } = await schemas();
-        return (value) => withDates(schema.parse(value));
-      }),
-    cancel: async (run) => {
-      const { RunIdResponse } = await schemas();
-      return api().request(RunIdResponse, "POST", runPath(2, run, "/cancel"));
-    },
+      listPages(api(), "/api/v1/runs", listQuery(query), (value) => withDates(itemSchema.parse(value))),
+    cancel: async (run) => api().request(idSchema, "POST", runPath(2, run, "/cancel")),
     poll: (async (run: RunSource, { pollIntervalMs = 1_000, signal }: PollOptions = {}) => {
       for (;;) {
         const current = await retrieve(run, signal);
@@ -163,11 +160,6 @@ export const runsOf = (api: () => Api): RunsClient => {
         signal?.throwIfAborted();
       }
     }) as PollRun,
-    timeline: async (run) => api().request((await schemas()).RunTimeline, "GET", runPath(1, run, "/events")),
-    logs: async (run, query = {}) =>
-      api().request((await schemas()).RunLogs, "GET", runPath(1, run, "/logs"), { query }),
-    explain: async (run) =>
-      api().request((await schemas()).RunExplanation, "GET", runPath(1, run, "/explain")),
   };
 };
 

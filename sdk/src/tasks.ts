@@ -1,4 +1,3 @@
-import type { TaskList } from "@longshore/shared/contract/dashboard";
 import { ambientApi } from "./configure.ts";
 import type { Api } from "./http/api.ts";
 import type { AnyTask, TaskIdentifier, TaskOutput, TaskPayload } from "./task.ts";
@@ -13,17 +12,11 @@ export type TasksClient = {
     payload: TaskPayload<TTask>,
     options?: TriggerOptions,
   ): Promise<RunHandle<TaskIdentifier<TTask>, TaskPayload<TTask>, TaskOutput<TTask>>>;
-  /** The tasks of the current deployment. */
-  list(): Promise<TaskList>;
 };
 
 /** Binds the noun to an API. */
 export const tasksOf = (api: () => Api): TasksClient => ({
   trigger: async (id, payload, options) => triggerTask(api(), id, payload, options),
-  list: async () => {
-    const { TaskList } = await import("@longshore/shared/contract/dashboard");
-    return api().request(TaskList, "GET", "/api/v1/tasks");
-  },
 });
 
 const triggerAndWait = <TTask extends AnyTask>(

@@ -158,7 +158,7 @@ test("a list goes on by cursor until no next page is named", async () => {
       ? { status: 200, body: { data: [1, 2], pagination: { next: "two" } } }
       : { status: 200, body: { data: [3], pagination: {} } };
   });
-  const list = () => listPages(api, "/list", { "page[size]": 2 }, async () => (value) => Number(value));
+  const list = () => listPages(api, "/list", { "page[size]": 2 }, Number);
   const seen: number[] = [];
   for await (const item of list()) seen.push(item);
   expect(seen).toEqual([1, 2, 3]);

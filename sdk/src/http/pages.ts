@@ -1,4 +1,4 @@
-import type { Api, Decoder, QueryValue } from "./api.ts";
+import type { Api, QueryValue } from "./api.ts";
 
 /** One page of a list that goes on by cursor. */
 export type Page<T> = {
@@ -16,19 +16,19 @@ type RawPage = { data?: unknown; pagination?: { next?: unknown; previous?: unkno
 
 const textOrNothing = (value: unknown): string | undefined => (typeof value === "string" ? value : undefined);
 
-const pageDecoder = <T>(item: (value: unknown) => T) => ({
+const pageSchema = {
   parse: (value: unknown) => {
     const raw = value as RawPage | undefined;
     if (!Array.isArray(raw?.data)) throw new TypeError("a page must have `data`");
     return {
-      data: raw.data.map(item),
+      items: raw.data as unknown[],
       pagination: {
         next: textOrNothing(raw.pagination?.next),
         previous: textOrNothing(raw.pagination?.previous),
       },
     };
   },
-});
+};
 
 /**
  * Reads a cursor list. Source: the client wire contract, 1.5. Cost: one request a page, made when it is needed.
@@ -37,14 +37,16 @@ export const listPages = <T>(
   api: Api,
   path: string,
   query: Record<string, QueryValue>,
-  loadItem: () => Promise<Decoder<T>["parse"]>,
+  readItem: (value: unknown) => T | Promise<T>,
 ): PagePromise<T> => {
   const fetchPage = async (cursor: Record<string, QueryValue>): Promise<Page<T>> => {
-    const decoder = pageDecoder(await loadItem());
-    const page = await api.request(decoder, "GET", path, { query: { ...query, ...cursor } });
-    const { next } = page.pagination;
+    const { items, pagination } = await api.request(pageSchema, "GET", path, {
+      query: { ...query, ...cursor },
+    });
+    const { next } = pagination;
     return {
-      ...page,
+      data: await Promise.all(items.map(readItem)),
+      pagination,
       hasNextPage: () => next !== undefined,
       getNextPage: () => {
         if (next === undefined) throw new Error("there is no next page");
