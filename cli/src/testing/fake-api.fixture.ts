@@ -3,6 +3,8 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { CreateDeploymentBody } from "@longshore/shared/contract/deployments";
 
+export type FakeRun = { id: string; status: string; lines: string[]; output?: unknown };
+
 type Reply = { status: number; body?: unknown };
 
 /** A small real API that keeps bundles and deployments in memory and checks what it is sent. */
@@ -14,6 +16,8 @@ export type FakeApi = {
   bundles: Map<string, Buffer>;
   deployments: { id: string; version: string; taskIds: string[] }[];
   current: string | undefined;
+  /** What the API says of its runs, newest first, and the lines each has logged. */
+  runs: FakeRun[];
   /** The next requests whose `METHOD path` holds this text get this answer instead. */
   failWhere(text: string, reply: Reply): void;
   close(): Promise<void>;
@@ -58,8 +62,48 @@ const createReply = (api: FakeApi, body: Buffer): Reply => {
   return { status: 200, body: deploymentOf(api, made.id, "PENDING") };
 };
 
-const replyTo = (api: FakeApi, method: string, path: string, body: Buffer): Reply => {
+const at = "2026-01-01T00:00:00.000Z";
+
+const runOnWire = ({ id, status, output }: FakeRun) => ({
+  id,
+  taskIdentifier: "a",
+  status,
+  isCompleted: ["COMPLETED", "FAILED"].includes(status),
+  isCancelled: false,
+  createdAt: at,
+  updatedAt: at,
+  finishedAt: at,
+  durationMs: 1_200,
+  output,
+  ...(status === "FAILED" ? { error: { message: "it broke" } } : {}),
+});
+
+const runReply = (
+  api: FakeApi,
+  id: string | undefined,
+  verb: string | undefined,
+  query: URLSearchParams,
+): Reply => {
+  if (id === undefined) return { status: 200, body: { data: api.runs.map(runOnWire), pagination: {} } };
+  const run = api.runs.find((one) => one.id === id);
+  if (!run) return { status: 404, body: { error: "Run not found" } };
+  if (verb !== "logs") return { status: 200, body: runOnWire(run) };
+  const after = Number(query.get("after") ?? 0);
+  const lines = run.lines.slice(after).map((message, i) => ({
+    seq: after + i,
+    at,
+    attempt: 1,
+    level: "info",
+    stream: "logger",
+    message,
+  }));
+  return { status: 200, body: { lines, next: String(run.lines.length) } };
+};
+
+const replyTo = (api: FakeApi, method: string, url: URL, body: Buffer): Reply => {
+  const path = url.pathname;
   const [, , , noun, id, verb] = path.split("/");
+  if (noun === "runs") return runReply(api, id, verb, url.searchParams);
   if (noun === "bundles" && id) return bundleReply(api, method, id, body);
   if (noun === "deployments" && !id) return createReply(api, body);
   if (noun === "deployments" && id && verb) {
@@ -88,7 +132,7 @@ export const startFakeApi = async (): Promise<FakeApi> => {
     if (request.headers.authorization !== `Bearer ${api.key}`) {
       return send(response, { status: 401, body: { error: "Invalid API key" } });
     }
-    send(response, replyTo(api, method, url.split("?")[0] ?? "", body));
+    send(response, replyTo(api, method, new URL(url, api.url), body));
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const api: FakeApi = {
@@ -98,6 +142,7 @@ export const startFakeApi = async (): Promise<FakeApi> => {
     bundles: new Map(),
     deployments: [],
     current: undefined,
+    runs: [],
     failWhere: (text, reply) => failures.push({ text, reply }),
     close: () =>
       new Promise((resolve) => {
