@@ -62,7 +62,11 @@ export const createClient = (options: CreateClientOptions): Client => {
   return {
     ...api,
     tasks: {
-      ...tasksOf(() => api),
+      // Another environment, perhaps: a run of this one is no parent there.
+      ...tasksOf(
+        () => api,
+        () => ({}),
+      ),
       list: async () => api.request((await dashboardSchemas()).TaskList, "GET", "/api/v1/tasks"),
     },
     runs: { ...runsOf(() => api), ...runDetailsOf(api) },

@@ -4,7 +4,13 @@ import type { RunContext } from "@longshore/shared/contract/run-context";
 import { type RegisteredTask, registerTask } from "./catalog.ts";
 import { ambientApi } from "./configure.ts";
 import type { Queue } from "./queue.ts";
-import { type RunHandle, type TaskRunPromise, triggerTask, triggerTaskAndWait } from "./trigger.ts";
+import {
+  currentParent,
+  type RunHandle,
+  type TaskRunPromise,
+  triggerTask,
+  triggerTaskAndWait,
+} from "./trigger.ts";
 import type { TriggerAndWaitOptions, TriggerOptions } from "./trigger-options.ts";
 
 /** `ctx` as a task receives it. */
@@ -136,7 +142,7 @@ export const task = <TId extends string, TInput = void, TOutput = unknown>(
     id: options.id,
     ...(options.description === undefined ? {} : { description: options.description }),
     trigger: async (payload, triggerOptions) =>
-      triggerTask<TId, TInput, TOutput>(ambientApi(), options.id, payload, triggerOptions),
+      triggerTask<TId, TInput, TOutput>(ambientApi(), options.id, payload, triggerOptions, currentParent()),
     triggerAndWait: (payload, triggerOptions) => triggerTaskAndWait(options.id, payload, triggerOptions),
   };
 };

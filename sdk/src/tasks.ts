@@ -1,7 +1,13 @@
 import { ambientApi } from "./configure.ts";
 import type { Api } from "./http/api.ts";
 import type { AnyTask, TaskIdentifier, TaskOutput, TaskPayload } from "./task.ts";
-import { type RunHandle, type TaskRunPromise, triggerTask, triggerTaskAndWait } from "./trigger.ts";
+import {
+  currentParent,
+  type RunHandle,
+  type TaskRunPromise,
+  triggerTask,
+  triggerTaskAndWait,
+} from "./trigger.ts";
 import type { TriggerAndWaitOptions, TriggerOptions } from "./trigger-options.ts";
 
 /** The tasks of an environment, by id. */
@@ -14,9 +20,9 @@ export type TasksClient = {
   ): Promise<RunHandle<TaskIdentifier<TTask>, TaskPayload<TTask>, TaskOutput<TTask>>>;
 };
 
-/** Binds the noun to an API. */
-export const tasksOf = (api: () => Api): TasksClient => ({
-  trigger: async (id, payload, options) => triggerTask(api(), id, payload, options),
+/** Binds the noun to an API. `parent` answers the run that its triggers belong to. */
+export const tasksOf = (api: () => Api, parent: () => { parentRunId?: string }): TasksClient => ({
+  trigger: async (id, payload, options) => triggerTask(api(), id, payload, options, parent()),
 });
 
 const triggerAndWait = <TTask extends AnyTask>(
@@ -26,4 +32,4 @@ const triggerAndWait = <TTask extends AnyTask>(
 ): TaskRunPromise<TaskIdentifier<TTask>, TaskOutput<TTask>> => triggerTaskAndWait(id, payload, options);
 
 /** Triggers tasks by id. `triggerAndWait` works only inside a task. */
-export const tasks = { ...tasksOf(ambientApi), triggerAndWait };
+export const tasks = { ...tasksOf(ambientApi, currentParent), triggerAndWait };

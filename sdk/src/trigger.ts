@@ -43,14 +43,18 @@ const triggerAnswer = {
 
 const parentOf = (host: TaskHost | undefined) => (host ? { parentRunId: host.context.run.id } : {});
 
+/** Which run a trigger belongs to, for calls that go to the API of the running task; nothing outside a task. */
+export const currentParent = (): { parentRunId?: string } => parentOf(currentHost());
+
 /** Triggers a run of the task with this id. Cost: one request. */
 export const triggerTask = async <TId extends string, TInput, TOutput>(
   api: Api,
   taskId: TId,
   payload: TInput,
   options?: TriggerOptions,
+  parent: { parentRunId?: string } = {},
 ): Promise<RunHandle<TId, TInput, TOutput>> => {
-  const body = await triggerBody(payload, options, parentOf(currentHost()));
+  const body = await triggerBody(payload, options, parent);
   let publicAccessToken = "";
   const answer = await api.request(triggerAnswer, "POST", triggerPath(taskId), {
     body,
