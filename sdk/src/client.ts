@@ -8,6 +8,7 @@ import { fetchTransport } from "./http/transport.ts";
 import { type RunSource, type RunsClient, runPath, runsOf } from "./runs.ts";
 import { type TasksClient, tasksOf } from "./tasks.ts";
 
+/** Where an isolated client goes and what signs its requests. */
 export type CreateClientOptions = {
   baseURL: string;
   /** A key or token, or a function that answers the one to use now (a browser renews a short-lived one). */

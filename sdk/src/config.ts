@@ -25,4 +25,5 @@ export type LongshoreConfig = {
 /** Types the project's configuration. */
 export const defineConfig = (config: LongshoreConfig): LongshoreConfig => config;
 
+/** The name that the reference system gives it. */
 export type TriggerConfig = LongshoreConfig;

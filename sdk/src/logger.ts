@@ -1,6 +1,7 @@
 import type { LogLevel } from "@longshore/shared/contract/runs";
 import { currentHost } from "./host.ts";
 
+/** Data that goes with a line. */
 export type LogAttributes = Record<string, unknown>;
 
 /** A named piece of work inside a run: what is set on it is logged when it ends. */

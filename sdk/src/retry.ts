@@ -18,6 +18,7 @@ export type FetchRetryOptions = {
   connectionError?: Partial<RetryPolicy>;
 };
 
+/** What `retry.fetch` takes beside what `fetch` does. */
 export type RetryFetchInit = RequestInit & { retry?: FetchRetryOptions };
 
 const defaultByStatus: Record<string, Backoff> = { "408,409,429,5xx": { strategy: "backoff" } };

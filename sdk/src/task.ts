@@ -67,8 +67,11 @@ export type Task<TId extends string, TInput = void, TOutput = unknown> = {
 };
 
 type Types<TTask extends AnyTask> = NonNullable<TTask["~types"]>;
+/** The id of a task, as a type. */
 export type TaskIdentifier<TTask extends AnyTask> = Types<TTask>["id"];
+/** What a task receives. */
 export type TaskPayload<TTask extends AnyTask> = Types<TTask>["input"];
+/** What a task returns. */
 export type TaskOutput<TTask extends AnyTask> = Types<TTask>["output"];
 
 const unlimitedS = 0x7fff_ffff;

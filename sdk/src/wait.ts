@@ -12,6 +12,7 @@ export type WaitForOptions =
   | { months: number }
   | { years: number };
 
+/** Until when to wait. */
 export type WaitUntilOptions = {
   date: Date;
   /** Otherwise a past date is waited for not at all. */

@@ -1,5 +1,7 @@
+/** Where runs execute; `auto` takes Docker when there is one. */
 export type AgentRuntime = "docker" | "process" | "auto";
 
+/** What a start needs. Units: `slots` counts runs at once. */
 export type StartAgentOptions = {
   url: string;
   dataDir: string;
@@ -18,6 +20,7 @@ export type RunningAgent = {
   runtime: { kind: "docker" | "process"; why: string };
 };
 
+/** A one-time token, and where the identity that it buys is kept. */
 export type EnrolAgentOptions = { url: string; token: string; name: string; dataDir: string };
 
 type AgentModule = {

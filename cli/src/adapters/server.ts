@@ -10,6 +10,7 @@ export type RunningServer = {
   close(): Promise<void>;
 };
 
+/** The shape of the API package’s own start. */
 export type StartServer = (
   env: Record<string, string | undefined>,
   options?: { port?: number; dataDir?: string; log?: (line: string) => void },

@@ -16,6 +16,7 @@ const Answer = z.discriminatedUnion("ok", [
   }),
   z.object({ ok: z.literal(false), name: z.string(), message: z.string(), stack: z.string() }),
 ]);
+/** What the process that imported the bundle has to say. */
 export type IndexAnswer = z.infer<typeof Answer>;
 
 const childFile = fileURLToPath(new URL("./index-child.mjs", import.meta.url));

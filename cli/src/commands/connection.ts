@@ -8,6 +8,7 @@ import { CliError } from "../cli-error.ts";
 /** Where the API is and which key opens it. */
 export type Connection = { apiUrl: string; apiKey: string };
 
+/** The options as commander hands them over. */
 export type ConnectionOptions = { apiUrl?: string; apiKey?: string };
 
 const DevFile = z.object({ apiUrl: z.string(), apiKey: z.string(), pid: z.int() });

@@ -7,6 +7,7 @@ import { CliError } from "../cli-error.ts";
 /** What a deployment does next, for whoever shows its progress. */
 export type DeployStep = "build" | "upload" | "create" | "finalise" | "promote";
 
+/** What to deploy, and where to. */
 export type DeployOptions = {
   dir: string;
   apiUrl: string;
@@ -17,6 +18,7 @@ export type DeployOptions = {
   externalId?: string;
 };
 
+/** What became of it. */
 export type DeployedProject = {
   deploymentId: string;
   version: string;

@@ -12,6 +12,7 @@ export type DevPlatform = {
   close(): Promise<void>;
 };
 
+/** What `dev` was asked for. */
 export type DevPlatformOptions = {
   dir: string;
   /** Another API than an embedded one. */

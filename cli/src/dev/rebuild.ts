@@ -7,6 +7,7 @@ export type RebuildOutcome =
   | { kind: "unchanged" }
   | { kind: "kept"; error: unknown; hasGood: boolean };
 
+/** Builds on request, one at a time. */
 export type Rebuilder = {
   /** Builds now; while a build is going on, once more after it. */
   request(): void;

@@ -34,14 +34,22 @@ export class ApiError extends Error {
   }
 }
 
+/** 400: the request is malformed. */
 export class BadRequestError extends ApiError {}
+/** 401: the key or token is missing, wrong or expired. */
 export class AuthenticationError extends ApiError {}
+/** 403: the key may not do this. */
 export class PermissionDeniedError extends ApiError {}
+/** 404: there is no such thing in this environment. */
 export class NotFoundError extends ApiError {}
+/** 409: it was in the way of another request. */
 export class ConflictError extends ApiError {}
+/** 422: the request is well formed and asks for something impossible. */
 export class UnprocessableEntityError extends ApiError {}
+/** 500 and above: the fault is the server’s. */
 export class InternalServerError extends ApiError {}
 
+/** 429: too many requests. */
 export class RateLimitError extends ApiError {
   /** Time until the limit is lifted, when the answer said so. Units: milliseconds. */
   get millisecondsUntilReset(): number | undefined {

@@ -7,6 +7,7 @@ import type { Transport } from "./transport.ts";
 /** Reads an answer's body and throws when it is not what was promised; every zod schema is one. */
 export type Decoder<T> = { parse(value: unknown): T };
 
+/** A value of a query: lists are joined with commas, undefined and null are left out. */
 export type QueryValue = string | number | boolean | readonly string[] | undefined | null;
 
 /** What goes with a request beside its method and path. */
@@ -33,6 +34,7 @@ export type Api = {
   send(method: string, path: string, parts?: RequestParts): Promise<Response>;
 };
 
+/** What the API is built from; clock and randomness can be set by tests. */
 export type ApiOptions = {
   transport: () => Transport;
   retry?: Partial<RequestRetry>;
