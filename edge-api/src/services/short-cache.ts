@@ -1,29 +1,24 @@
-/** Remembers answers for a short while, bounded in number; concurrent askers share one question. Nulls are not kept. */
+/**
+ * Remembers answers for a short while, bounded in number. Nulls are not kept, and neither are questions on their way: a
+ * promise must not be shared between requests on runtimes that tie I/O to one.
+ */
 export class ShortCache<T> {
-  private readonly entries = new Map<string, { value: Promise<T | null>; untilMs: number }>();
+  private readonly entries = new Map<string, { value: T; untilMs: number }>();
 
   constructor(
     private readonly ttlMs: number,
     private readonly entriesMax: number,
   ) {}
 
-  get(key: string, load: () => Promise<T | null>): Promise<T | null> {
-    const nowMs = performance.now();
+  async get(key: string, load: () => Promise<T | null>): Promise<T | null> {
     const known = this.entries.get(key);
-    if (known !== undefined && known.untilMs > nowMs) return known.value;
-    const value = load();
+    if (known !== undefined && known.untilMs > performance.now()) return known.value;
+    const value = await load();
     this.entries.delete(key);
-    this.entries.set(key, { value, untilMs: nowMs + this.ttlMs });
-    const forget = () => {
-      if (this.entries.get(key)?.value === value) this.entries.delete(key);
-    };
-    value.then((found) => found === null && forget(), forget);
+    if (value === null) return null;
+    this.entries.set(key, { value, untilMs: performance.now() + this.ttlMs });
     if (this.entries.size > this.entriesMax) this.dropOldest();
     return value;
-  }
-
-  delete(key: string): void {
-    this.entries.delete(key);
   }
 
   private dropOldest(): void {
