@@ -5,11 +5,7 @@ import { RunContext } from "./run-context.ts";
 import { LogLine } from "./runs.ts";
 import { TaskError } from "./task-error.ts";
 
-/** Version of the frames between an agent and the runner in its container. One JSON object a line, both ways. */
-export const runnerProtocolVersion = 1;
-
-/** Longest frame that either side reads. Units: bytes. */
-export const frameBytesMax = 16 * 1024 * 1024;
+export { frameBytesMax, runnerProtocolVersion } from "./runner-limits.ts";
 
 /** What the runner needs to execute one run; paths are as the runner sees them. */
 export const RunnerJob = z.object({
