@@ -1,6 +1,7 @@
 import { type FileHandle, open, readFile, rename } from "node:fs/promises";
 import { crc32 } from "node:zlib";
 import type { Fact } from "@longshore/shared/contract/agent-protocol";
+import { isFinal } from "../core/execution.ts";
 import type { Mark, NewFact, Outbox } from "../ports/outbox.ts";
 
 /**
@@ -41,9 +42,6 @@ const decodeAll = (text: string): { records: Record[]; wholeChars: number } => {
   return { records, wholeChars: from };
 };
 
-export const isFinalFact = (fact: Pick<Fact, "kind">): boolean =>
-  ["completed", "failed", "canceled", "released"].includes(fact.kind);
-
 /** Opens (or makes) the log at `path`. Units: `bytesMax` counts unacknowledged facts. */
 export const openOutbox = async (path: string, bytesMax = outboxBytesMax): Promise<Outbox> => {
   const held = new Map<number, Held>();
@@ -72,7 +70,7 @@ export const openOutbox = async (path: string, bytesMax = outboxBytesMax): Promi
   };
   const note = (key: string, frame: number, fact: Pick<Fact, "kind">): void => {
     const before = marks.get(key);
-    const final = before?.final === true || isFinalFact(fact);
+    const final = before?.final === true || isFinal(fact.kind);
     marks.set(key, { seq: Math.max(before?.seq ?? 0, frame), final });
   };
   const replay = (record: Record): void => {
@@ -222,6 +220,7 @@ export const openOutbox = async (path: string, bytesMax = outboxBytesMax): Promi
       if (seqs.length > 0) quietly(write({ k: "ack", seqs }, null));
     },
     mark: (key) => marks.get(key) ?? null,
+    keys: () => [...marks.keys()],
     forget(key) {
       if (marks.delete(key)) quietly(write({ k: "forget", key }, null));
     },

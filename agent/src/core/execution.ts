@@ -65,3 +65,7 @@ export const decideOrder = (
   if (order.epoch < known.epoch || (known.phase.kind === "ending" && order.kind === "cancel")) return "ignore";
   return order.kind;
 };
+
+/** After a fact of these kinds nothing more is said about an execution. */
+export const isFinal = (kind: string): boolean =>
+  kind === "completed" || kind === "failed" || kind === "canceled" || kind === "released";

@@ -9,7 +9,7 @@ export type Desired = { key: string; state: "preparing" | "held" | "dormant" | "
 
 /** One thing to do so that what is there becomes what should be. */
 export type Step =
-  | { kind: "adopt"; key: string; id: string }
+  | { kind: "adopt"; key: string; id: string; isPaused: boolean }
   | { kind: "lost"; key: string; id: string | null; exit: ExitInfo | null }
   | { kind: "destroy"; key: string; id: string }
   | { kind: "forget"; key: string };
@@ -28,7 +28,9 @@ const stepFor = (wanted: Desired, seen: Observed | undefined): Step | null => {
       if (seen.state.kind === "exited") {
         return { kind: "lost", key: wanted.key, id: seen.id, exit: seen.state.exit };
       }
-      return wanted.state === "dormant" ? { kind: "adopt", key: wanted.key, id: seen.id } : null;
+      return wanted.state === "dormant"
+        ? { kind: "adopt", key: wanted.key, id: seen.id, isPaused: seen.state.kind === "paused" }
+        : null;
   }
 };
 

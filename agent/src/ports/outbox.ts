@@ -5,6 +5,11 @@ type WithoutSeq<T> = T extends unknown ? Omit<T, "seq"> : never;
 /** A fact that has no place in the outbox yet. */
 export type NewFact = WithoutSeq<Fact>;
 
+type WithoutBase<T> = T extends unknown ? Omit<T, "runId" | "epoch" | "at"> : never;
+
+/** What a fact says, without whom it is about and when. */
+export type FactBody = WithoutBase<NewFact>;
+
 /** How far an execution's runner has been heard: its last frame, and whether a final fact was among them. */
 export type Mark = { seq: number; final: boolean };
 
@@ -20,6 +25,8 @@ export type Outbox = {
   ack(seqs: number[]): void;
   /** Null for an execution that never reported. */
   mark(key: string): Mark | null;
+  /** Every execution with a mark. */
+  keys(): string[];
   /** The execution is over and removed: its mark is not needed any more. */
   forget(key: string): void;
   /** Runs with unacknowledged state facts, with the epoch of the last. */

@@ -97,13 +97,15 @@ export const createLink = (options: LinkOptions) => {
   open();
 
   return {
-    fact(fact: RunnerFact): void {
+    /** Shape: the frame's number. */
+    fact(fact: RunnerFact): number {
       const seq = ++lastSeq;
       const text = encodeLine({ t: "fact", seq, fact } satisfies RunnerFrame);
       unacked.set(seq, text);
       backlog += text.length;
       if (welcomed) socket?.write(text);
       options.onBacklog(backlog);
+      return seq;
     },
     /** Waits for a connection if there is none. */
     send(frame: RunnerFrame): void {

@@ -74,7 +74,7 @@ const receive = (frame: AgentFrame): void => {
     case "run":
       return run(frame.job);
     case "continue":
-      if (current?.job.runId === frame.runId) current.continue(frame.epoch, frame.waits);
+      if (current?.job.runId === frame.runId) current.continue(frame.epoch, frame.wait, frame.waits);
       return;
     case "cancel":
       if (current?.job.runId === frame.runId) current.cancel(frame.graceMs);

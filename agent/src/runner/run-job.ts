@@ -19,7 +19,7 @@ type Distribute<T> = T extends unknown ? Omit<T, "runId" | "epoch" | "at"> : nev
 export type RunningJob = {
   job: RunnerJob;
   epoch(): number;
-  continue(epoch: number, waits: CompletedWait[]): void;
+  continue(epoch: number, wait: number, waits: CompletedWait[]): void;
   cancel(graceMs: number): void;
   answer(message: Extract<ToExecutor, { t: "response" }>): void;
   /** Stops and starts reading the executor's output, which stops the task once its pipe is full. */
@@ -38,7 +38,8 @@ export const runJob = (
   executor: Executor,
   job: RunnerJob,
   to: {
-    fact(fact: RunnerFact): void;
+    /** Shape: the number of the fact's frame. */
+    fact(fact: RunnerFact): number;
     request(message: Extract<FromExecutor, { t: "request" }>): void;
     /** Called once, right after the final fact. */
     onOver(): void;
@@ -49,16 +50,19 @@ export const runJob = (
   let epoch = job.epoch;
   let ending: Ending = null;
   let isOver = false;
+  let concluding = false;
+  /** The frame that opened the wait the task is in. */
+  let openWait: number | null = null;
   let executedMs = 0;
   let runningSince: number | null = null;
   const timers = new Set<NodeJS.Timeout>();
   let durationTimer: NodeJS.Timeout | null = null;
 
-  const tell = (fact: Distribute<RunnerFact>): void => {
+  const tell = (fact: Distribute<RunnerFact>): number => {
     if (fact.kind !== "log") logs.flush();
-    to.fact({ ...fact, runId: job.runId, epoch, at: new Date().toISOString() } as RunnerFact);
+    return to.fact({ ...fact, runId: job.runId, epoch, at: new Date().toISOString() } as RunnerFact);
   };
-  const logs = createLogBatch(job.attempt, (lines) => tell({ kind: "log", lines }));
+  const logs = createLogBatch(job.attempt, (lines) => void tell({ kind: "log", lines }));
   const output = readOutput(executor, mark, (line) => {
     if (!isOver) logs.add(line);
   });
@@ -111,17 +115,18 @@ export const runJob = (
     executor.kill("SIGKILL");
     to.onOver();
   };
-  let concluding = false;
 
   executor.on("message", (message: FromExecutor) => {
     if (isOver || concluding) return;
     switch (message.t) {
       case "started":
         tell({ kind: "started" });
-        return startClock();
+        startClock();
+        return;
       case "waiting":
         stopClock();
-        return tell({ kind: "waiting", waits: message.waits });
+        openWait = tell({ kind: "waiting", waits: message.waits });
+        return;
       case "request":
         return to.request(message);
       case "done":
@@ -143,18 +148,18 @@ export const runJob = (
   return {
     job,
     epoch: () => epoch,
-    continue(newEpoch, waits) {
-      if (isOver || newEpoch < epoch) return;
+    continue(newEpoch, wait, waits) {
+      if (isOver || concluding || wait !== openWait) return;
+      openWait = null;
       const moved = newEpoch > epoch;
       epoch = newEpoch;
-      if (runningSince === null && !concluding) startClock();
+      if (!ending) startClock();
       if (moved) tell({ kind: "started" });
       send({ t: "continue", waits });
     },
     cancel(graceMs) {
       if (ending || isOver) return;
       ending = { kind: "canceled" };
-      if (runningSince === null) startClock();
       send({ t: "abort", reason: "The run was cancelled." });
       after(graceMs, () => executor.kill("SIGKILL"));
     },

@@ -55,7 +55,14 @@ export const AgentFrame = z.discriminatedUnion("t", [
   /** Answers `hello`; frames up to `ack` have arrived before. */
   z.object({ t: z.literal("welcome"), ack: z.int() }),
   z.object({ t: z.literal("run"), job: RunnerJob }),
-  z.object({ t: z.literal("continue"), runId: z.string(), epoch: z.int(), waits: z.array(CompletedWait) }),
+  /** `wait`: the `seq` of the fact that opened the wait; a frame for another wait is a repeat and is ignored. */
+  z.object({
+    t: z.literal("continue"),
+    runId: z.string(),
+    epoch: z.int(),
+    wait: z.int(),
+    waits: z.array(CompletedWait),
+  }),
   /** Abort the run's signal; after `graceMs` end its executor. */
   z.object({ t: z.literal("cancel"), runId: z.string(), graceMs: z.int() }),
   z.object({ t: z.literal("ack"), seq: z.int() }),
