@@ -72,7 +72,9 @@ export const createExecution = (record: RunRecord, deps: ExecutionDeps, onChange
   };
   const isEnding = (): boolean => phase.kind === "ending";
   const saveRecord = (): void => {
-    records.save(record).catch((error) => logger.error("a run's record was not saved", { key, why: String(error) }));
+    records
+      .save(record)
+      .catch((error) => logger.error("a run's record was not saved", { key, why: String(error) }));
   };
   const append = (fact: FactBody, from?: { key: string; frame: number }): Promise<void> => {
     const at = new Date(clock.now()).toISOString();

@@ -1,8 +1,4 @@
-import {
-  agentTokenAudience,
-  PollResponse,
-  ReportResponse,
-} from "@longshore/shared/contract/agent-protocol";
+import { agentTokenAudience, PollResponse, ReportResponse } from "@longshore/shared/contract/agent-protocol";
 import { bundleBytesMax } from "@longshore/shared/contract/deployments";
 import { WireError } from "@longshore/shared/contract/wire-error";
 import type { Clock } from "@longshore/shared/core/clock";
@@ -56,7 +52,8 @@ const decodeError = (answer: HttpAnswer, url: string): Outcome<never> => {
   if (status === 401 && wire?.code === "agent_revoked") {
     return {
       kind: "fatal",
-      reason: "This agent was revoked. Enrol it again with a new token: set LONGSHORE_ENROL_TOKEN and restart it.",
+      reason:
+        "This agent was revoked. Enrol it again with a new token: set LONGSHORE_ENROL_TOKEN and restart it.",
     };
   }
   if (status === 401 || status === 403) {
@@ -131,7 +128,8 @@ export const createControlPlane = (
       return { kind: "ok", value: answer };
     } catch (error) {
       if (signal.aborted) return { kind: "cut" };
-      const why = error instanceof Error ? error.message || (error as NodeJS.ErrnoException).code : String(error);
+      const why =
+        error instanceof Error ? error.message || (error as NodeJS.ErrnoException).code : String(error);
       return { kind: "retry", afterMs: null, reason: `the API at ${url} cannot be reached: ${why}` };
     }
   };
@@ -159,7 +157,11 @@ export const createControlPlane = (
     const parsed = schema.safeParse(safeJson(sent.value.body.toString("utf8")));
     if (parsed.success) return { kind: "ok", value: parsed.data };
     const where = parsed.error.issues[0]?.path.join(".") || "it";
-    return { kind: "retry", afterMs: null, reason: `the API's answer to ${path} cannot be understood (${where})` };
+    return {
+      kind: "retry",
+      afterMs: null,
+      reason: `the API's answer to ${path} cannot be understood (${where})`,
+    };
   };
 
   return {

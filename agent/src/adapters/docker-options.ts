@@ -45,8 +45,7 @@ export const containerOptions = (
   const { cpu, memoryGb } = machinePresets[spec.machine];
   const memoryBytes = Math.round(memoryGb * 1024) * mib;
   const tmpMib = Math.max(64, Math.round((memoryGb * 1024) / 2));
-  const onHost = (path: string): string =>
-    resolve(config.hostDataDir, relative(config.dataDir, path));
+  const onHost = (path: string): string => resolve(config.hostDataDir, relative(config.dataDir, path));
   return {
     name: `longshore-${spec.labels.key}`,
     Image: config.image,

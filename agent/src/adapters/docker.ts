@@ -28,7 +28,11 @@ const connection = (host: string | undefined): Docker.DockerOptions => {
   if (!host) return { socketPath: "/var/run/docker.sock" };
   if (host.startsWith("unix://")) return { socketPath: host.slice("unix://".length) };
   const url = new URL(host.replace(/^tcp:/, "http:"));
-  return { host: url.hostname, port: Number(url.port || 2375), protocol: url.protocol === "https:" ? "https" : "http" };
+  return {
+    host: url.hostname,
+    port: Number(url.port || 2375),
+    protocol: url.protocol === "https:" ? "https" : "http",
+  };
 };
 
 type EngineError = { statusCode?: number; reason?: string; message: string; json?: { message?: string } };
@@ -56,7 +60,9 @@ const startError = (error: unknown, image: string): StartError => {
   if (engine.statusCode === undefined) {
     return new StartError(`The Docker engine cannot be reached: ${engine.message}.`, true, { cause: error });
   }
-  return new StartError(`Docker could not start the container: ${engineSays(engine)}.`, true, { cause: error });
+  return new StartError(`Docker could not start the container: ${engineSays(engine)}.`, true, {
+    cause: error,
+  });
 };
 
 const exitFrom = (inspected: Docker.ContainerInspectInfo): ExitInfo => ({
@@ -182,7 +188,9 @@ export const createDockerRuntime = (config: DockerConfig): ContainerRuntime => {
       }
     },
     async ping() {
-      const tooLong = new Promise<false>((resolve) => setTimeout(() => resolve(false), pingTimeoutMs).unref());
+      const tooLong = new Promise<false>((resolve) =>
+        setTimeout(() => resolve(false), pingTimeoutMs).unref(),
+      );
       const answered = docker.ping().then(
         () => true,
         () => false,

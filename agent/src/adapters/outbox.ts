@@ -118,7 +118,13 @@ export const openOutbox = async (path: string, bytesMax = outboxBytesMax): Promi
   };
   let file = await rewrite(snapshot());
 
-  type Job = { text: string; sync: boolean; ready: Held[]; done: (() => void)[]; failed: ((e: unknown) => void)[] };
+  type Job = {
+    text: string;
+    sync: boolean;
+    ready: Held[];
+    done: (() => void)[];
+    failed: ((e: unknown) => void)[];
+  };
   const emptyJob = (): Job => ({ text: "", sync: false, ready: [], done: [], failed: [] });
   let next = emptyJob();
   let writing: Promise<void> | null = null;
@@ -209,7 +215,8 @@ export const openOutbox = async (path: string, bytesMax = outboxBytesMax): Promi
       const facts: Fact[] = [];
       let total = 0;
       for (const one of inOrder()) {
-        if (!one.written || facts.length >= factsMax || (facts.length > 0 && total + one.bytes > bytes)) break;
+        if (!one.written || facts.length >= factsMax || (facts.length > 0 && total + one.bytes > bytes))
+          break;
         facts.push(one.fact);
         total += one.bytes;
       }

@@ -1,10 +1,15 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { openSync, closeSync, readFileSync } from "node:fs";
+import { EventEmitter, on } from "node:events";
+import { closeSync, openSync, readFileSync } from "node:fs";
 import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { EventEmitter, on } from "node:events";
 import type { ExecutionLabels, ExitInfo, Observed } from "../core/observed.ts";
-import { type ContainerRuntime, type RuntimeEvent, StartError, type StartSpec } from "../ports/container-runtime.ts";
+import {
+  type ContainerRuntime,
+  type RuntimeEvent,
+  StartError,
+  type StartSpec,
+} from "../ports/container-runtime.ts";
 import { shortSocketPath } from "./socket-path.ts";
 
 /** What is kept beside a run, so that the next process of this agent finds it again. */
@@ -115,7 +120,9 @@ export const createProcessRuntime = (runsDir: string, agentId: string): Containe
       await new Promise<void>((resolve, reject) => {
         child.once("spawn", resolve);
         child.once("error", (cause) =>
-          reject(new StartError(`The runner's process could not be started: ${cause.message}.`, true, { cause })),
+          reject(
+            new StartError(`The runner's process could not be started: ${cause.message}.`, true, { cause }),
+          ),
         );
       });
       const pid = child.pid as number;

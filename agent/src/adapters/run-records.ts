@@ -55,6 +55,14 @@ export const createRunRecords = (runsDir: string, logger: Logger): RunRecords =>
       const names = await readdir(runsDir).catch(() => []);
       return (await Promise.all(names.map(read))).filter((record) => record !== null);
     },
+    async removeStrays(marks) {
+      const names = await readdir(runsDir).catch(() => []);
+      const records = await Promise.all(names.map(read));
+      const strays = names.filter((_, index) => records[index] === null);
+      for (const name of strays) await rm(join(runsDir, name), { recursive: true, force: true });
+      const known = new Set(records.map((record) => record?.key));
+      for (const key of marks.keys()) if (!known.has(key)) marks.forget(key);
+    },
     async remove(key) {
       await saving.get(key)?.catch(() => {});
       saving.delete(key);

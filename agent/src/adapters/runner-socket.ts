@@ -32,7 +32,8 @@ const serve = (
   let isRunner = false;
   const timer = setTimeout(() => socket.destroy(), helloWithinMs);
   const greet = (frame: RunnerFrame): void => {
-    if (frame.t !== "hello" || !sameText(frame.token, token)) throw new Error("no hello with the right token");
+    if (frame.t !== "hello" || !sameText(frame.token, token))
+      throw new Error("no hello with the right token");
     if (frame.protocol !== runnerProtocolVersion) {
       throw new Error(`runner speaks version ${frame.protocol}, this agent ${runnerProtocolVersion}`);
     }

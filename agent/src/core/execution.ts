@@ -62,7 +62,8 @@ export const decideOrder = (
   order: Pick<Order, "kind" | "epoch">,
 ): "ignore" | "cancel" | "stop" | "report_canceled" => {
   if (!known) return order.kind === "cancel" ? "report_canceled" : "ignore";
-  if (order.epoch < known.epoch || (known.phase.kind === "ending" && order.kind === "cancel")) return "ignore";
+  if (order.epoch < known.epoch || (known.phase.kind === "ending" && order.kind === "cancel"))
+    return "ignore";
   return order.kind;
 };
 

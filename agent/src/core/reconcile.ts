@@ -19,9 +19,7 @@ const stepFor = (wanted: Desired, seen: Observed | undefined): Step | null => {
     case "preparing":
       return null;
     case "over":
-      return seen
-        ? { kind: "destroy", key: wanted.key, id: seen.id }
-        : { kind: "forget", key: wanted.key };
+      return seen ? { kind: "destroy", key: wanted.key, id: seen.id } : { kind: "forget", key: wanted.key };
     case "held":
     case "dormant":
       if (!seen) return { kind: "lost", key: wanted.key, id: null, exit: null };

@@ -22,4 +22,6 @@ export type RunRecords = {
   /** Records that cannot be read are left out and named to the logger. */
   list(): Promise<RunRecord[]>;
   remove(key: string): Promise<void>;
+  /** Removes folders without a record, and marks without a folder: what a crash in the middle leaves. */
+  removeStrays(marks: { keys(): string[]; forget(key: string): void }): Promise<void>;
 };

@@ -1,7 +1,7 @@
-import type { CompletedWait, WaitSpec } from "@longshore/shared/contract/agent-protocol";
-import type { LogLevel } from "@longshore/shared/contract/runs";
-import type { RunContext } from "@longshore/shared/contract/run-context";
 import type { TaskHost } from "@longshore/sdk/host";
+import type { CompletedWait, WaitSpec } from "@longshore/shared/contract/agent-protocol";
+import type { RunContext } from "@longshore/shared/contract/run-context";
+import type { LogLevel } from "@longshore/shared/contract/runs";
 import type { FromExecutor, ToExecutor } from "./ipc.ts";
 
 /** Waits up to this long are not worth giving the slot away. Units: milliseconds. */

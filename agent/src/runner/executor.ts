@@ -1,9 +1,9 @@
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { defaultRetryPolicy } from "@longshore/shared/core/back-off";
-import type { RunnerJob } from "@longshore/shared/contract/runner-protocol";
 import { findTask, type RegisteredTask, type RunParams } from "@longshore/sdk/catalog";
 import { installHost } from "@longshore/sdk/host";
+import type { RunnerJob } from "@longshore/shared/contract/runner-protocol";
+import { defaultRetryPolicy } from "@longshore/shared/core/back-off";
 import { captureConsole } from "./console-capture.ts";
 import { createExecutorHost } from "./executor-host.ts";
 import type { FromExecutor, RunOutcome, ToExecutor } from "./ipc.ts";

@@ -1,7 +1,7 @@
 import type { CompletedWait, WaitSpec } from "@longshore/shared/contract/agent-protocol";
 import type { Packet } from "@longshore/shared/contract/packets";
-import type { LogLine } from "@longshore/shared/contract/runs";
 import type { RunnerJob } from "@longshore/shared/contract/runner-protocol";
+import type { LogLine } from "@longshore/shared/contract/runs";
 import type { TaskError } from "@longshore/shared/contract/task-error";
 
 /** Runner → executor, over the channel of `fork`. */

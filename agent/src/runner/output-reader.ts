@@ -11,7 +11,8 @@ export type OutputLine = Exclude<MarkedLine, "end">;
 const pieces = (text: string): string[] => {
   if (text.length <= lineCharsMax) return [text];
   const all: string[] = [];
-  for (let from = 0; from < text.length; from += lineCharsMax) all.push(text.slice(from, from + lineCharsMax));
+  for (let from = 0; from < text.length; from += lineCharsMax)
+    all.push(text.slice(from, from + lineCharsMax));
   return all;
 };
 
@@ -35,7 +36,12 @@ export const readOutput = (
       tail.push(text.slice(0, 2_000));
       if (tail.length > stderrLinesKept) tail.shift();
     }
-    say({ at: new Date().toISOString(), level: stream === "stdout" ? "log" : "error", stream, message: text });
+    say({
+      at: new Date().toISOString(),
+      level: stream === "stdout" ? "log" : "error",
+      stream,
+      message: text,
+    });
   };
   const marked = (stream: "stdout" | "stderr", json: string): "end" | null => {
     let line: MarkedLine;

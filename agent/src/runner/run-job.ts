@@ -80,7 +80,10 @@ export const runJob = (
   const startClock = (): void => {
     runningSince = performance.now(); // I2
     if (job.maxDurationS === null) return;
-    durationTimer = setTimeout(onTimeUp, Math.min(2 ** 31 - 1, Math.max(0, job.maxDurationS * 1000 - executedMs)));
+    durationTimer = setTimeout(
+      onTimeUp,
+      Math.min(2 ** 31 - 1, Math.max(0, job.maxDurationS * 1000 - executedMs)),
+    );
   };
   const onTimeUp = (): void => {
     if (ending) return;
@@ -99,7 +102,12 @@ export const runJob = (
       return { kind: "failed", error, retry: { skip: true }, executedMs: ms };
     }
     if (outcome.kind === "failed") return { ...outcome, executedMs: ms };
-    return { kind: "completed", output: outcome.output.data, outputType: outcome.output.type, executedMs: ms };
+    return {
+      kind: "completed",
+      output: outcome.output.data,
+      outputType: outcome.output.type,
+      executedMs: ms,
+    };
   };
   const conclude = async (outcome: () => RunOutcome): Promise<void> => {
     if (isOver || concluding) return;
@@ -135,8 +143,7 @@ export const runJob = (
   });
   executor.on("exit", (code, signal) => {
     const memoryKills = countMemoryKills();
-    const oomKilled =
-      signal === "SIGKILL" && memoryKills !== null && memoryKills > (memoryKillsBefore ?? 0);
+    const oomKilled = signal === "SIGKILL" && memoryKills !== null && memoryKills > (memoryKillsBefore ?? 0);
     void conclude(() => {
       const end = { code, signal, oomKilled, stderr: output.stderrTail() };
       return { kind: "failed", error: exitError(end, job.context.machine?.memory ?? null) };
