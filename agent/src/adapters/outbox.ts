@@ -50,6 +50,7 @@ export const openOutbox = async (path: string, bytesMax = outboxBytesMax): Promi
   let heldBytes = 0;
   let stateFacts = 0;
   let fileBytes = 0;
+  let isClosed = false;
   let listener: (kind: "state" | "log") => void = () => {};
 
   const isState = (fact: Fact) => fact.kind !== "log";
@@ -247,7 +248,8 @@ export const openOutbox = async (path: string, bytesMax = outboxBytesMax): Promi
     },
     async close() {
       while (writing) await writing;
-      await file.close();
+      if (!isClosed) await file.close();
+      isClosed = true;
     },
   };
 };

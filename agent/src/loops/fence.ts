@@ -1,3 +1,4 @@
+import { createAlarm } from "../core/alarm.ts";
 import type { LoopDeps, LoopEnd } from "./loop.ts";
 
 /** Freezing must be over before the API may give the runs to another. Units: milliseconds. */
@@ -11,23 +12,27 @@ const marginMs = 5_000;
  */
 export const fenceLoop = async (deps: LoopDeps, signal: AbortSignal): Promise<LoopEnd> => {
   const { clock, contact, executions, logger } = deps;
-  const thaw = (): void => {
+  const alarm = createAlarm(clock);
+  const limitMs = (): number => {
+    const { leaseMs } = contact.settings();
+    return Math.max(leaseMs / 2, leaseMs - marginMs);
+  };
+  const leftMs = (): number => limitMs() - contact.silentMs();
+  const quiet = contact.onAcknowledged(() => {
+    alarm.set(Math.max(0, leftMs())); // the API may have made leases shorter
     if (!executions.arePaused()) return;
     logger.info("the API answers again: the runs go on");
     void executions.resumeAll(); // I2
-  };
-  const quiet = contact.onAcknowledged(thaw);
+  });
   try {
     while (!signal.aborted) {
-      const { leaseMs } = contact.settings();
-      const limitMs = Math.max(leaseMs / 2, leaseMs - marginMs);
-      const leftMs = limitMs - contact.silentMs();
       deps.say(executions.arePaused() ? "the runs are frozen" : "in contact");
-      if (leftMs <= 0 && !executions.arePaused() && executions.held().length > 0) {
-        logger.warn("the API has been silent for too long: the runs are frozen", { limitMs });
+      if (leftMs() <= 0 && !executions.arePaused() && executions.held().length > 0) {
+        logger.warn("the API has been silent for too long: the runs are frozen", { limitMs: limitMs() });
         await executions.pauseAll(); // I1
       }
-      await clock.sleep(leftMs > 0 ? leftMs : Math.min(500, limitMs), signal);
+      alarm.set(leftMs() > 0 ? leftMs() : Math.min(500, limitMs()));
+      await alarm.wait(signal);
     }
     return { kind: "stopped" };
   } finally {

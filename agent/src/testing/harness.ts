@@ -13,6 +13,13 @@ import { makeBundle, taskModule } from "./make-bundle.ts";
 const here = dirname(fileURLToPath(import.meta.url));
 const tsx = pathToFileURL(createRequire(join(here, "../../../package.json")).resolve("tsx")).href;
 
+const killed = async (child: ChildProcess): Promise<void> => {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const gone = new Promise((resolve) => child.once("exit", resolve));
+  child.kill("SIGKILL");
+  await gone;
+};
+
 /** Debugging: LONGSHORE_TEST_LOG=1 shows what agents say. */
 const quiet = { info: () => {}, warn: () => {}, error: () => {} };
 
@@ -83,7 +90,7 @@ export const makeHarness = async (over: Partial<AgentConfig> = {}): Promise<Harn
     lines: (runId) =>
       factsOf(runId).flatMap((fact) => (fact.kind === "log" ? fact.lines.map((line) => line.message) : [])),
     async close() {
-      for (const child of children) child.kill("SIGKILL");
+      for (const child of children) await killed(child);
       await Promise.all(agents.map((agent) => agent.stop()));
       // Whatever a test left running is ended by an agent that ends its runs.
       if (children.length > 0) await (await startAgent({ ...config, endRunsOnStop: true }, { logger: quiet })).stop();
