@@ -5,11 +5,7 @@ import { RunContext } from "./run-context.ts";
 import { LogLine } from "./runs.ts";
 import { TaskError } from "./task-error.ts";
 
-/** Version of the frames between an agent and the runner in its container. One JSON object a line, both ways. */
-export const runnerProtocolVersion = 1;
-
-/** Longest frame that either side reads. Units: bytes. */
-export const frameBytesMax = 16 * 1024 * 1024;
+export { frameBytesMax, runnerProtocolVersion } from "./runner-limits.ts";
 
 /** What the runner needs to execute one run; paths are as the runner sees them. */
 export const RunnerJob = z.object({
@@ -59,7 +55,14 @@ export const AgentFrame = z.discriminatedUnion("t", [
   /** Answers `hello`; frames up to `ack` have arrived before. */
   z.object({ t: z.literal("welcome"), ack: z.int() }),
   z.object({ t: z.literal("run"), job: RunnerJob }),
-  z.object({ t: z.literal("continue"), runId: z.string(), epoch: z.int(), waits: z.array(CompletedWait) }),
+  /** `wait`: the `seq` of the fact that opened the wait; a frame for another wait is a repeat and is ignored. */
+  z.object({
+    t: z.literal("continue"),
+    runId: z.string(),
+    epoch: z.int(),
+    wait: z.int(),
+    waits: z.array(CompletedWait),
+  }),
   /** Abort the run's signal; after `graceMs` end its executor. */
   z.object({ t: z.literal("cancel"), runId: z.string(), graceMs: z.int() }),
   z.object({ t: z.literal("ack"), seq: z.int() }),

@@ -1,0 +1,112 @@
+import { createHash } from "node:crypto";
+import { mkdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { dirname, join, normalize } from "node:path";
+import { promisify } from "node:util";
+import { gunzip } from "node:zlib";
+import { BundleHash } from "@longshore/shared/contract/deployments";
+import { extract } from "tar-stream";
+import type { BundleStore } from "../ports/bundle-store.ts";
+import { StartError } from "../ports/container-runtime.ts";
+import type { ControlPlane } from "../ports/control-plane.ts";
+
+/** Most that an archive may unpack to. Units: bytes. */
+const unpackedBytesMax = 1024 * 1024 * 1024;
+
+const gunzipAsync = promisify(gunzip);
+
+type Entry = { path: string; content: Buffer; executable: boolean };
+
+/** Where an entry belongs inside the bundle. Errors: throws for a path that leads out of it. */
+const safePath = (name: string): string => {
+  const path = normalize(name).replace(/\/+$/, "");
+  if (path.startsWith("/") || path === ".." || path.startsWith("../") || path.includes("\0")) {
+    throw new Error(`the archive holds a path that leads out of it: ${name}`);
+  }
+  return path;
+};
+
+const readArchive = async (archive: Uint8Array): Promise<Entry[]> => {
+  const tar = await gunzipAsync(archive, { maxOutputLength: unpackedBytesMax });
+  const entries: Entry[] = [];
+  const reader = extract();
+  reader.end(tar);
+  for await (const entry of reader) {
+    const { name, type, mode } = entry.header;
+    const path = safePath(name);
+    const parts: Buffer[] = [];
+    for await (const part of entry) parts.push(part as Buffer);
+    if (type === "directory") continue;
+    if (type !== "file") throw new Error(`the archive holds a ${type}, which bundles may not: ${name}`);
+    entries.push({ path, content: Buffer.concat(parts), executable: ((mode ?? 0) & 0o111) !== 0 });
+  }
+  return entries;
+};
+
+const unpack = async (archive: Uint8Array, into: string): Promise<void> => {
+  const entries = await readArchive(archive);
+  const folders = new Set(entries.map((entry) => dirname(join(into, entry.path))));
+  await mkdir(into, { recursive: true, mode: 0o755 });
+  for (const folder of folders) await mkdir(folder, { recursive: true, mode: 0o755 });
+  // The container's user is another one: it must be able to read what this process writes.
+  await Promise.all(
+    entries.map((entry) =>
+      writeFile(join(into, entry.path), entry.content, { mode: entry.executable ? 0o755 : 0o644 }),
+    ),
+  );
+};
+
+/**
+ * Unpacked bundles under `dir`, named by their hash.
+ *
+ * I1  A folder `<dir>/<hash>` is complete: it appears by one rename, after the archive's hash was checked.
+ * I2  A bundle is fetched once however many runs ask for it together.
+ */
+export const createBundleStore = (
+  dir: string,
+  controlPlane: Pick<ControlPlane, "fetchBundle">,
+): BundleStore => {
+  const underWay = new Map<string, Promise<string>>();
+
+  const fetchInto = async (hash: string, folder: string, signal: AbortSignal): Promise<string> => {
+    const fetched = await controlPlane.fetchBundle(hash, signal);
+    if (fetched.kind === "rejected") {
+      const gone = fetched.status === 404;
+      const why = gone ? "the API does not have it" : fetched.reason;
+      throw new StartError(`The code of this version cannot be fetched: ${why}.`, !gone);
+    }
+    if (fetched.kind !== "ok") {
+      const why = fetched.kind === "cut" ? "the agent is stopping" : fetched.reason;
+      throw new StartError(`The code of this version cannot be fetched: ${why}.`, true);
+    }
+    const found = createHash("sha256").update(fetched.value).digest("hex");
+    if (found !== hash) {
+      throw new StartError("The code of this version arrived damaged: its hash is another.", true);
+    }
+    const fresh = `${folder}.${process.pid}.new`;
+    try {
+      await unpack(fetched.value, fresh);
+      await rename(fresh, folder); // I1
+    } catch (error) {
+      await rm(fresh, { recursive: true, force: true });
+      const why = error instanceof Error ? error.message : String(error);
+      throw new StartError(`The code of this version cannot be unpacked: ${why}.`, false, { cause: error });
+    }
+    return folder;
+  };
+
+  return {
+    async get(hash, signal) {
+      if (!BundleHash.safeParse(hash).success) {
+        throw new StartError("The code of this version has no valid hash.", false);
+      }
+      const folder = join(dir, hash);
+      const present = await stat(folder).catch(() => null);
+      if (present?.isDirectory()) return folder;
+      const running = underWay.get(hash);
+      if (running) return running; // I2
+      const made = fetchInto(hash, folder, signal).finally(() => underWay.delete(hash));
+      underWay.set(hash, made);
+      return made;
+    },
+  };
+};

@@ -1,0 +1,94 @@
+import { relative, resolve } from "node:path";
+import { machinePresets } from "@longshore/shared/contract/machines";
+import type Docker from "dockerode";
+import type { ExecutionLabels } from "../core/observed.ts";
+import type { StartSpec } from "../ports/container-runtime.ts";
+import type { DockerConfig } from "./docker.ts";
+
+export const labelNames = {
+  agent: "dev.longshore.agent",
+  run: "dev.longshore.run",
+  attempt: "dev.longshore.attempt",
+  epoch: "dev.longshore.epoch",
+  dir: "dev.longshore.dir",
+} as const;
+
+/** Null for a container that is not an execution of ours. */
+export const labelsFrom = (labels: Record<string, string>): ExecutionLabels | null => {
+  const { [labelNames.run]: runId, [labelNames.dir]: key } = labels;
+  if (!runId || !key) return null;
+  return {
+    key,
+    runId,
+    attempt: Number(labels[labelNames.attempt]),
+    epoch: Number(labels[labelNames.epoch]),
+  };
+};
+
+/** The user of the official Node images; nothing in the container is its own but /tmp. */
+const user = "1000:1000";
+const pidsMax = 1_024;
+const openFilesMax = 65_536;
+const mib = 1024 * 1024;
+
+/**
+ * A container for one run, closed as far as it goes: no root, no capabilities, no new privileges, nothing writable but
+ * a temporary file system that counts towards its memory, no swap, no core dumps, no engine socket.
+ *
+ * Units: `cpusMax` is what the engine accepts, the CPUs of its host. Source: Docker Engine API 1.41.
+ */
+export const containerOptions = (
+  spec: StartSpec,
+  config: DockerConfig,
+  host: { cpusMax: number; init: boolean },
+): Docker.ContainerCreateOptions => {
+  const { cpu, memoryGb } = machinePresets[spec.machine];
+  const memoryBytes = Math.round(memoryGb * 1024) * mib;
+  const tmpMib = Math.max(64, Math.round((memoryGb * 1024) / 2));
+  const onHost = (path: string): string => resolve(config.hostDataDir, relative(config.dataDir, path));
+  return {
+    name: `longshore-${spec.labels.key}`,
+    Image: config.image,
+    Entrypoint: ["node"],
+    Cmd: ["/longshore/bin/runner.mjs"],
+    WorkingDir: "/tmp",
+    User: user,
+    Env: Object.entries({ HOME: "/tmp", ...spec.env }).map(([name, value]) => `${name}=${value}`),
+    Labels: {
+      [labelNames.agent]: config.agentId,
+      [labelNames.run]: spec.labels.runId,
+      [labelNames.attempt]: String(spec.labels.attempt),
+      [labelNames.epoch]: String(spec.labels.epoch),
+      [labelNames.dir]: spec.labels.key,
+    },
+    StopTimeout: 10,
+    HostConfig: {
+      // Folders, not files: the socket is made anew when the agent restarts.
+      Binds: [
+        `${onHost(spec.runnerDir)}:/longshore/bin:ro`,
+        `${onHost(spec.bundleDir)}:/longshore/bundle:ro`,
+        `${onHost(spec.socketDir)}:/longshore/agent:rw`,
+      ],
+      NetworkMode: config.network,
+      CapDrop: ["ALL"],
+      SecurityOpt: ["no-new-privileges"],
+      ReadonlyRootfs: true,
+      Tmpfs: { "/tmp": `rw,nosuid,nodev,size=${tmpMib}m,mode=1777` },
+      Memory: memoryBytes,
+      MemorySwap: memoryBytes,
+      NanoCpus: Math.round(Math.min(cpu, host.cpusMax) * 1e9),
+      PidsLimit: pidsMax,
+      Ulimits: [
+        { Name: "nofile", Soft: openFilesMax, Hard: openFilesMax },
+        { Name: "core", Soft: 0, Hard: 0 },
+      ],
+      IpcMode: "private",
+      // When the host itself runs short, runs go before the agent and its neighbours.
+      OomScoreAdj: 500,
+      // Everything the run says goes through the socket; a log file beside it would only fill the host's disk.
+      LogConfig: { Type: "none", Config: {} },
+      RestartPolicy: { Name: "no" },
+      ...(host.init ? { Init: true } : {}),
+    },
+  };
+};

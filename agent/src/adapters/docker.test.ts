@@ -1,0 +1,177 @@
+import Docker from "dockerode";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { hasDocker, testRunnerImage } from "../testing/docker-image.ts";
+import { type Harness, makeHarness } from "../testing/harness.ts";
+import { makeLease } from "../testing/make-lease.ts";
+import { labelNames } from "./docker-options.ts";
+
+const available = await hasDocker();
+
+const tasks = {
+  hello: `run: async (payload) => { console.log("in a box"); return payload.n + 1; }`,
+  look: `run: async () => {
+    const fs = await import("node:fs");
+    const status = fs.readFileSync("/proc/self/status", "utf8");
+    const attempt = (path) => { try { fs.writeFileSync(path, "x"); return "written"; } catch (e) { return e.code; } };
+    return {
+      uid: process.getuid(), gid: process.getgid(),
+      caps: /CapEff:\\s*(\\w+)/.exec(status)[1], bounding: /CapBnd:\\s*(\\w+)/.exec(status)[1],
+      noNewPrivs: /NoNewPrivs:\\s*(\\d)/.exec(status)[1],
+      root: attempt("/file"), bundle: attempt("/longshore/bundle/file"), bin: attempt("/longshore/bin/file"),
+      tmp: attempt("/tmp/file"), agentDir: fs.readdirSync("/longshore/agent"),
+      docker: fs.existsSync("/var/run/docker.sock"), interfaces: Object.keys((await import("node:os")).networkInterfaces()),
+      env: Object.keys(process.env).filter((name) => name.startsWith("LONGSHORE_")),
+    };
+  }`,
+  eat: `run: async () => { console.log("eating"); const all = []; for (;;) all.push(Buffer.alloc(8 * 1024 * 1024, 1)); }`,
+  slow: `run: async () => {
+    for (let i = 0; i < 30; i++) { console.log("tick " + i); await new Promise((r) => setTimeout(r, 100)); }
+    return "slept";
+  }`,
+  endless: `run: () => { console.log("up"); return new Promise(() => setInterval(() => {}, 1000)); }`,
+};
+
+describe.skipIf(!available)("docker", () => {
+  const docker = new Docker();
+  let harness: Harness;
+  let hash: string;
+  let image: string;
+
+  beforeAll(async () => {
+    image = await testRunnerImage();
+    harness = await makeHarness({ runtime: "docker", runnerImage: image, network: "none" });
+    hash = await harness.bundle(tasks);
+  }, 120_000);
+  afterAll(() => harness?.close(), 30_000);
+
+  const run = (task: keyof typeof tasks, over: Parameters<typeof makeLease>[2] = {}) => {
+    const lease = makeLease(hash, task, over);
+    harness.api.lease(lease);
+    return lease;
+  };
+  const ours = async (runId: string) =>
+    docker.listContainers({ all: true, filters: { label: [`${labelNames.run}=${runId}`] } });
+  const gone = async (id: string): Promise<boolean> =>
+    docker.getContainer(id).inspect().then(
+      () => false,
+      (error: { statusCode?: number }) => error.statusCode === 404,
+    );
+  const within = async (what: string, ms: number, isTrue: () => Promise<boolean>): Promise<void> => {
+    const endsAt = Date.now() + ms;
+    while (!(await isTrue())) {
+      if (Date.now() > endsAt) throw new Error(`${what} did not happen within ${ms} ms`);
+      await new Promise((resolve) => setTimeout(resolve, 25));
+    }
+  };
+
+  test("an agent killed mid-run finds its container again, and it completes once", { timeout: 60_000 }, async () => {
+    const lease = makeLease(hash, "slow");
+    const first = harness.spawn();
+    harness.api.lease(lease);
+    await harness.api.until("some lines", () => harness.lines(lease.runId).length >= 3, 20_000);
+    const before = await ours(lease.runId);
+    first.kill("SIGKILL");
+    await new Promise((resolve) => first.once("exit", resolve));
+    const second = harness.spawn();
+    expect(await harness.final(lease.runId, 25_000)).toMatchObject({ kind: "completed", output: "slept" });
+    expect(before).toHaveLength(1);
+    expect(harness.lines(lease.runId)).toEqual(Array.from({ length: 30 }, (_, i) => `tick ${i}`));
+    expect(harness.factsOf(lease.runId).filter((fact) => fact.kind === "started")).toHaveLength(1);
+    await within("the removal of its container", 5_000, () => gone(before[0]?.Id ?? ""));
+    second.kill("SIGKILL");
+    await new Promise((resolve) => second.once("exit", resolve));
+  });
+
+  test("on start a leftover of ours is destroyed and a foreign container is not", { timeout: 30_000 }, async () => {
+    const agent = await harness.start();
+    await agent.stop();
+    const make = (labels: Record<string, string>) =>
+      docker.createContainer({ Image: image, Cmd: ["node", "-e", "setInterval(()=>{},1e3)"], Labels: labels });
+    const leftover = await make({
+      [labelNames.agent]: agent.agentId,
+      [labelNames.run]: "run_gone",
+      [labelNames.dir]: "run_gone-1",
+      [labelNames.attempt]: "1",
+      [labelNames.epoch]: "1",
+    });
+    const other = await make({ [labelNames.agent]: "agent_other", [labelNames.run]: "r", [labelNames.dir]: "r-1" });
+    const foreign = await make({});
+    try {
+      await leftover.start();
+      await harness.start();
+      await within("the removal of the leftover", 10_000, () => gone(leftover.id));
+      expect(await gone(foreign.id)).toBe(false);
+      expect(await gone(other.id)).toBe(false);
+    } finally {
+      for (const one of [foreign, other]) await one.remove({ force: true });
+    }
+  });
+
+  test("a run completes in a container, which is then gone", { timeout: 30_000 }, async () => {
+    const lease = run("hello", { payload: `{"n":1}` });
+    const final = await harness.final(lease.runId);
+    expect(final).toMatchObject({ kind: "completed" });
+    expect(JSON.parse((final as { output: string }).output).json).toBe(2);
+    expect(harness.lines(lease.runId)).toEqual(["in a box"]);
+    await within("its removal", 5_000, async () => (await ours(lease.runId)).length === 0);
+  });
+
+  test("seen from inside, there is nothing to take", { timeout: 30_000 }, async () => {
+    const final = await harness.final(run("look").runId);
+    expect(JSON.parse((final as { output: string }).output).json).toEqual({
+      uid: 1000,
+      gid: 1000,
+      caps: "0000000000000000",
+      bounding: "0000000000000000",
+      noNewPrivs: "1",
+      root: "EROFS",
+      bundle: "EROFS",
+      bin: "EROFS",
+      tmp: "written",
+      agentDir: ["agent.sock"],
+      docker: false,
+      interfaces: ["lo"],
+      env: [],
+    });
+  });
+
+  test("a run that eats its memory is told so, in under a second", { timeout: 40_000 }, async () => {
+    const lease = run("eat", { machine: "micro" });
+    await harness.api.until("its first line", () => harness.lines(lease.runId).length > 0, 15_000);
+    const final = await harness.final(lease.runId, 20_000);
+    expect(final).toMatchObject({ kind: "failed", error: { code: "TASK_PROCESS_OOM_KILLED" } });
+  });
+
+  test("a container killed from outside is reported in under a second", { timeout: 30_000 }, async () => {
+    const lease = run("endless");
+    await harness.api.until("its first line", () => harness.lines(lease.runId).length > 0, 15_000);
+    const [container] = await ours(lease.runId);
+    await docker.getContainer(container?.Id ?? "").kill({ signal: "SIGKILL" });
+    const killedAt = Date.now();
+    expect(await harness.final(lease.runId, 5_000)).toMatchObject({ kind: "failed" });
+    expect(Date.now() - killedAt).toBeLessThan(1_000);
+  });
+
+  test("a run that is stopped while frozen leaves nothing", { timeout: 30_000 }, async () => {
+    const lease = run("endless");
+    await harness.api.until("its first line", () => harness.lines(lease.runId).length > 0, 15_000);
+    const [container] = await ours(lease.runId);
+    await docker.getContainer(container?.Id ?? "").pause();
+    harness.api.order({ kind: "stop", runId: lease.runId, epoch: 1, reason: "lost" });
+    await within("its removal", 10_000, () => gone(container?.Id ?? ""));
+  });
+
+  test("an image that is not there hands the run back with a reason", { timeout: 30_000 }, async () => {
+    const other = await makeHarness({ runtime: "docker", runnerImage: "longshore-none:1", network: "none" });
+    try {
+      await other.start();
+      const lease = makeLease(await other.bundle(tasks), "hello");
+      other.api.lease(lease);
+      const final = await other.final(lease.runId, 5_000);
+      expect(final).toMatchObject({ kind: "released", retryable: true });
+      expect((final as { reason: string }).reason).toContain("longshore-none:1 is not on the agent's host");
+    } finally {
+      await other.close();
+    }
+  });
+});

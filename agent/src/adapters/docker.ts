@@ -1,0 +1,201 @@
+import Docker from "dockerode";
+import type { ExitInfo, Observed } from "../core/observed.ts";
+import {
+  type ContainerRuntime,
+  type RuntimeEvent,
+  StartError,
+  type StartSpec,
+} from "../ports/container-runtime.ts";
+import { containerOptions, labelNames, labelsFrom } from "./docker-options.ts";
+
+export type DockerConfig = {
+  agentId: string;
+  image: string;
+  /** A Docker network, or `none`. */
+  network: string;
+  /** Engine address as DOCKER_HOST has it; the default socket when it is not set. */
+  host?: string | undefined;
+  /** The agent's data folder as this process sees it, and as the engine's host does. */
+  dataDir: string;
+  hostDataDir: string;
+};
+
+/** Units: milliseconds. Waits and event streams go through a client without one. */
+const requestTimeoutMs = 60_000;
+const pingTimeoutMs = 5_000;
+
+const connection = (host: string | undefined): Docker.DockerOptions => {
+  if (!host) return { socketPath: "/var/run/docker.sock" };
+  if (host.startsWith("unix://")) return { socketPath: host.slice("unix://".length) };
+  const url = new URL(host.replace(/^tcp:/, "http:"));
+  return {
+    host: url.hostname,
+    port: Number(url.port || 2375),
+    protocol: url.protocol === "https:" ? "https" : "http",
+  };
+};
+
+type EngineError = { statusCode?: number; reason?: string; message: string; json?: { message?: string } };
+const asEngineError = (error: unknown): EngineError =>
+  error instanceof Error ? (error as Error & EngineError) : { message: String(error) };
+const engineSays = (error: EngineError): string => (error.json?.message ?? error.message).trim();
+
+/** Gone, or going: what was wanted is true or about to be. */
+const ignoreGone = (error: unknown): void => {
+  const { statusCode } = asEngineError(error);
+  if (statusCode !== 404 && statusCode !== 409 && statusCode !== 304) throw error;
+};
+
+/** Why a start failed, for a person, and whether another host or a later try could do better. */
+const startError = (error: unknown, image: string): StartError => {
+  if (error instanceof StartError) return error;
+  const engine = asEngineError(error);
+  if (engine.statusCode === 404 && /no such image/i.test(engineSays(engine))) {
+    return new StartError(
+      `The runner image ${image} is not on the agent's host. Pull it there, or set LONGSHORE_RUNNER_IMAGE.`,
+      true,
+      { cause: error },
+    );
+  }
+  if (engine.statusCode === undefined) {
+    return new StartError(`The Docker engine cannot be reached: ${engine.message}.`, true, { cause: error });
+  }
+  return new StartError(`Docker could not start the container: ${engineSays(engine)}.`, true, {
+    cause: error,
+  });
+};
+
+const exitFrom = (inspected: Docker.ContainerInspectInfo): ExitInfo => ({
+  code: inspected.State.ExitCode,
+  signal: null,
+  oomKilled: inspected.State.OOMKilled,
+  detail: inspected.State.Error || undefined,
+});
+
+/**
+ * Docker containers, through the engine's API (1.41 and later).
+ *
+ * I1  Only containers with this agent's label are listed, and only listed or self-made ones are touched.
+ * I2  Two clients: one whose requests end in time, one for the event stream.
+ */
+export const createDockerRuntime = (config: DockerConfig): ContainerRuntime => {
+  const docker = new Docker({ ...connection(config.host), timeout: requestTimeoutMs });
+  const streaming = new Docker(connection(config.host)); // I2
+  const own = `${labelNames.agent}=${config.agentId}`;
+  let cpusOfHost: Promise<number> | null = null;
+  let hasInit = true;
+
+  const cpus = (): Promise<number> => {
+    cpusOfHost ??= docker.info().then((info: { NCPU: number }) => info.NCPU);
+    cpusOfHost.catch(() => {
+      cpusOfHost = null;
+    });
+    return cpusOfHost;
+  };
+  const remove = async (id: string): Promise<void> => {
+    await docker.getContainer(id).remove({ force: true, v: true }).catch(ignoreGone);
+  };
+  const createAndStart = async (spec: StartSpec): Promise<string> => {
+    const options = containerOptions(spec, config, { cpusMax: await cpus(), init: hasInit });
+    const create = () => docker.createContainer(options);
+    const container = await create().catch(async (error: unknown) => {
+      if (asEngineError(error).statusCode !== 409) throw error;
+      await remove(options.name as string); // our own name for this execution: a start that was cut half-way
+      return create();
+    });
+    try {
+      await container.start();
+      return container.id;
+    } catch (error) {
+      await remove(container.id);
+      throw error;
+    }
+  };
+  const exited = async (id: string, code: number | null): Promise<ExitInfo> => {
+    try {
+      return exitFrom(await docker.getContainer(id).inspect());
+    } catch {
+      return { code, signal: null, oomKilled: false }; // removed by hand meanwhile
+    }
+  };
+
+  return {
+    name: "docker",
+    paths: () => ({ bundleDir: "/longshore/bundle", socketPath: "/longshore/agent/agent.sock" }),
+    async start(spec) {
+      try {
+        return await createAndStart(spec);
+      } catch (error) {
+        // Engines without docker-init cannot give a container a first process; the runner then is it.
+        if (!hasInit || !/docker-init|tini/.test(engineSays(asEngineError(error)))) {
+          throw startError(error, config.image);
+        }
+        hasInit = false;
+        return await createAndStart(spec).catch((again: unknown) => {
+          throw startError(again, config.image);
+        });
+      }
+    },
+    async kill(id) {
+      await docker.getContainer(id).kill({ signal: "SIGKILL" }).catch(ignoreGone);
+    },
+    async pause(id) {
+      await docker.getContainer(id).pause().catch(ignoreGone);
+    },
+    async resume(id) {
+      await docker.getContainer(id).unpause().catch(ignoreGone);
+    },
+    remove,
+    async list() {
+      const found = await docker.listContainers({ all: true, filters: { label: [own] } }); // I1
+      const all = await Promise.all(
+        found.map(async (one): Promise<Observed | null> => {
+          const labels = labelsFrom(one.Labels);
+          if (!labels || one.State === "removing") return null;
+          if (one.State === "running") return { id: one.Id, labels, state: { kind: "running" } };
+          if (one.State === "paused") return { id: one.Id, labels, state: { kind: "paused" } };
+          return { id: one.Id, labels, state: { kind: "exited", exit: await exited(one.Id, null) } };
+        }),
+      );
+      return all.filter((one) => one !== null);
+    },
+    async *watch(signal) {
+      const stream = (await streaming.getEvents({
+        filters: { type: ["container"], event: ["die"], label: [own] },
+        abortSignal: signal,
+      })) as NodeJS.ReadableStream & AsyncIterable<Buffer> & { destroy(): void };
+      const stop = () => stream.destroy();
+      signal.addEventListener("abort", stop, { once: true });
+      try {
+        let rest = "";
+        for await (const piece of stream) {
+          const lines = (rest + piece.toString()).split("\n");
+          rest = lines.pop() ?? "";
+          for (const line of lines) {
+            if (!line.trim()) continue;
+            const event = JSON.parse(line) as { Actor: { ID: string; Attributes: Record<string, string> } };
+            const labels = labelsFrom(event.Actor.Attributes);
+            if (!labels) continue;
+            const exit = await exited(event.Actor.ID, Number(event.Actor.Attributes.exitCode));
+            yield { kind: "exited", id: event.Actor.ID, key: labels.key, exit } satisfies RuntimeEvent;
+          }
+        }
+      } catch (error) {
+        if (!signal.aborted) throw error;
+      } finally {
+        signal.removeEventListener("abort", stop);
+        stop();
+      }
+    },
+    async ping() {
+      const tooLong = new Promise<false>((resolve) =>
+        setTimeout(() => resolve(false), pingTimeoutMs).unref(),
+      );
+      const answered = docker.ping().then(
+        () => true,
+        () => false,
+      );
+      return Promise.race([answered, tooLong]);
+    },
+  };
+};

@@ -1,0 +1,121 @@
+import { appendFile, mkdtemp, readFile, rm, stat, truncate } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import type { NewFact, Outbox } from "../ports/outbox.ts";
+import { openOutbox as open } from "./outbox.ts";
+
+const at = "2026-11-01T00:00:00.000Z";
+const everything = { factsMax: 1_000, bytesMax: 1e9 };
+const started = (runId: string): NewFact => ({ kind: "started", runId, epoch: 1, at });
+const said = (runId: string, message: string, seq = 1): NewFact => ({
+  kind: "log",
+  runId,
+  epoch: 1,
+  at,
+  lines: [{ seq, at, attempt: 1, level: "log", stream: "stdout", message }],
+});
+
+let folder: string;
+let path: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "longshore-outbox-"));
+  path = join(folder, "outbox.log");
+});
+const opened: Outbox[] = [];
+const openOutbox = async (file: string, bytesMax?: number): Promise<Outbox> => {
+  const outbox = await open(file, bytesMax);
+  opened.push(outbox);
+  return outbox;
+};
+afterEach(async () => {
+  for (const outbox of opened.splice(0)) await outbox.close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+test("facts survive without being closed, in order, and what was acknowledged is gone", async () => {
+  const first = await openOutbox(path);
+  await Promise.all([first.append(started("a")), first.append(said("a", "x")), first.append(started("b"))]);
+  first.ack([1]);
+  await first.flush();
+  const second = await openOutbox(path);
+  expect(second.batch(everything).map((fact) => [fact.seq, fact.kind])).toEqual([
+    [2, "log"],
+    [3, "started"],
+  ]);
+  expect(second.unreported()).toEqual([{ runId: "b", epoch: 1 }]);
+});
+
+test("a torn last record is dropped and the rest is kept", async () => {
+  const first = await openOutbox(path);
+  await first.append(started("a"));
+  await first.append(started("b"));
+  await first.close();
+  await truncate(path, (await stat(path)).size - 5);
+  const second = await openOutbox(path);
+  expect(second.batch(everything).map((fact) => fact.runId)).toEqual(["a"]);
+  await second.append(started("c"));
+  await second.close();
+  await appendFile(path, "deadbeef {\"k\":\"fact\"}\n");
+  const third = await openOutbox(path);
+  expect(third.batch(everything).map((fact) => fact.runId)).toEqual(["a", "c"]);
+});
+
+test("seq grows across restarts even when nothing was left", async () => {
+  const first = await openOutbox(path);
+  await first.append(started("a"));
+  first.ack([1]);
+  await first.close();
+  const second = await openOutbox(path);
+  await second.append(started("b"));
+  expect(second.batch(everything)[0]?.seq).toBe(2);
+  await second.close();
+});
+
+test("marks tell how far a runner was heard, also after the facts are gone", async () => {
+  const first = await openOutbox(path);
+  await first.append(started("a"), { key: "a-1", frame: 1 });
+  await first.append({ kind: "canceled", runId: "a", epoch: 1, at, executedMs: 1 }, { key: "a-1", frame: 2 });
+  first.ack([1, 2]);
+  await first.close();
+  const second = await openOutbox(path);
+  expect(second.mark("a-1")).toEqual({ seq: 2, final: true });
+  second.forget("a-1");
+  await second.close();
+  expect((await openOutbox(path)).mark("a-1")).toBeNull();
+});
+
+test("a full outbox drops the oldest log lines, says how many, and never a state fact", async () => {
+  const outbox = await openOutbox(path, 20_000);
+  const filler = "x".repeat(500);
+  await outbox.append(started("a"));
+  for (let i = 0; i < 100; i++) await outbox.append(said("a", `${i} ${filler}`, i + 1));
+  await outbox.append({ kind: "canceled", runId: "a", epoch: 1, at, executedMs: 1 });
+  const facts = outbox.batch(everything);
+  expect(facts[0]?.kind).toBe("started");
+  expect(facts.at(-1)?.kind).toBe("canceled");
+  expect(outbox.size().bytes).toBeLessThan(22_000);
+  const lines = facts.flatMap((fact) => (fact.kind === "log" ? fact.lines : []));
+  const dropped = lines.reduce((sum, line) => sum + (Number(line.attributes?.droppedCount) || 0), 0);
+  const kept = lines.filter((line) => line.stream === "stdout").length;
+  expect(dropped + kept).toBe(100);
+  expect(lines[0]?.message).toMatch(/log lines were dropped/);
+});
+
+test("the file is rewritten once most of it is acknowledged", async () => {
+  const outbox = await openOutbox(path);
+  for (let i = 0; i < 40; i++) {
+    await outbox.append(said("a", "y".repeat(60_000)));
+    outbox.ack([i + 1]);
+  }
+  await outbox.flush();
+  expect((await readFile(path)).length).toBeLessThan(1_200_000);
+});
+
+test("a batch respects its limits but always holds something", async () => {
+  const outbox = await openOutbox(path);
+  for (let i = 0; i < 10; i++) await outbox.append(said("a", "z".repeat(1_000)));
+  expect(outbox.batch({ factsMax: 3, bytesMax: 1e9 })).toHaveLength(3);
+  expect(outbox.batch({ factsMax: 10, bytesMax: 2_500 })).toHaveLength(2);
+  expect(outbox.batch({ factsMax: 10, bytesMax: 1 })).toHaveLength(1);
+});

@@ -1,0 +1,136 @@
+import { readdir, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { afterEach, expect, test } from "vitest";
+import { startAgent } from "./agent.ts";
+import { type Harness, makeHarness } from "./testing/harness.ts";
+import { makeLease } from "./testing/make-lease.ts";
+
+const quiet = { info: () => {}, warn: () => {}, error: () => {} };
+const slow = `run: async () => {
+  for (let i = 0; i < 30; i++) { console.log("tick " + i); await new Promise((r) => setTimeout(r, 100)); }
+  return "slept";
+}`;
+const ticks = Array.from({ length: 30 }, (_, i) => `tick ${i}`);
+
+const long = slow.replace("i < 30", "i < 60");
+
+let harness: Harness;
+afterEach(() => harness.close());
+
+test("an agent killed mid-run finds its run again: it completes once and no line is lost", { timeout: 40_000 }, async () => {
+  harness = await makeHarness();
+  const lease = makeLease(await harness.bundle({ slow }), "slow");
+  const first = harness.spawn();
+  harness.api.lease(lease);
+  await harness.api.until("some lines", () => harness.lines(lease.runId).length >= 3);
+  first.kill("SIGKILL");
+  await new Promise((resolve) => first.once("exit", resolve));
+  harness.spawn();
+  expect(await harness.final(lease.runId, 25_000)).toMatchObject({ kind: "completed", output: "slept" });
+  expect(harness.lines(lease.runId)).toEqual(ticks);
+  const kinds = harness.factsOf(lease.runId).map((fact) => fact.kind);
+  expect(kinds.filter((kind) => kind === "started" || kind === "completed")).toEqual(["started", "completed"]);
+});
+
+test("stopping lets go of runs, and the next start takes them up", { timeout: 30_000 }, async () => {
+  harness = await makeHarness();
+  const lease = makeLease(await harness.bundle({ slow }), "slow");
+  const first = await harness.start();
+  harness.api.lease(lease);
+  await harness.api.until("some lines", () => harness.lines(lease.runId).length >= 3);
+  await first.stop();
+  expect((await first.done).kind).toBe("stopped");
+  await harness.start();
+  expect(await harness.final(lease.runId)).toMatchObject({ kind: "completed" });
+  expect(harness.lines(lease.runId)).toEqual(ticks);
+});
+
+test("facts wait for an API that is away, and arrive once and in order", { timeout: 30_000 }, async () => {
+  harness = await makeHarness();
+  const lease = makeLease(await harness.bundle({ slow }), "slow");
+  await harness.start();
+  harness.api.lease(lease);
+  await harness.api.until("some lines", () => harness.lines(lease.runId).length >= 3);
+  harness.api.setDown(true);
+  await new Promise((resolve) => setTimeout(resolve, 3_000)); // the outage under test
+  harness.api.setDown(false);
+  expect(await harness.final(lease.runId, 25_000)).toMatchObject({ kind: "completed" });
+  expect(harness.lines(lease.runId)).toEqual(ticks);
+  const seqs = harness.api.facts.map((fact) => fact.seq);
+  expect(seqs).toEqual([...seqs].sort((a, b) => a - b));
+});
+
+test("runs are frozen while the API is silent, and go on with it", { timeout: 30_000 }, async () => {
+  harness = await makeHarness();
+  Object.assign(harness.api.state.settings, { leaseMs: 6_000, beatMs: 300, holdMs: 500 });
+  const lease = makeLease(await harness.bundle({ long }), "long");
+  const agent = await harness.start();
+  harness.api.lease(lease);
+  await harness.api.until("some lines", () => harness.lines(lease.runId).length >= 3);
+  harness.api.setDown(true);
+  await harness.api.until("the freeze", () => agent.status().paused, 8_000);
+  // What was said before the freeze is in the outbox; nothing may be added to it now.
+  const said = agent.status().outbox.bytes;
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  expect(agent.status().outbox.bytes).toBe(said);
+  harness.api.setDown(false);
+  await harness.api.until("the thaw", () => !agent.status().paused, 25_000);
+  expect(await harness.final(lease.runId, 25_000)).toMatchObject({ kind: "completed" });
+  expect(harness.lines(lease.runId)).toHaveLength(60);
+});
+
+test("nothing is left behind: no folder, no slot, no fact", async () => {
+  harness = await makeHarness();
+  const agent = await harness.start();
+  const hash = await harness.bundle({ nothing: `run: () => undefined` });
+  const leases = Array.from({ length: 6 }, () => makeLease(hash, "nothing"));
+  for (const lease of leases) harness.api.lease(lease);
+  for (const lease of leases) await harness.final(lease.runId);
+  await harness.api.until("an empty agent", () => {
+    const { held, outbox, free, slots } = agent.status();
+    return held.length === 0 && outbox.facts === 0 && free === slots;
+  });
+  const folder = join(harness.config.dataDir, "runs");
+  const endsAt = Date.now() + 5_000;
+  while ((await readdir(folder)).length > 0 && Date.now() < endsAt) await new Promise((r) => setTimeout(r, 20));
+  expect(await readdir(folder)).toEqual([]);
+});
+
+test("never more runs at once than there are slots", { timeout: 30_000 }, async () => {
+  harness = await makeHarness({ slots: 2 });
+  const hash = await harness.bundle({ nap: `run: () => new Promise((r) => setTimeout(() => r("x"), 200))` });
+  await harness.start();
+  const leases = Array.from({ length: 8 }, () => makeLease(hash, "nap"));
+  for (const lease of leases) harness.api.lease(lease);
+  for (const lease of leases) await harness.final(lease.runId);
+  let running = 0;
+  let most = 0;
+  for (const fact of harness.api.facts) {
+    if (fact.kind === "started") most = Math.max(most, ++running);
+    if (fact.kind === "completed") running--;
+  }
+  expect(most).toBe(2);
+});
+
+test("a revoked agent ends with words that say what to do", async () => {
+  harness = await makeHarness();
+  const agent = await harness.start();
+  harness.api.state.refuseWith = { status: 401, code: "agent_revoked", error: "revoked" };
+  const end = await agent.done;
+  expect(end).toMatchObject({ kind: "fatal" });
+  expect((end as { reason: string }).reason).toContain("was revoked. Enrol it again");
+});
+
+test("a spent token is a clear error, and the identity is private", async () => {
+  harness = await makeHarness();
+  await expect(startAgent({ ...harness.config, enrolToken: "spent" }, { logger: quiet })).rejects.toThrow(/spent token/);
+  await harness.start();
+  const { mode } = await stat(join(harness.config.dataDir, "identity.json"));
+  expect(mode & 0o777).toBe(0o600);
+});
+
+test("a second agent on the same folder is refused", async () => {
+  harness = await makeHarness();
+  await harness.start();
+  await expect(startAgent(harness.config, { logger: quiet })).rejects.toThrow(/Another agent/);
+});

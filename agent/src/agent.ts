@@ -1,0 +1,286 @@
+import { chmod, mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { reconnectDelayMs } from "@longshore/shared/core/back-off";
+import { type Clock, systemClock } from "@longshore/shared/core/clock";
+import { newId } from "@longshore/shared/core/ids";
+import { createBundleStore } from "./adapters/bundles.ts";
+import { createControlPlane } from "./adapters/control-plane.ts";
+import { lockData } from "./adapters/data-lock.ts";
+import { createDockerRuntime } from "./adapters/docker.ts";
+import { createHttpClient, type HttpClient } from "./adapters/http-client.ts";
+import {
+  enrol,
+  findIdentity,
+  hashEnrolToken,
+  type Identity,
+  makeAgentKey,
+  saveIdentity,
+} from "./adapters/identity.ts";
+import { createJsonLogger } from "./adapters/json-logger.ts";
+import { openOutbox } from "./adapters/outbox.ts";
+import { createProcessRuntime } from "./adapters/process.ts";
+import { createRunRecords } from "./adapters/run-records.ts";
+import { createOpenRunnerSocket } from "./adapters/runner-socket.ts";
+import { buildRunner } from "./build-runner.ts";
+import type { AgentConfig } from "./config.ts";
+import { createContact } from "./core/contact.ts";
+import { createExecutions } from "./executions.ts";
+import { eventsLoop } from "./loops/events.ts";
+import { fenceLoop } from "./loops/fence.ts";
+import type { LoopDeps, LoopEnd } from "./loops/loop.ts";
+import { pollLoop } from "./loops/poll.ts";
+import { flushReports, reportLoop } from "./loops/report.ts";
+import { reconcileOnce, sweepLoop } from "./loops/sweep.ts";
+import { placeRunner } from "./place-runner.ts";
+import type { ContainerRuntime } from "./ports/container-runtime.ts";
+import type { Logger } from "./ports/logger.ts";
+import { agentVersion } from "./version.ts";
+
+export type AgentDeps = {
+  clock?: Clock;
+  logger?: Logger;
+  random?: () => number;
+  /** Folder with `runner.mjs` and `executor.mjs`; built from source when absent. */
+  runnerDir?: string;
+  /** Gives up starting (enrolment waits for the API). */
+  signal?: AbortSignal;
+};
+
+export type AgentStatus = {
+  agentId: string;
+  name: string;
+  runtime: string;
+  slots: number;
+  free: number;
+  held: { runId: string; epoch: number }[];
+  outbox: { facts: number; bytes: number };
+  /** Since the API was last heard. Units: milliseconds. */
+  silentMs: number;
+  paused: boolean;
+  draining: boolean;
+  /** What each loop is doing now. */
+  loops: Record<string, string>;
+};
+
+export type Agent = {
+  agentId: string;
+  status(): AgentStatus;
+  /** Stops claiming, reports what is known, and lets go; runs go on unless the config says otherwise. */
+  stop(): Promise<void>;
+  /** Settles when the agent has ended: by `stop`, or because it can never succeed again. */
+  done: Promise<LoopEnd>;
+};
+
+/** The agent cannot start or go on, for a reason that only a person can change. */
+export class AgentError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = "AgentError";
+  }
+}
+
+/** How long the last report of a stopping agent may take. Units: milliseconds. */
+const flushMs = 5_000;
+const enrolLimits = { minMs: 250, maxMs: 10_000 };
+
+type Base = { clock: Clock; logger: Logger; random: () => number; http: HttpClient; signal: AbortSignal };
+
+/** Errors: `AgentError` when the API refuses the token. Waits as long as the API cannot be reached. */
+const obtainIdentity = async (config: AgentConfig, base: Base): Promise<Identity> => {
+  const known = await findIdentity(config.dataDir);
+  const { enrolToken } = config;
+  if (known && (!enrolToken || known.enrolledWith === hashEnrolToken(enrolToken))) return known;
+  if (!enrolToken) {
+    throw new AgentError(
+      "This agent has no identity yet. Set LONGSHORE_ENROL_TOKEN to a token from the dashboard (Agents, Add agent).",
+    );
+  }
+  const key = await makeAgentKey();
+  for (let failures = 0; ; failures++) {
+    const input = { token: enrolToken, name: config.name, version: agentVersion, key };
+    const outcome = await enrol(base.http, config.url, input, base.signal);
+    if (outcome.kind === "ok") {
+      await saveIdentity(config.dataDir, outcome.value);
+      base.logger.info("enrolled", { agentId: outcome.value.agentId, url: config.url });
+      return outcome.value;
+    }
+    if (outcome.kind === "cut") throw new AgentError("The agent was stopped before it was enrolled.");
+    if (outcome.kind !== "retry") {
+      if (!known) throw new AgentError(outcome.reason);
+      base.logger.warn("the enrol token was refused; going on with the identity there is", {
+        reason: outcome.reason,
+      });
+      return known;
+    }
+    if (failures === 0) base.logger.warn("waiting for the API", { url: config.url, reason: outcome.reason });
+    await base.clock.sleep(reconnectDelayMs(failures, enrolLimits, base.random), base.signal);
+  }
+};
+
+const chooseRuntime = async (
+  config: AgentConfig,
+  agentId: string,
+  logger: Logger,
+): Promise<ContainerRuntime> => {
+  const asProcess = () => createProcessRuntime(join(config.dataDir, "runs"), agentId);
+  if (config.runtime === "process") return asProcess();
+  const docker = createDockerRuntime({
+    agentId,
+    image: config.runnerImage,
+    network: config.network,
+    host: config.dockerHost,
+    dataDir: config.dataDir,
+    hostDataDir: config.hostDataDir,
+  });
+  if (config.runtime === "docker" || (await docker.ping())) return docker;
+  logger.info("no Docker engine answers: runs execute as plain processes");
+  return asProcess();
+};
+
+/**
+ * Starts an agent in this process: enrols it if need be, takes up what an earlier process left, and works until it is
+ * stopped or can never succeed again.
+ *
+ * Errors: `AgentError`, `ConfigError`. Cost: one request when it must enrol.
+ */
+export const startAgent = async (config: AgentConfig, given: AgentDeps = {}): Promise<Agent> => {
+  const clock = given.clock ?? systemClock;
+  const logger = given.logger ?? createJsonLogger();
+  const random = given.random ?? Math.random;
+  const http = createHttpClient();
+  await mkdir(config.dataDir, { recursive: true, mode: 0o711 });
+  // Containers of another user mount folders from below; the files with secrets are closed by their own mode.
+  await chmod(config.dataDir, 0o711);
+  const unlock = await lockData(config.dataDir);
+  try {
+    const signal = given.signal ?? new AbortController().signal;
+    const runnerFrom = given.runnerDir ?? (await buildRunner());
+    const runnerDir = await placeRunner(runnerFrom, config.dataDir);
+    const identity = await obtainIdentity(config, { clock, logger, random, http, signal });
+    const wired = await wire(config, identity, runnerDir, { clock, logger, random, http, signal });
+    return await run(config, identity, wired, async () => {
+      http.close();
+      await unlock();
+    });
+  } catch (error) {
+    http.close();
+    await unlock();
+    throw error;
+  }
+};
+
+/** Makes every part; nothing works yet. */
+const wire = async (config: AgentConfig, identity: Identity, runnerDir: string, base: Base) => {
+  const { clock, logger, http } = base;
+  const inData = (name: string) => join(config.dataDir, name);
+  await mkdir(inData("runs"), { recursive: true, mode: 0o711 });
+  await mkdir(inData("bundles"), { recursive: true, mode: 0o755 });
+  const runtime = await chooseRuntime(config, identity.agentId, logger);
+  const controlPlane = createControlPlane(http, config.url, identity, clock);
+  const outbox = await openOutbox(inData("outbox.log"));
+  const stopped = new AbortController();
+  const records = createRunRecords(inData("runs"), logger);
+  const executions = createExecutions({
+    runtime,
+    outbox,
+    records,
+    bundles: createBundleStore(inData("bundles"), controlPlane),
+    controlPlane,
+    openSocket: createOpenRunnerSocket(logger),
+    runnerDir,
+    clock,
+    logger,
+    orphanGraceMs: config.orphanGraceMs,
+    stopped: stopped.signal,
+    slots: config.slots,
+  });
+  return { base, runtime, controlPlane, outbox, records, stopped, executions, contact: createContact(clock) };
+};
+
+const run = async (
+  config: AgentConfig,
+  identity: Identity,
+  wired: Awaited<ReturnType<typeof wire>>,
+  release: () => Promise<void>,
+): Promise<Agent> => {
+  const { base, runtime, controlPlane, outbox, executions, contact, stopped } = wired;
+  const { clock, logger, random } = base;
+  const loops: Record<string, string> = {};
+  const stopLoops = new AbortController();
+  const bootId = newId("boot", clock.now());
+  const shared = {
+    controlPlane,
+    executions,
+    outbox,
+    contact,
+    clock,
+    logger,
+    random,
+    bootId,
+    slots: config.slots,
+  };
+  const depsFor = (name: string): LoopDeps & { runtime: ContainerRuntime } => ({
+    ...shared,
+    runtime,
+    say: (doing) => {
+      loops[name] = doing;
+    },
+  });
+  // Before the first poll: what it says is held must be what is there.
+  try {
+    await reconcileOnce(depsFor("sweep"));
+    await wired.records.removeStrays(outbox);
+  } catch (error) {
+    executions.setRuntimeAlive(false);
+    logger.warn("the runtime does not answer yet", { runtime: runtime.name, why: String(error) });
+  }
+  const { signal } = stopLoops;
+  const labels = { name: config.name };
+  const running = [
+    pollLoop({ ...depsFor("poll"), version: agentVersion, runtime: runtime.name, labels }, signal),
+    reportLoop(depsFor("report"), signal),
+    eventsLoop(depsFor("events"), signal),
+    sweepLoop(depsFor("sweep"), signal),
+    fenceLoop(depsFor("fence"), signal),
+  ];
+  logger.info("the agent is up", { agentId: identity.agentId, runtime: runtime.name, slots: config.slots });
+
+  const finish = async (first: LoopEnd): Promise<LoopEnd> => {
+    stopLoops.abort();
+    await Promise.allSettled(running);
+    stopped.abort();
+    if (config.endRunsOnStop) await executions.endAll();
+    else await executions.detachAll();
+    if (first.kind === "stopped") await flushReports(depsFor("report"), AbortSignal.timeout(flushMs));
+    else logger.error("the agent ends", { reason: first.reason });
+    await outbox.close();
+    await release();
+    return first;
+  };
+  // A loop that throws broke an invariant: the agent ends, its supervisor starts it again, the runs are adopted.
+  const failed = (error: unknown): LoopEnd => ({ kind: "fatal", reason: `internal error: ${String(error)}` });
+  const done = Promise.race(running.map((loop) => loop.catch(failed))).then(finish);
+
+  return {
+    agentId: identity.agentId,
+    done,
+    async stop() {
+      executions.setDraining(true);
+      stopLoops.abort();
+      await done;
+    },
+    status: () => ({
+      agentId: identity.agentId,
+      name: config.name,
+      runtime: runtime.name,
+      slots: config.slots,
+      free: executions.capacity(),
+      held: executions.held(),
+      outbox: { facts: outbox.size().facts, bytes: outbox.size().bytes },
+      silentMs: Math.round(contact.silentMs()),
+      paused: executions.arePaused(),
+      draining: executions.isDraining(),
+      loops: { ...loops },
+    }),
+  };
+};

@@ -1,0 +1,112 @@
+import type { Fact, ReportResponse } from "@longshore/shared/contract/agent-protocol";
+import { reconnectDelayMs } from "@longshore/shared/core/back-off";
+import { createAlarm } from "../core/alarm.ts";
+import { type LoopDeps, type LoopEnd, retryLimits } from "./loop.ts";
+
+const limits = { factsMax: 500, bytesMax: 1024 * 1024 };
+/** How long a fact may wait for company. Units: milliseconds. */
+const gatherMs = { state: 2, log: 250 };
+
+/**
+ * Sends what the outbox holds, and beats while runs are held.
+ *
+ * I1  One report is in flight, so the facts of a run arrive in order.
+ * I2  A fact leaves the outbox only when the API has said what became of it.
+ * I3  A batch that the API refuses as a whole is sent again fact by fact; only the one at fault is given up.
+ */
+export const reportLoop = async (deps: LoopDeps, signal: AbortSignal): Promise<LoopEnd> => {
+  const { clock, contact, executions, logger, outbox } = deps;
+  const alarm = createAlarm(clock);
+  outbox.onReady((kind) => alarm.set(gatherMs[kind]));
+  if (outbox.size().facts > 0) alarm.set(0);
+  let failures = 0;
+  let oneByOne = false;
+
+  const isDue = (): boolean =>
+    outbox.size().facts > 0 ||
+    (executions.held().length > 0 && contact.silentMs() >= contact.settings().beatMs * 0.9);
+
+  while (!signal.aborted) {
+    deps.say("waiting for facts");
+    alarm.set(contact.settings().beatMs);
+    await alarm.wait(signal);
+    if (signal.aborted || !isDue()) continue;
+    const facts = outbox.batch(oneByOne ? { ...limits, factsMax: 1 } : limits);
+    deps.say(`reporting ${facts.length} facts`);
+    const sentAt = clock.monotonic();
+    const outcome = await sendReport(deps, facts, signal);
+    switch (outcome.kind) {
+      case "cut":
+        continue;
+      case "fatal":
+        return outcome;
+      case "ok": {
+        failures = 0;
+        oneByOne = false;
+        applyReport(deps, facts, outcome.value);
+        contact.acknowledged(sentAt, outcome.value);
+        if (outbox.size().facts > 0) alarm.set(0);
+        continue;
+      }
+      case "rejected":
+        if (facts.length <= 1) {
+          logger.error("the API refused a fact for good", { reason: outcome.reason, fact: facts[0] });
+          outbox.ack(facts.map((fact) => fact.seq)); // I3
+        }
+        oneByOne = true;
+        alarm.set(facts.length > 0 ? 0 : retryLimits.maxMs);
+        continue;
+      case "retry": {
+        const pauseMs = outcome.afterMs ?? reconnectDelayMs(failures, retryLimits, deps.random);
+        if (failures++ === 0) logger.warn("the report failed", { reason: outcome.reason });
+        deps.say(`waiting ${Math.round(pauseMs)} ms to report again: ${outcome.reason}`);
+        await clock.sleep(pauseMs, signal);
+        alarm.set(0);
+      }
+    }
+  }
+  return { kind: "stopped" };
+};
+
+const sendReport = async (deps: LoopDeps, facts: Fact[], signal: AbortSignal) => {
+  const { executions, contact, controlPlane } = deps;
+  const body = {
+    bootId: deps.bootId,
+    cursor: contact.cursor(),
+    free: executions.ledger.promise("report"),
+    slots: deps.slots,
+    held: executions.held(),
+    facts,
+  };
+  try {
+    return await controlPlane.report(body, signal);
+  } finally {
+    executions.ledger.release("report");
+  }
+};
+
+const applyReport = (deps: LoopDeps, facts: Fact[], answer: ReportResponse): void => {
+  const { executions, outbox } = deps;
+  const bySeq = new Map(facts.map((fact) => [fact.seq, fact]));
+  const settled: number[] = [];
+  for (const result of answer.results) {
+    const fact = bySeq.get(result.seq);
+    if (!fact) continue;
+    executions.applyResult(fact, result);
+    settled.push(result.seq);
+  }
+  outbox.ack(settled); // I2
+  executions.acceptWork(answer);
+  executions.setDraining(answer.settings.drain);
+};
+
+/** Sends what is left once, before the process ends. */
+export const flushReports = async (deps: LoopDeps, signal: AbortSignal): Promise<void> => {
+  await deps.outbox.flush();
+  while (!signal.aborted && deps.outbox.size().facts > 0) {
+    const facts = deps.outbox.batch(limits);
+    const outcome = await sendReport(deps, facts, signal);
+    if (outcome.kind !== "ok" || outcome.value.results.length === 0) return;
+    applyReport(deps, facts, outcome.value);
+  }
+};

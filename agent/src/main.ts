@@ -1,0 +1,28 @@
+import { AgentError, startAgent } from "./agent.ts";
+import { ConfigError, readConfig } from "./config.ts";
+
+/** An agent as a process of its own: the first signal lets go of the runs in order, the second ends at once. */
+const main = async (): Promise<void> => {
+  const config = readConfig(process.env);
+  const starting = new AbortController();
+  let stop = (): void => starting.abort();
+  let signals = 0;
+  const onSignal = (): void => {
+    signals++;
+    if (signals > 1) process.exit(130);
+    stop();
+  };
+  process.on("SIGTERM", onSignal);
+  process.on("SIGINT", onSignal);
+  const agent = await startAgent(config, { signal: starting.signal });
+  stop = () => void agent.stop();
+  if (signals > 0) stop();
+  const end = await agent.done;
+  process.exit(end.kind === "stopped" ? 0 : 1);
+};
+
+main().catch((error: unknown) => {
+  const isExpected = error instanceof AgentError || error instanceof ConfigError;
+  console.error(isExpected ? error.message : error);
+  process.exit(1);
+});

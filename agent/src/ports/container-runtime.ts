@@ -1,0 +1,52 @@
+import type { MachinePreset } from "@longshore/shared/contract/machines";
+import type { ExecutionLabels, ExitInfo, Observed } from "../core/observed.ts";
+
+/** What a runtime needs to start the runner of one run. Paths are as this process sees them. */
+export type StartSpec = {
+  labels: ExecutionLabels;
+  machine: MachinePreset;
+  /** The execution's own folder; a runtime may keep a record in it. */
+  runDir: string;
+  /** Holds only `agent.sock`; all that a container sees of `runDir`. */
+  socketDir: string;
+  bundleDir: string;
+  /** Holds `runner.mjs` and `executor.mjs`. */
+  runnerDir: string;
+  /** Environment of the runner: nothing secret but its own token. */
+  env: Record<string, string>;
+};
+
+/** A container or process of ours has ended. */
+export type RuntimeEvent = { kind: "exited"; id: string; key: string; exit: ExitInfo };
+
+/** The start failed; `message` is for a person, `retryable: false` when no agent could do better. */
+export class StartError extends Error {
+  constructor(
+    message: string,
+    readonly retryable: boolean,
+    options: { cause?: unknown } = {},
+  ) {
+    super(message, options);
+    this.name = "StartError";
+  }
+}
+
+/** What executes runners: Docker containers, or plain processes. It touches only what carries this agent's label. */
+export type ContainerRuntime = {
+  readonly name: string;
+  /** Where the container sees the bundle and the socket folder. */
+  paths(spec: { bundleDir: string; socketDir: string }): { bundleDir: string; socketPath: string };
+  /** Errors: `StartError`. Shape: the new container's id. */
+  start(spec: StartSpec): Promise<string>;
+  /** Ends everything in it at once. Gone already is fine. */
+  kill(id: string): Promise<void>;
+  pause(id: string): Promise<void>;
+  resume(id: string): Promise<void>;
+  /** Kills if needed, and removes every trace. Gone already is fine. */
+  remove(id: string): Promise<void>;
+  list(): Promise<Observed[]>;
+  /** Ends of containers, as they happen; ends when the runtime cannot be heard any more. */
+  watch(signal: AbortSignal): AsyncIterable<RuntimeEvent>;
+  /** Whether the runtime answers. */
+  ping(): Promise<boolean>;
+};

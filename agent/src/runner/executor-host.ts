@@ -1,0 +1,78 @@
+import type { TaskHost } from "@longshore/sdk/host";
+import type { CompletedWait, WaitSpec } from "@longshore/shared/contract/agent-protocol";
+import type { RunContext } from "@longshore/shared/contract/run-context";
+import type { LogLevel } from "@longshore/shared/contract/runs";
+import type { FromExecutor, ToExecutor } from "./ipc.ts";
+
+/** Waits up to this long are not worth giving the slot away. Units: milliseconds. */
+const waitInProcessMs = 5_000;
+
+/** The task opened a second wait beside one that is still open. */
+class ConcurrentWaitError extends Error {
+  readonly code = "TASK_DID_CONCURRENT_WAIT";
+  constructor() {
+    super(
+      "The run waits already. Waits cannot run beside each other: use the batch variants instead of Promise.all.",
+    );
+    this.name = "ConcurrentWaitError";
+  }
+}
+
+type Settle<T> = { resolve(value: T): void; reject(error: unknown): void };
+
+/** What the SDK asks of the process it runs in, answered through the runner. */
+export const createExecutorHost = (
+  context: RunContext,
+  signal: AbortSignal,
+  send: (message: FromExecutor) => void,
+  log: (level: LogLevel, message: string, attributes?: Record<string, unknown>) => void,
+) => {
+  const requests = new Map<number, Settle<Response>>();
+  let lastRequest = 0;
+  let openWait: Settle<CompletedWait[]> | null = null;
+  let concurrentWait = false;
+  signal.addEventListener("abort", () => {
+    openWait?.reject(signal.reason);
+    openWait = null;
+  });
+
+  const host: TaskHost = {
+    context,
+    signal,
+    waitInProcessMs,
+    log,
+    request: (path, init) =>
+      new Promise((resolve, reject) => {
+        const id = ++lastRequest;
+        requests.set(id, { resolve, reject });
+        send({ t: "request", id, path, ...init });
+      }),
+    wait: (waits: WaitSpec[]) =>
+      new Promise((resolve, reject) => {
+        if (signal.aborted) return reject(signal.reason);
+        if (openWait) {
+          concurrentWait = true;
+          return reject(new ConcurrentWaitError());
+        }
+        openWait = { resolve, reject };
+        send({ t: "waiting", waits });
+      }),
+  };
+
+  return {
+    host,
+    /** Whether the task broke the rule of one wait at a time. */
+    didConcurrentWait: () => concurrentWait,
+    receive(message: Extract<ToExecutor, { t: "continue" | "response" }>): void {
+      if (message.t === "continue") {
+        openWait?.resolve(message.waits);
+        openWait = null;
+        return;
+      }
+      const { id, status, headers, body } = message;
+      const bodyless = status === 204 || status === 205 || status === 304;
+      requests.get(id)?.resolve(new Response(bodyless ? null : body, { status, headers }));
+      requests.delete(id);
+    },
+  };
+};

@@ -1,0 +1,35 @@
+import type { CompletedWait, WaitSpec } from "@longshore/shared/contract/agent-protocol";
+import type { Packet } from "@longshore/shared/contract/packets";
+import type { RunnerJob } from "@longshore/shared/contract/runner-protocol";
+import type { LogLine } from "@longshore/shared/contract/runs";
+import type { TaskError } from "@longshore/shared/contract/task-error";
+
+/** Runner → executor, over the channel of `fork`. */
+export type ToExecutor =
+  /** `mark` starts the lines on the executor's output that are meant for the runner. */
+  | { t: "run"; job: RunnerJob; mark: string }
+  | { t: "continue"; waits: CompletedWait[] }
+  | { t: "abort"; reason: string }
+  | { t: "response"; id: number; status: number; headers: Record<string, string>; body: string };
+
+export type RunOutcome =
+  | { kind: "completed"; output: Packet }
+  | { kind: "failed"; error: TaskError; retry?: { skip?: boolean } };
+
+/** Executor → runner. */
+export type FromExecutor =
+  | { t: "started" }
+  | { t: "waiting"; waits: WaitSpec[] }
+  | {
+      t: "request";
+      id: number;
+      method: string;
+      path: string;
+      headers: Record<string, string>;
+      body: string | null;
+    }
+  /** Everything the task wrote is on the output streams, before their end marks. */
+  | { t: "done"; outcome: RunOutcome };
+
+/** What a marked line on the output holds: a log line, or word that this stream ends here. */
+export type MarkedLine = Pick<LogLine, "at" | "level" | "stream" | "message" | "attributes"> | "end";

@@ -1,0 +1,127 @@
+import { connect, type Socket } from "node:net";
+import { frameBytesMax, runnerProtocolVersion } from "@longshore/shared/contract/runner-limits";
+import type { AgentFrame, RunnerFact, RunnerFrame } from "@longshore/shared/contract/runner-protocol";
+import { encodeLine, lineSplitter } from "@longshore/shared/core/json-lines";
+
+const reconnectMs = 200;
+
+export type LinkOptions = {
+  socketPath: string;
+  token: string;
+  /** How long to go on without an agent. Units: milliseconds. */
+  orphanGraceMs: number;
+  running(): { runId: string; epoch: number } | null;
+  onFrame(frame: AgentFrame): void;
+  /** The agent did not come back in time. */
+  onOrphaned(): void;
+  /** Requests that were sent and can never be answered now. */
+  onDisconnect(): void;
+  /** Unacknowledged facts changed. Units: bytes. */
+  onBacklog(bytes: number): void;
+};
+
+/**
+ * The runner's side of the socket to its agent.
+ *
+ * I1  A fact stays here until the agent has acknowledged it; after a reconnect everything unacknowledged is sent again,
+ *     in order, before anything new.
+ * I2  Nothing but `hello` is sent before `welcome`.
+ * I3  The grace runs from the moment the agent was last connected.
+ */
+export const createLink = (options: LinkOptions) => {
+  const unacked = new Map<number, string>();
+  let backlog = 0;
+  let lastSeq = 0;
+  let socket: Socket | null = null;
+  let welcomed = false;
+  let closed = false;
+  const waiting: string[] = [];
+  let orphanTimer: NodeJS.Timeout | null = null;
+
+  const drop = (upTo: number): void => {
+    for (const [seq, text] of unacked) {
+      if (seq > upTo) break;
+      unacked.delete(seq);
+      backlog -= text.length;
+    }
+    options.onBacklog(backlog);
+  };
+  const receive = (line: string): void => {
+    // The peer is the agent that started this process, of the same version: zod here would cost each start 50 ms.
+    const frame = JSON.parse(line) as AgentFrame;
+    if (frame.t === "ack") return drop(frame.seq);
+    if (frame.t !== "welcome") return options.onFrame(frame);
+    drop(frame.ack);
+    welcomed = true;
+    const held = [...unacked.values(), ...waiting.splice(0)].join("");
+    if (held) socket?.write(held); // I1
+  };
+  const startOrphanTimer = (): void => {
+    orphanTimer ??= setTimeout(options.onOrphaned, options.orphanGraceMs); // I3
+  };
+  const open = (): void => {
+    if (closed) return;
+    startOrphanTimer();
+    const own = connect(options.socketPath);
+    const splitter = lineSplitter(frameBytesMax);
+    own.setEncoding("utf8");
+    own.on("connect", () => {
+      if (orphanTimer) clearTimeout(orphanTimer);
+      orphanTimer = null;
+      socket = own;
+      const hello: RunnerFrame = {
+        t: "hello",
+        protocol: runnerProtocolVersion,
+        token: options.token,
+        running: options.running(),
+      };
+      own.write(encodeLine(hello)); // I2
+    });
+    own.on("data", (piece: string) => {
+      try {
+        for (const line of splitter.push(piece)) receive(line);
+      } catch (error) {
+        own.destroy(error instanceof Error ? error : new Error(String(error)));
+      }
+    });
+    own.on("error", () => {}); // close follows
+    own.on("close", () => {
+      if (socket === own) {
+        socket = null;
+        if (welcomed) options.onDisconnect();
+        welcomed = false;
+      }
+      if (!closed) setTimeout(open, reconnectMs);
+    });
+  };
+  open();
+
+  return {
+    /** Shape: the frame's number. */
+    fact(fact: RunnerFact): number {
+      const seq = ++lastSeq;
+      const text = encodeLine({ t: "fact", seq, fact } satisfies RunnerFrame);
+      unacked.set(seq, text);
+      backlog += text.length;
+      if (welcomed) socket?.write(text);
+      options.onBacklog(backlog);
+      return seq;
+    },
+    /** Waits for a connection if there is none. */
+    send(frame: RunnerFrame): void {
+      const text = encodeLine(frame);
+      if (welcomed) socket?.write(text);
+      else waiting.push(text);
+    },
+    beat(runId: string | null): void {
+      if (welcomed) socket?.write(encodeLine({ t: "beat", runId } satisfies RunnerFrame));
+    },
+    close(): void {
+      closed = true;
+      if (orphanTimer) clearTimeout(orphanTimer);
+      socket?.end();
+    },
+  };
+};
+
+export type Link = ReturnType<typeof createLink>;

@@ -1,0 +1,89 @@
+import type { Readable } from "node:stream";
+import { lineSplitter } from "@longshore/shared/core/json-lines";
+import type { MarkedLine } from "./ipc.ts";
+
+/** Longest text of one log line; the rest becomes further lines. Units: characters. */
+const lineCharsMax = 32 * 1024;
+const stderrLinesKept = 20;
+
+export type OutputLine = Exclude<MarkedLine, "end">;
+
+const pieces = (text: string): string[] => {
+  if (text.length <= lineCharsMax) return [text];
+  const all: string[] = [];
+  for (let from = 0; from < text.length; from += lineCharsMax)
+    all.push(text.slice(from, from + lineCharsMax));
+  return all;
+};
+
+/**
+ * Turns what an executor writes on its two streams into log lines.
+ *
+ * A mark may stand behind text that had no line feed: the text is a line of its own. `ended` settles when both streams
+ * have shown their end mark or have closed; `stderrTail` is what a dead process said last.
+ */
+export const readOutput = (
+  streams: { stdout: Readable; stderr: Readable },
+  mark: string,
+  onLine: (line: OutputLine) => void,
+) => {
+  const tail: string[] = [];
+  const say = (line: OutputLine): void => {
+    for (const message of pieces(line.message)) onLine({ ...line, message });
+  };
+  const raw = (stream: "stdout" | "stderr", text: string): void => {
+    if (stream === "stderr") {
+      tail.push(text.slice(0, 2_000));
+      if (tail.length > stderrLinesKept) tail.shift();
+    }
+    say({
+      at: new Date().toISOString(),
+      level: stream === "stdout" ? "log" : "error",
+      stream,
+      message: text,
+    });
+  };
+  const marked = (stream: "stdout" | "stderr", json: string): "end" | null => {
+    let line: MarkedLine;
+    try {
+      line = JSON.parse(json) as MarkedLine;
+    } catch {
+      raw(stream, json); // the task wrote the mark itself
+      return null;
+    }
+    if (line === "end") return "end";
+    say(line);
+    return null;
+  };
+
+  const read = (stream: "stdout" | "stderr"): Promise<void> =>
+    new Promise((resolve) => {
+      // A line longer than the limit is cut by hand below, so the splitter's own limit is out of reach.
+      const splitter = lineSplitter(Number.POSITIVE_INFINITY);
+      let pending = 0;
+      const onText = (text: string): void => {
+        const at = text.indexOf(mark);
+        if (at === -1) return raw(stream, text);
+        if (at > 0) raw(stream, text.slice(0, at));
+        if (marked(stream, text.slice(at + mark.length)) === "end") resolve();
+      };
+      streams[stream].setEncoding("utf8");
+      streams[stream].on("data", (piece: string) => {
+        const lines = splitter.push(piece);
+        pending = lines.length > 0 ? piece.length - piece.lastIndexOf("\n") - 1 : pending + piece.length;
+        lines.forEach(onText);
+        // An endless line without a mark must not gather in memory. (Marked lines are as long as their message.)
+        if (pending > 64 * lineCharsMax) {
+          onText(splitter.rest());
+          pending = 0;
+        }
+      });
+      streams[stream].on("close", () => {
+        const rest = splitter.rest();
+        if (rest) onText(rest);
+        resolve();
+      });
+    });
+  const ended = Promise.all([read("stdout"), read("stderr")]).then(() => undefined);
+  return { ended, stderrTail: (): string => tail.join("\n") };
+};

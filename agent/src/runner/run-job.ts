@@ -1,0 +1,180 @@
+import { randomBytes } from "node:crypto";
+import type { CompletedWait } from "@longshore/shared/contract/agent-protocol";
+import type { RunnerFact, RunnerJob } from "@longshore/shared/contract/runner-protocol";
+import { exitError } from "@longshore/shared/core/exit-error";
+import type { Executor } from "./fork-executor.ts";
+import type { FromExecutor, RunOutcome, ToExecutor } from "./ipc.ts";
+import { createLogBatch } from "./log-batch.ts";
+import { countMemoryKills } from "./memory-kills.ts";
+import { readOutput } from "./output-reader.ts";
+
+/** How long the output of a dead executor is waited for: a grandchild may hold the pipe open. */
+const outputGraceMs = 500;
+/** A run whose time is over: its signal is aborted, then SIGTERM, then SIGKILL. */
+const timeUp = { termAfterMs: 1_000, killAfterMs: 3_000 };
+
+type Ending = { kind: "canceled" } | { kind: "time_up" } | null;
+type Distribute<T> = T extends unknown ? Omit<T, "runId" | "epoch" | "at"> : never;
+
+export type RunningJob = {
+  job: RunnerJob;
+  epoch(): number;
+  continue(epoch: number, wait: number, waits: CompletedWait[]): void;
+  cancel(graceMs: number): void;
+  answer(message: Extract<ToExecutor, { t: "response" }>): void;
+  /** Stops and starts reading the executor's output, which stops the task once its pipe is full. */
+  holdOutput(hold: boolean): void;
+  kill(signal: NodeJS.Signals): void;
+};
+
+/**
+ * Drives one executor through one run.
+ *
+ * I1  Exactly one final fact, after every log line of the run.
+ * I2  Time is counted only while the run executes; waits are excluded.
+ * I3  What the task does after its cancellation or time-out does not change how the run ends.
+ */
+export const runJob = (
+  executor: Executor,
+  job: RunnerJob,
+  to: {
+    /** Shape: the number of the fact's frame. */
+    fact(fact: RunnerFact): number;
+    request(message: Extract<FromExecutor, { t: "request" }>): void;
+    /** Called once, right after the final fact. */
+    onOver(): void;
+  },
+): RunningJob => {
+  const mark = `\u0001${randomBytes(12).toString("hex")} `;
+  const memoryKillsBefore = countMemoryKills();
+  let epoch = job.epoch;
+  let ending: Ending = null;
+  let isOver = false;
+  let concluding = false;
+  /** The frame that opened the wait the task is in. */
+  let openWait: number | null = null;
+  let executedMs = 0;
+  let runningSince: number | null = null;
+  const timers = new Set<NodeJS.Timeout>();
+  let durationTimer: NodeJS.Timeout | null = null;
+
+  const tell = (fact: Distribute<RunnerFact>): number => {
+    if (fact.kind !== "log") logs.flush();
+    return to.fact({ ...fact, runId: job.runId, epoch, at: new Date().toISOString() } as RunnerFact);
+  };
+  const logs = createLogBatch(job.attempt, (lines) => void tell({ kind: "log", lines }));
+  const output = readOutput(executor, mark, (line) => {
+    if (!isOver) logs.add(line);
+  });
+  const send = (message: ToExecutor): void => {
+    if (executor.connected) executor.send(message, () => {}); // a dead executor is met by its exit
+  };
+  const after = (ms: number, act: () => void): void => {
+    timers.add(setTimeout(act, ms));
+  };
+  const stopClock = (): void => {
+    if (durationTimer) clearTimeout(durationTimer);
+    if (runningSince !== null) executedMs += performance.now() - runningSince;
+    runningSince = null;
+  };
+  const startClock = (): void => {
+    runningSince = performance.now(); // I2
+    if (job.maxDurationS === null) return;
+    durationTimer = setTimeout(
+      onTimeUp,
+      Math.min(2 ** 31 - 1, Math.max(0, job.maxDurationS * 1000 - executedMs)),
+    );
+  };
+  const onTimeUp = (): void => {
+    if (ending) return;
+    ending = { kind: "time_up" };
+    send({ t: "abort", reason: "The run exceeded its maximum duration." });
+    after(timeUp.termAfterMs, () => executor.kill("SIGTERM"));
+    after(timeUp.killAfterMs, () => executor.kill("SIGKILL"));
+  };
+
+  const finalFact = (outcome: RunOutcome): Distribute<RunnerFact> => {
+    const ms = Math.round(executedMs);
+    if (ending?.kind === "canceled") return { kind: "canceled", executedMs: ms }; // I3
+    if (ending?.kind === "time_up") {
+      const message = `The run exceeded its maximum duration of ${job.maxDurationS} s.`;
+      const error = { type: "INTERNAL_ERROR", code: "MAX_DURATION_EXCEEDED", message } as const;
+      return { kind: "failed", error, retry: { skip: true }, executedMs: ms };
+    }
+    if (outcome.kind === "failed") return { ...outcome, executedMs: ms };
+    return {
+      kind: "completed",
+      output: outcome.output.data,
+      outputType: outcome.output.type,
+      executedMs: ms,
+    };
+  };
+  const conclude = async (outcome: () => RunOutcome): Promise<void> => {
+    if (isOver || concluding) return;
+    concluding = true;
+    stopClock();
+    const grace = new Promise<void>((resolve) => after(outputGraceMs, resolve));
+    executor.stdout.resume();
+    executor.stderr.resume();
+    await Promise.race([output.ended, grace]);
+    for (const timer of timers) clearTimeout(timer);
+    tell(finalFact(outcome())); // I1
+    isOver = true;
+    executor.kill("SIGKILL");
+    to.onOver();
+  };
+
+  executor.on("message", (message: FromExecutor) => {
+    if (isOver || concluding) return;
+    switch (message.t) {
+      case "started":
+        tell({ kind: "started" });
+        startClock();
+        return;
+      case "waiting":
+        stopClock();
+        openWait = tell({ kind: "waiting", waits: message.waits });
+        return;
+      case "request":
+        return to.request(message);
+      case "done":
+        void conclude(() => message.outcome);
+    }
+  });
+  executor.on("exit", (code, signal) => {
+    const memoryKills = countMemoryKills();
+    const oomKilled = signal === "SIGKILL" && memoryKills !== null && memoryKills > (memoryKillsBefore ?? 0);
+    void conclude(() => {
+      const end = { code, signal, oomKilled, stderr: output.stderrTail() };
+      return { kind: "failed", error: exitError(end, job.context.machine?.memory ?? null) };
+    });
+  });
+  executor.on("error", () => {}); // a failed kill or send; the exit tells what matters
+  send({ t: "run", job, mark });
+
+  return {
+    job,
+    epoch: () => epoch,
+    continue(newEpoch, wait, waits) {
+      if (isOver || concluding || wait !== openWait) return;
+      openWait = null;
+      const moved = newEpoch > epoch;
+      epoch = newEpoch;
+      if (!ending) startClock();
+      if (moved) tell({ kind: "started" });
+      send({ t: "continue", waits });
+    },
+    cancel(graceMs) {
+      if (ending || isOver) return;
+      ending = { kind: "canceled" };
+      send({ t: "abort", reason: "The run was cancelled." });
+      after(graceMs, () => executor.kill("SIGKILL"));
+    },
+    answer: send,
+    holdOutput(hold) {
+      if (isOver || concluding) return;
+      for (const stream of [executor.stdout, executor.stderr]) hold ? stream.pause() : stream.resume();
+    },
+    kill: (signal) => executor.kill(signal),
+  };
+};
