@@ -17,7 +17,9 @@ const long = slow.replace("i < 30", "i < 60");
 let harness: Harness;
 afterEach(() => harness.close());
 
-test("an agent killed mid-run finds its run again: it completes once and no line is lost", { timeout: 40_000 }, async () => {
+test("an agent killed mid-run finds its run again: it completes once and no line is lost", {
+  timeout: 40_000,
+}, async () => {
   harness = await makeHarness();
   const lease = makeLease(await harness.bundle({ slow }), "slow");
   const first = harness.spawn();
@@ -29,7 +31,10 @@ test("an agent killed mid-run finds its run again: it completes once and no line
   expect(await harness.final(lease.runId, 25_000)).toMatchObject({ kind: "completed", output: "slept" });
   expect(harness.lines(lease.runId)).toEqual(ticks);
   const kinds = harness.factsOf(lease.runId).map((fact) => fact.kind);
-  expect(kinds.filter((kind) => kind === "started" || kind === "completed")).toEqual(["started", "completed"]);
+  expect(kinds.filter((kind) => kind === "started" || kind === "completed")).toEqual([
+    "started",
+    "completed",
+  ]);
 });
 
 test("stopping lets go of runs, and the next start takes them up", { timeout: 30_000 }, async () => {
@@ -92,7 +97,8 @@ test("nothing is left behind: no folder, no slot, no fact", async () => {
   });
   const folder = join(harness.config.dataDir, "runs");
   const endsAt = Date.now() + 5_000;
-  while ((await readdir(folder)).length > 0 && Date.now() < endsAt) await new Promise((r) => setTimeout(r, 20));
+  while ((await readdir(folder)).length > 0 && Date.now() < endsAt)
+    await new Promise((r) => setTimeout(r, 20));
   expect(await readdir(folder)).toEqual([]);
 });
 
@@ -123,7 +129,9 @@ test("a revoked agent ends with words that say what to do", async () => {
 
 test("a spent token is a clear error, and the identity is private", async () => {
   harness = await makeHarness();
-  await expect(startAgent({ ...harness.config, enrolToken: "spent" }, { logger: quiet })).rejects.toThrow(/spent token/);
+  await expect(startAgent({ ...harness.config, enrolToken: "spent" }, { logger: quiet })).rejects.toThrow(
+    /spent token/,
+  );
   await harness.start();
   const { mode } = await stat(join(harness.config.dataDir, "identity.json"));
   expect(mode & 0o777).toBe(0o600);

@@ -117,6 +117,31 @@ const obtainIdentity = async (config: AgentConfig, base: Base): Promise<Identity
   }
 };
 
+/**
+ * Makes this machine an agent without starting it.
+ *
+ * Errors: `AgentError` when the API refuses the token. Cost: one request.
+ */
+export const enrolAgent = async (
+  config: AgentConfig,
+  given: AgentDeps = {},
+): Promise<{ agentId: string }> => {
+  const http = createHttpClient();
+  try {
+    await mkdir(config.dataDir, { recursive: true, mode: 0o711 });
+    const { agentId } = await obtainIdentity(config, {
+      clock: given.clock ?? systemClock,
+      logger: given.logger ?? createJsonLogger(),
+      random: given.random ?? Math.random,
+      http,
+      signal: given.signal ?? new AbortController().signal,
+    });
+    return { agentId };
+  } finally {
+    http.close();
+  }
+};
+
 const chooseRuntime = async (
   config: AgentConfig,
   agentId: string,

@@ -52,10 +52,13 @@ describe.skipIf(!available)("docker", () => {
   const ours = async (runId: string) =>
     docker.listContainers({ all: true, filters: { label: [`${labelNames.run}=${runId}`] } });
   const gone = async (id: string): Promise<boolean> =>
-    docker.getContainer(id).inspect().then(
-      () => false,
-      (error: { statusCode?: number }) => error.statusCode === 404,
-    );
+    docker
+      .getContainer(id)
+      .inspect()
+      .then(
+        () => false,
+        (error: { statusCode?: number }) => error.statusCode === 404,
+      );
   const within = async (what: string, ms: number, isTrue: () => Promise<boolean>): Promise<void> => {
     const endsAt = Date.now() + ms;
     while (!(await isTrue())) {
@@ -64,7 +67,9 @@ describe.skipIf(!available)("docker", () => {
     }
   };
 
-  test("an agent killed mid-run finds its container again, and it completes once", { timeout: 60_000 }, async () => {
+  test("an agent killed mid-run finds its container again, and it completes once", {
+    timeout: 60_000,
+  }, async () => {
     const lease = makeLease(hash, "slow");
     const first = harness.spawn();
     harness.api.lease(lease);
@@ -82,11 +87,17 @@ describe.skipIf(!available)("docker", () => {
     await new Promise((resolve) => second.once("exit", resolve));
   });
 
-  test("on start a leftover of ours is destroyed and a foreign container is not", { timeout: 30_000 }, async () => {
+  test("on start a leftover of ours is destroyed and a foreign container is not", {
+    timeout: 30_000,
+  }, async () => {
     const agent = await harness.start();
     await agent.stop();
     const make = (labels: Record<string, string>) =>
-      docker.createContainer({ Image: image, Cmd: ["node", "-e", "setInterval(()=>{},1e3)"], Labels: labels });
+      docker.createContainer({
+        Image: image,
+        Cmd: ["node", "-e", "setInterval(()=>{},1e3)"],
+        Labels: labels,
+      });
     const leftover = await make({
       [labelNames.agent]: agent.agentId,
       [labelNames.run]: "run_gone",
@@ -94,7 +105,11 @@ describe.skipIf(!available)("docker", () => {
       [labelNames.attempt]: "1",
       [labelNames.epoch]: "1",
     });
-    const other = await make({ [labelNames.agent]: "agent_other", [labelNames.run]: "r", [labelNames.dir]: "r-1" });
+    const other = await make({
+      [labelNames.agent]: "agent_other",
+      [labelNames.run]: "r",
+      [labelNames.dir]: "r-1",
+    });
     const foreign = await make({});
     try {
       await leftover.start();

@@ -16,7 +16,11 @@ const serve = async (options: Options): Promise<void> => {
   });
   const { apiKey, signInUrl } = server.bootstrap;
   if (options.json) printJson({ url: server.url, apiKey, signInUrl });
-  else print(`API        ${server.url}\nDashboard  ${signInUrl}\nAPI key    ${apiKey}`);
+  else {
+    print(`API        ${server.url}`);
+    if (signInUrl !== null) print(`Dashboard  ${signInUrl}`);
+    print(`API key    ${apiKey ?? "made at an earlier start (only its hash is kept)"}`);
+  }
   await aborted(interrupted);
   await server.close();
 };

@@ -24,6 +24,9 @@ export type DevPlatformOptions = {
   log: (line: string) => void;
 };
 
+/** Runs of a `dev` that was killed end soon after it. Units: milliseconds. */
+const orphanGraceMs = 3_000;
+
 const isEmptyDir = async (dir: string): Promise<boolean> => (await readdir(dir).catch(() => [])).length === 0;
 
 /** The project's own DATABASE_URL and the like are for its tasks: the embedded server must not open them. */
@@ -41,7 +44,8 @@ const startDevAgent = async (
     await enrolAgent({ url, token: await token(), name: "dev", dataDir });
   }
   const { slots, log } = options;
-  return startAgent({ url, dataDir, runtime: "process", slots, endRunsOnStop: true }, log);
+  const orphans = { endRunsOnStop: true, orphanGraceMs };
+  return startAgent({ url, dataDir, name: "dev", runtime: "process", slots, ...orphans }, log);
 };
 
 const writeDevFile = async (dir: string, connection: Connection): Promise<void> => {
@@ -61,12 +65,13 @@ const startEmbedded = async (options: DevPlatformOptions): Promise<DevPlatform> 
   });
   try {
     const { bootstrap, url } = server;
+    if (bootstrap.apiKey === null) throw new Error("the embedded server kept no key");
     const connection = { apiUrl: url, apiKey: bootstrap.apiKey };
     const agent = await startDevAgent(options, url, path.join(dataDir, "agent"), bootstrap.enrolToken);
     await writeDevFile(options.dir, connection);
     return {
       connection,
-      signInUrl: bootstrap.signInUrl,
+      signInUrl: bootstrap.signInUrl ?? undefined,
       agent,
       close: async () => {
         await rm(devFilePath(options.dir), { force: true });

@@ -52,6 +52,8 @@ export type RunningServer = {
   url: string;
   mode: "embedded" | "postgres";
   bootstrap: Bootstrap;
+  /** Whether a sign-in link may be shown in the terminal. */
+  printsSignIn: boolean;
   /** Cuts parked polls, lets answers out, closes everything. */
   close(): Promise<void>;
 };
@@ -211,6 +213,7 @@ export const startServer = async (
       url,
       mode: config.databaseUrl === null ? "embedded" : "postgres",
       bootstrap,
+      printsSignIn: config.printsSignIn,
       close: async () => {
         stopSweeping();
         const closed = new Promise<void>((done) => server.close(() => done()));
