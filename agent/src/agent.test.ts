@@ -17,7 +17,9 @@ const long = slow.replace("i < 30", "i < 60");
 let harness: Harness;
 afterEach(() => harness.close());
 
-test("an agent killed mid-run finds its run again: it completes once and no line is lost", { timeout: 40_000 }, async () => {
+test("an agent killed mid-run finds its run again: it completes once and no line is lost", {
+  timeout: 40_000,
+}, async () => {
   harness = await makeHarness();
   const lease = makeLease(await harness.bundle({ slow }), "slow");
   const first = harness.spawn();
@@ -29,7 +31,10 @@ test("an agent killed mid-run finds its run again: it completes once and no line
   expect(await harness.final(lease.runId, 25_000)).toMatchObject({ kind: "completed", output: "slept" });
   expect(harness.lines(lease.runId)).toEqual(ticks);
   const kinds = harness.factsOf(lease.runId).map((fact) => fact.kind);
-  expect(kinds.filter((kind) => kind === "started" || kind === "completed")).toEqual(["started", "completed"]);
+  expect(kinds.filter((kind) => kind === "started" || kind === "completed")).toEqual([
+    "started",
+    "completed",
+  ]);
 });
 
 test("stopping lets go of runs, and the next start takes them up", { timeout: 30_000 }, async () => {
@@ -79,6 +84,26 @@ test("runs are frozen while the API is silent, and go on with it", { timeout: 30
   expect(harness.lines(lease.runId)).toHaveLength(60);
 });
 
+test("a run without its agent freezes before its lease is over, and the next agent thaws it", {
+  timeout: 40_000,
+}, async () => {
+  harness = await makeHarness();
+  Object.assign(harness.api.state.settings, { leaseMs: 4_000, beatMs: 300, holdMs: 500 });
+  const lease = makeLease(await harness.bundle({ long }), "long");
+  const first = harness.spawn();
+  await harness.api.until("its first poll", () => harness.api.polls.length > 1);
+  harness.api.lease(lease);
+  await harness.api.until("some lines", () => harness.lines(lease.runId).length >= 3);
+  first.kill("SIGKILL");
+  await new Promise((resolve) => setTimeout(resolve, 4_500)); // longer than the fence under test
+  harness.spawn();
+  expect(await harness.final(lease.runId, 25_000)).toMatchObject({ kind: "completed" });
+  const lines = harness.factsOf(lease.runId).flatMap((fact) => (fact.kind === "log" ? fact.lines : []));
+  expect(lines).toHaveLength(60);
+  const gaps = lines.map((line, i) => Date.parse(line.at) - Date.parse(lines[i - 1]?.at ?? line.at));
+  expect(Math.max(...gaps)).toBeGreaterThan(1_500);
+});
+
 test("nothing is left behind: no folder, no slot, no fact", async () => {
   harness = await makeHarness();
   const agent = await harness.start();
@@ -92,7 +117,8 @@ test("nothing is left behind: no folder, no slot, no fact", async () => {
   });
   const folder = join(harness.config.dataDir, "runs");
   const endsAt = Date.now() + 5_000;
-  while ((await readdir(folder)).length > 0 && Date.now() < endsAt) await new Promise((r) => setTimeout(r, 20));
+  while ((await readdir(folder)).length > 0 && Date.now() < endsAt)
+    await new Promise((r) => setTimeout(r, 20));
   expect(await readdir(folder)).toEqual([]);
 });
 
@@ -123,7 +149,9 @@ test("a revoked agent ends with words that say what to do", async () => {
 
 test("a spent token is a clear error, and the identity is private", async () => {
   harness = await makeHarness();
-  await expect(startAgent({ ...harness.config, enrolToken: "spent" }, { logger: quiet })).rejects.toThrow(/spent token/);
+  await expect(startAgent({ ...harness.config, enrolToken: "spent" }, { logger: quiet })).rejects.toThrow(
+    /spent token/,
+  );
   await harness.start();
   const { mode } = await stat(join(harness.config.dataDir, "identity.json"));
   expect(mode & 0o777).toBe(0o600);

@@ -56,7 +56,7 @@ test("a torn last record is dropped and the rest is kept", async () => {
   expect(second.batch(everything).map((fact) => fact.runId)).toEqual(["a"]);
   await second.append(started("c"));
   await second.close();
-  await appendFile(path, "deadbeef {\"k\":\"fact\"}\n");
+  await appendFile(path, 'deadbeef {"k":"fact"}\n');
   const third = await openOutbox(path);
   expect(third.batch(everything).map((fact) => fact.runId)).toEqual(["a", "c"]);
 });

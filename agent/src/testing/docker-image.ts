@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
-import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createHash } from "node:crypto";
+import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
@@ -21,7 +21,10 @@ export const hasDocker = async (): Promise<boolean> =>
 export const testRunnerImage = async (): Promise<string> => {
   const given = process.env.LONGSHORE_TEST_RUNNER_IMAGE;
   if (given) return given;
-  const tag = createHash("sha256").update(await readFile(process.execPath)).digest("hex").slice(0, 12);
+  const tag = createHash("sha256")
+    .update(await readFile(process.execPath))
+    .digest("hex")
+    .slice(0, 12);
   const image = `longshore-test-node:${tag}`;
   const present = await run("docker", ["image", "inspect", image]).catch(() => null);
   if (present) return image;
@@ -35,9 +38,12 @@ export const testRunnerImage = async (): Promise<string> => {
     }
     await mkdir(join(root, "usr/local/bin"), { recursive: true });
     await copyFile(process.execPath, join(root, "usr/local/bin/node"));
-    for (const folder of ["tmp", "etc", "dev", "proc", "sys"]) await mkdir(join(root, folder), { recursive: true });
+    for (const folder of ["tmp", "etc", "dev", "proc", "sys"])
+      await mkdir(join(root, folder), { recursive: true });
     await writeFile(join(root, "etc/passwd"), "root:x:0:0::/:/none\nnode:x:1000:1000::/tmp:/none\n");
-    await run("sh", ["-c", 'tar -C "$1" -c . | docker import - "$2"', "sh", root, image], { timeout: 120_000 });
+    await run("sh", ["-c", 'tar -C "$1" -c . | docker import - "$2"', "sh", root, image], {
+      timeout: 120_000,
+    });
     return image;
   } finally {
     await rm(root, { recursive: true, force: true });

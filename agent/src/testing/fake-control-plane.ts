@@ -121,7 +121,8 @@ export const startFakeControlPlane = async (port = 0) => {
     if (state.isDown) return void response.destroy();
     if (path === "/agent/v1/enrol") {
       const { token, publicKey } = EnrolBody.parse(JSON.parse(await readBody(request)));
-      if (token === "spent") return answer(response, 401, { error: "spent token", code: "enrol_token_invalid" });
+      if (token === "spent")
+        return answer(response, 401, { error: "spent token", code: "enrol_token_invalid" });
       const agentId = `agent_${createHash("sha256").update(publicKey).digest("hex").slice(0, 12)}`;
       keys.set(agentId, publicKey);
       return answer(response, 200, { agentId, poolId: "pool_1" });

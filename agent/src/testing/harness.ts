@@ -93,7 +93,8 @@ export const makeHarness = async (over: Partial<AgentConfig> = {}): Promise<Harn
       for (const child of children) await killed(child);
       await Promise.all(agents.map((agent) => agent.stop()));
       // Whatever a test left running is ended by an agent that ends its runs.
-      if (children.length > 0) await (await startAgent({ ...config, endRunsOnStop: true }, { logger: quiet })).stop();
+      if (children.length > 0)
+        await (await startAgent({ ...config, endRunsOnStop: true }, { logger: quiet })).stop();
       await api.close();
       await rm(config.dataDir, { recursive: true, force: true });
     },
