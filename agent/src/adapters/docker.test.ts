@@ -156,9 +156,19 @@ describe.skipIf(!available)("docker", () => {
 
     test("a run that eats its memory is told so, in under a second", { timeout: 40_000 }, async () => {
       const lease = run("eat", { machine: "micro" });
+      const events = await docker.getEvents({
+        filters: { event: ["oom"], label: [`${labelNames.run}=${lease.runId}`] },
+      });
+      let killedAt = 0;
+      events.on("data", () => {
+        killedAt ||= Date.now();
+      });
       await harness.api.until("its first line", () => harness.lines(lease.runId).length > 0, 15_000);
       const final = await harness.final(lease.runId, 20_000);
       expect(final).toMatchObject({ kind: "failed", error: { code: "TASK_PROCESS_OOM_KILLED" } });
+      expect(killedAt).toBeGreaterThan(0);
+      expect(Date.now() - killedAt).toBeLessThan(1_000);
+      (events as NodeJS.ReadableStream & { destroy(): void }).destroy();
     });
 
     test("a container killed from outside is reported in under a second", { timeout: 30_000 }, async () => {
