@@ -84,6 +84,26 @@ test("runs are frozen while the API is silent, and go on with it", { timeout: 30
   expect(harness.lines(lease.runId)).toHaveLength(60);
 });
 
+test("a run without its agent freezes before its lease is over, and the next agent thaws it", {
+  timeout: 40_000,
+}, async () => {
+  harness = await makeHarness();
+  Object.assign(harness.api.state.settings, { leaseMs: 4_000, beatMs: 300, holdMs: 500 });
+  const lease = makeLease(await harness.bundle({ long }), "long");
+  const first = harness.spawn();
+  await harness.api.until("its first poll", () => harness.api.polls.length > 1);
+  harness.api.lease(lease);
+  await harness.api.until("some lines", () => harness.lines(lease.runId).length >= 3);
+  first.kill("SIGKILL");
+  await new Promise((resolve) => setTimeout(resolve, 4_500)); // longer than the fence under test
+  harness.spawn();
+  expect(await harness.final(lease.runId, 25_000)).toMatchObject({ kind: "completed" });
+  const lines = harness.factsOf(lease.runId).flatMap((fact) => (fact.kind === "log" ? fact.lines : []));
+  expect(lines).toHaveLength(60);
+  const gaps = lines.map((line, i) => Date.parse(line.at) - Date.parse(lines[i - 1]?.at ?? line.at));
+  expect(Math.max(...gaps)).toBeGreaterThan(1_500);
+});
+
 test("nothing is left behind: no folder, no slot, no fact", async () => {
   harness = await makeHarness();
   const agent = await harness.start();

@@ -205,7 +205,13 @@ const wire = async (config: AgentConfig, identity: Identity, runnerDir: string, 
   const outbox = await openOutbox(inData("outbox.log"));
   const stopped = new AbortController();
   const records = createRunRecords(inData("runs"), logger);
+  const contact = createContact(clock);
+  const contacted = new Promise<void>((resolve) => {
+    contact.onAcknowledged(resolve);
+  });
   const executions = createExecutions({
+    leaseMs: () => contact.settings().leaseMs,
+    contacted,
     runtime,
     outbox,
     records,
@@ -219,7 +225,7 @@ const wire = async (config: AgentConfig, identity: Identity, runnerDir: string, 
     stopped: stopped.signal,
     slots: config.slots,
   });
-  return { base, runtime, controlPlane, outbox, records, stopped, executions, contact: createContact(clock) };
+  return { base, runtime, controlPlane, outbox, records, stopped, executions, contact };
 };
 
 const run = async (

@@ -24,6 +24,10 @@ export type ExecutionDeps = {
   clock: Clock;
   logger: Logger;
   orphanGraceMs: number;
+  /** How long a lease lasts without contact, as the API last said. Units: milliseconds. */
+  leaseMs(): number;
+  /** Resolves once the API has been heard, and its orders obeyed, since this process began. */
+  contacted: Promise<void>;
   /** Aborted when the agent's process ends; what runs goes on without it. */
   stopped: AbortSignal;
 };
@@ -156,9 +160,12 @@ export const createExecution = (record: RunRecord, deps: ExecutionDeps, onChange
   const onFact = (frame: number, fact: RunnerFact): void => {
     const acknowledge = () => void socket?.send({ t: "ack", seq: frame });
     const isRepeat = frame <= (outbox.mark(key)?.seq ?? 0);
-    if (isRepeat || phase.kind === "ending") return acknowledge();
     // A container speaks for its own run alone, and never for a lease it was not told of.
-    if (fact.runId !== runId || fact.epoch > record.lease.epoch) return acknowledge();
+    const isForeign = fact.runId !== runId || fact.epoch > record.lease.epoch;
+    if (isRepeat || isForeign || phase.kind === "ending") {
+      acknowledge();
+      return;
+    }
     note(frame, fact);
     const said = outbox.append(fact, { key, frame });
     said.then(acknowledge, (error) => logger.error("the outbox cannot be written", { why: String(error) })); // I1
@@ -214,6 +221,8 @@ export const createExecution = (record: RunRecord, deps: ExecutionDeps, onChange
         LONGSHORE_SOCKET: runtime.paths({ bundleDir: bundle, socketDir }).socketPath,
         LONGSHORE_RUNNER_TOKEN: record.runnerToken,
         LONGSHORE_ORPHAN_GRACE_MS: String(deps.orphanGraceMs),
+        // Half a lease: the agent's own silence before its end comes on top.
+        LONGSHORE_FENCE_MS: String(Math.round(deps.leaseMs() / 2)),
         LONGSHORE_OLD_SPACE_MB: String(oldSpaceMb(lease)),
       },
     });
@@ -250,7 +259,8 @@ export const createExecution = (record: RunRecord, deps: ExecutionDeps, onChange
       if (record.isWaiting) move({ kind: "waiting" });
       isPaused = paused;
       bundleDir = await deps.bundles.get(record.lease.deployment.bundleHash, deps.stopped).catch(() => null);
-      await openSocket();
+      // The runner may have frozen the run; only who knows that the lease still stands may thaw it.
+      void settled(deps.contacted.then(() => (isEnding() ? undefined : openSocket())));
     },
     /** The wait is over. A new lease brings its epoch and its run token; without one the old lease goes on. */
     continue(waits: CompletedWait[], lease: Lease | null): void {
@@ -263,7 +273,10 @@ export const createExecution = (record: RunRecord, deps: ExecutionDeps, onChange
     cancel(): void {
       if (isCanceling || phase.kind === "ending") return;
       isCanceling = true;
-      if (phase.kind === "preparing") return endWith({ kind: "canceled", executedMs: 0 });
+      if (phase.kind === "preparing") {
+        endWith({ kind: "canceled", executedMs: 0 });
+        return;
+      }
       socket?.send({ t: "cancel", runId, graceMs: cancelGraceMs });
       after(cancelGraceMs + cancelMarginMs, () => endWith({ kind: "canceled", executedMs: 0 }));
     },

@@ -77,11 +77,12 @@ export const createExecutions = (
       case "repeat":
         return;
       case "continue":
-        return execution?.continue(lease.waits, lease);
+        execution?.continue(lease.waits, lease);
+        return;
       case "continuation_lost":
         void execution?.stop();
         ended.set(lease.runId, lease.epoch);
-        return report(lease, {
+        report(lease, {
           kind: "failed",
           error: internalError(
             "TASK_RUN_CONTINUATION_LOST",
@@ -89,11 +90,14 @@ export const createExecutions = (
           ),
           executedMs: 0,
         });
+        return;
       case "replace":
         void execution?.stop(); // I1
-        return begin(lease);
+        begin(lease);
+        return;
       case "start":
-        return begin(lease);
+        begin(lease);
+        return;
     }
   };
   const acceptOrder = (order: Order): void => {
@@ -102,7 +106,8 @@ export const createExecutions = (
       case "ignore":
         return;
       case "cancel":
-        return execution?.cancel();
+        execution?.cancel();
+        return;
       case "stop":
         logger.info("a run was taken away", { runId: order.runId, reason: order.reason });
         void execution?.stop();
@@ -110,7 +115,7 @@ export const createExecutions = (
       case "report_canceled": {
         if (order.epoch <= (ended.get(order.runId) ?? 0)) return;
         ended.set(order.runId, order.epoch);
-        return report(order, { kind: "canceled", executedMs: 0 });
+        report(order, { kind: "canceled", executedMs: 0 });
       }
     }
   };

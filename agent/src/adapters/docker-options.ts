@@ -3,7 +3,18 @@ import { machinePresets } from "@longshore/shared/contract/machines";
 import type Docker from "dockerode";
 import type { ExecutionLabels } from "../core/observed.ts";
 import type { StartSpec } from "../ports/container-runtime.ts";
-import type { DockerConfig } from "./docker.ts";
+
+export type DockerConfig = {
+  agentId: string;
+  image: string;
+  /** A Docker network, or `none`. */
+  network: string;
+  /** Engine address as DOCKER_HOST has it; the default socket when it is not set. */
+  host?: string | undefined;
+  /** The agent's data folder as this process sees it, and as the engine's host does. */
+  dataDir: string;
+  hostDataDir: string;
+};
 
 export const labelNames = {
   agent: "dev.longshore.agent",
@@ -40,7 +51,7 @@ const mib = 1024 * 1024;
 export const containerOptions = (
   spec: StartSpec,
   config: DockerConfig,
-  host: { cpusMax: number; init: boolean },
+  host: { cpusMax: number; init: boolean; openFiles: boolean },
 ): Docker.ContainerCreateOptions => {
   const { cpu, memoryGb } = machinePresets[spec.machine];
   const memoryBytes = Math.round(memoryGb * 1024) * mib;
@@ -73,13 +84,13 @@ export const containerOptions = (
       CapDrop: ["ALL"],
       SecurityOpt: ["no-new-privileges"],
       ReadonlyRootfs: true,
-      Tmpfs: { "/tmp": `rw,nosuid,nodev,size=${tmpMib}m,mode=1777` },
+      Tmpfs: { "/tmp": `rw,nosuid,nodev,size=${tmpMib}m,mode=1777,uid=1000,gid=1000` },
       Memory: memoryBytes,
       MemorySwap: memoryBytes,
       NanoCpus: Math.round(Math.min(cpu, host.cpusMax) * 1e9),
       PidsLimit: pidsMax,
       Ulimits: [
-        { Name: "nofile", Soft: openFilesMax, Hard: openFilesMax },
+        ...(host.openFiles ? [{ Name: "nofile", Soft: openFilesMax, Hard: openFilesMax }] : []),
         { Name: "core", Soft: 0, Hard: 0 },
       ],
       IpcMode: "private",

@@ -113,8 +113,9 @@ describe.skipIf(!available)("docker", () => {
     const foreign = await make({});
     try {
       await leftover.start();
-      await harness.start();
+      const next = await harness.start();
       await within("the removal of the leftover", 10_000, () => gone(leftover.id));
+      await next.stop();
       expect(await gone(foreign.id)).toBe(false);
       expect(await gone(other.id)).toBe(false);
     } finally {
@@ -122,58 +123,72 @@ describe.skipIf(!available)("docker", () => {
     }
   });
 
-  test("a run completes in a container, which is then gone", { timeout: 30_000 }, async () => {
-    const lease = run("hello", { payload: `{"n":1}` });
-    const final = await harness.final(lease.runId);
-    expect(final).toMatchObject({ kind: "completed" });
-    expect(JSON.parse((final as { output: string }).output).json).toBe(2);
-    expect(harness.lines(lease.runId)).toEqual(["in a box"]);
-    await within("its removal", 5_000, async () => (await ours(lease.runId)).length === 0);
-  });
+  describe("with an agent", () => {
+    beforeAll(() => harness.start());
 
-  test("seen from inside, there is nothing to take", { timeout: 30_000 }, async () => {
-    const final = await harness.final(run("look").runId);
-    expect(JSON.parse((final as { output: string }).output).json).toEqual({
-      uid: 1000,
-      gid: 1000,
-      caps: "0000000000000000",
-      bounding: "0000000000000000",
-      noNewPrivs: "1",
-      root: "EROFS",
-      bundle: "EROFS",
-      bin: "EROFS",
-      tmp: "written",
-      agentDir: ["agent.sock"],
-      docker: false,
-      interfaces: ["lo"],
-      env: [],
+    test("a run completes in a container, which is then gone", { timeout: 30_000 }, async () => {
+      const lease = run("hello", { payload: `{"n":1}` });
+      const final = await harness.final(lease.runId);
+      expect(final).toMatchObject({ kind: "completed" });
+      expect(JSON.parse((final as { output: string }).output).json).toBe(2);
+      expect(harness.lines(lease.runId)).toEqual(["in a box"]);
+      await within("its removal", 5_000, async () => (await ours(lease.runId)).length === 0);
     });
-  });
 
-  test("a run that eats its memory is told so, in under a second", { timeout: 40_000 }, async () => {
-    const lease = run("eat", { machine: "micro" });
-    await harness.api.until("its first line", () => harness.lines(lease.runId).length > 0, 15_000);
-    const final = await harness.final(lease.runId, 20_000);
-    expect(final).toMatchObject({ kind: "failed", error: { code: "TASK_PROCESS_OOM_KILLED" } });
-  });
+    test("seen from inside, there is nothing to take", { timeout: 30_000 }, async () => {
+      const final = await harness.final(run("look").runId);
+      expect(JSON.parse((final as { output: string }).output).json).toEqual({
+        uid: 1000,
+        gid: 1000,
+        caps: "0000000000000000",
+        bounding: "0000000000000000",
+        noNewPrivs: "1",
+        root: "EROFS",
+        bundle: "EROFS",
+        bin: "EROFS",
+        tmp: "written",
+        agentDir: ["agent.sock"],
+        docker: false,
+        interfaces: ["lo"],
+        env: [],
+      });
+    });
 
-  test("a container killed from outside is reported in under a second", { timeout: 30_000 }, async () => {
-    const lease = run("endless");
-    await harness.api.until("its first line", () => harness.lines(lease.runId).length > 0, 15_000);
-    const [container] = await ours(lease.runId);
-    await docker.getContainer(container?.Id ?? "").kill({ signal: "SIGKILL" });
-    const killedAt = Date.now();
-    expect(await harness.final(lease.runId, 5_000)).toMatchObject({ kind: "failed" });
-    expect(Date.now() - killedAt).toBeLessThan(1_000);
-  });
+    test("a run that eats its memory is told so, in under a second", { timeout: 40_000 }, async () => {
+      const lease = run("eat", { machine: "micro" });
+      const events = await docker.getEvents({
+        filters: { event: ["oom"], label: [`${labelNames.run}=${lease.runId}`] },
+      });
+      let killedAt = 0;
+      events.on("data", () => {
+        killedAt ||= Date.now();
+      });
+      await harness.api.until("its first line", () => harness.lines(lease.runId).length > 0, 15_000);
+      const final = await harness.final(lease.runId, 20_000);
+      expect(final).toMatchObject({ kind: "failed", error: { code: "TASK_PROCESS_OOM_KILLED" } });
+      expect(killedAt).toBeGreaterThan(0);
+      expect(Date.now() - killedAt).toBeLessThan(1_000);
+      (events as NodeJS.ReadableStream & { destroy(): void }).destroy();
+    });
 
-  test("a run that is stopped while frozen leaves nothing", { timeout: 30_000 }, async () => {
-    const lease = run("endless");
-    await harness.api.until("its first line", () => harness.lines(lease.runId).length > 0, 15_000);
-    const [container] = await ours(lease.runId);
-    await docker.getContainer(container?.Id ?? "").pause();
-    harness.api.order({ kind: "stop", runId: lease.runId, epoch: 1, reason: "lost" });
-    await within("its removal", 10_000, () => gone(container?.Id ?? ""));
+    test("a container killed from outside is reported in under a second", { timeout: 30_000 }, async () => {
+      const lease = run("endless");
+      await harness.api.until("its first line", () => harness.lines(lease.runId).length > 0, 15_000);
+      const [container] = await ours(lease.runId);
+      await docker.getContainer(container?.Id ?? "").kill({ signal: "SIGKILL" });
+      const killedAt = Date.now();
+      expect(await harness.final(lease.runId, 5_000)).toMatchObject({ kind: "failed" });
+      expect(Date.now() - killedAt).toBeLessThan(1_000);
+    });
+
+    test("a run that is stopped while frozen leaves nothing", { timeout: 30_000 }, async () => {
+      const lease = run("endless");
+      await harness.api.until("its first line", () => harness.lines(lease.runId).length > 0, 15_000);
+      const [container] = await ours(lease.runId);
+      await docker.getContainer(container?.Id ?? "").pause();
+      harness.api.order({ kind: "stop", runId: lease.runId, epoch: 1, reason: "lost" });
+      await within("its removal", 10_000, () => gone(container?.Id ?? ""));
+    });
   });
 
   test("an image that is not there hands the run back with a reason", { timeout: 30_000 }, async () => {

@@ -6,19 +6,7 @@ import {
   StartError,
   type StartSpec,
 } from "../ports/container-runtime.ts";
-import { containerOptions, labelNames, labelsFrom } from "./docker-options.ts";
-
-export type DockerConfig = {
-  agentId: string;
-  image: string;
-  /** A Docker network, or `none`. */
-  network: string;
-  /** Engine address as DOCKER_HOST has it; the default socket when it is not set. */
-  host?: string | undefined;
-  /** The agent's data folder as this process sees it, and as the engine's host does. */
-  dataDir: string;
-  hostDataDir: string;
-};
+import { containerOptions, type DockerConfig, labelNames, labelsFrom } from "./docker-options.ts";
 
 /** Units: milliseconds. Waits and event streams go through a client without one. */
 const requestTimeoutMs = 60_000;
@@ -83,7 +71,7 @@ export const createDockerRuntime = (config: DockerConfig): ContainerRuntime => {
   const streaming = new Docker(connection(config.host)); // I2
   const own = `${labelNames.agent}=${config.agentId}`;
   let cpusOfHost: Promise<number> | null = null;
-  let hasInit = true;
+  const allowed = { init: true, openFiles: true };
 
   const cpus = (): Promise<number> => {
     cpusOfHost ??= docker.info().then((info: { NCPU: number }) => info.NCPU);
@@ -96,7 +84,7 @@ export const createDockerRuntime = (config: DockerConfig): ContainerRuntime => {
     await docker.getContainer(id).remove({ force: true, v: true }).catch(ignoreGone);
   };
   const createAndStart = async (spec: StartSpec): Promise<string> => {
-    const options = containerOptions(spec, config, { cpusMax: await cpus(), init: hasInit });
+    const options = containerOptions(spec, config, { cpusMax: await cpus(), ...allowed });
     const create = () => docker.createContainer(options);
     const container = await create().catch(async (error: unknown) => {
       if (asEngineError(error).statusCode !== 409) throw error;
@@ -111,6 +99,13 @@ export const createDockerRuntime = (config: DockerConfig): ContainerRuntime => {
       throw error;
     }
   };
+  /** Two limits are wishes: an engine without docker-init, or one that may not raise limits itself, goes without. */
+  const giveUpWhatIsRefused = (says: string): boolean => {
+    if (allowed.init && /docker-init|tini/.test(says)) allowed.init = false;
+    else if (allowed.openFiles && /setting rlimit/.test(says)) allowed.openFiles = false;
+    else return false;
+    return true;
+  };
   const exited = async (id: string, code: number | null): Promise<ExitInfo> => {
     try {
       return exitFrom(await docker.getContainer(id).inspect());
@@ -123,17 +118,12 @@ export const createDockerRuntime = (config: DockerConfig): ContainerRuntime => {
     name: "docker",
     paths: () => ({ bundleDir: "/longshore/bundle", socketPath: "/longshore/agent/agent.sock" }),
     async start(spec) {
-      try {
-        return await createAndStart(spec);
-      } catch (error) {
-        // Engines without docker-init cannot give a container a first process; the runner then is it.
-        if (!hasInit || !/docker-init|tini/.test(engineSays(asEngineError(error)))) {
-          throw startError(error, config.image);
+      for (;;) {
+        try {
+          return await createAndStart(spec);
+        } catch (error) {
+          if (!giveUpWhatIsRefused(engineSays(asEngineError(error)))) throw startError(error, config.image);
         }
-        hasInit = false;
-        return await createAndStart(spec).catch((again: unknown) => {
-          throw startError(again, config.image);
-        });
       }
     },
     async kill(id) {

@@ -82,7 +82,8 @@ export const openOutbox = async (path: string, bytesMax = outboxBytesMax): Promi
         if (record.from) note(record.from.key, record.from.frame, record.fact);
         return;
       case "ack":
-        return record.seqs.forEach(drop);
+        record.seqs.forEach(drop);
+        return;
       case "mark":
         marks.set(record.key, record.mark);
         return;

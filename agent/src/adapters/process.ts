@@ -59,7 +59,7 @@ export const createProcessRuntime = (runsDir: string, agentId: string): Containe
   const children = new Map<number, ChildProcess>();
   const ended = new Map<string, ExitInfo>();
   const paused = new Set<number>();
-  let timer: NodeJS.Timeout | null = null;
+  let _timer: NodeJS.Timeout | null = null;
 
   const parse = (id: string): { pid: number; startedAt: string } => {
     const [pid, startedAt] = id.split("@");
@@ -82,7 +82,7 @@ export const createProcessRuntime = (runsDir: string, agentId: string): Containe
       adopted.delete(key);
       end(idOf(record), key, { code: null, signal: null, oomKilled: false });
     }
-    timer = adopted.size > 0 ? setTimeout(look, watchMs).unref() : null;
+    _timer = adopted.size > 0 ? setTimeout(look, watchMs).unref() : null;
   };
   const readRecord = async (runName: string): Promise<ProcessRecord | null> => {
     const text = await readFile(join(runsDir, runName, recordName), "utf8").catch(() => null);
@@ -172,7 +172,7 @@ export const createProcessRuntime = (runsDir: string, agentId: string): Containe
           return { id, labels: record.labels, state: { kind: "exited", exit } };
         }
         if (!children.has(record.pid)) adopted.set(key, record);
-        timer ??= adopted.size > 0 ? setTimeout(look, watchMs).unref() : null;
+        _timer ??= adopted.size > 0 ? setTimeout(look, watchMs).unref() : null;
         return { id, labels: record.labels, state: { kind: paused.has(record.pid) ? "paused" : "running" } };
       });
     },

@@ -12,6 +12,10 @@ export type LinkOptions = {
   orphanGraceMs: number;
   running(): { runId: string; epoch: number } | null;
   onFrame(frame: AgentFrame): void;
+  /** How long a run may go on executing without an agent, which alone knows whether it still may. Units: milliseconds. */
+  fenceMs: number;
+  onFenced(): void;
+  onWelcomed(): void;
   /** The agent did not come back in time. */
   onOrphaned(): void;
   /** Requests that were sent and can never be answered now. */
@@ -26,7 +30,7 @@ export type LinkOptions = {
  * I1  A fact stays here until the agent has acknowledged it; after a reconnect everything unacknowledged is sent again,
  *     in order, before anything new.
  * I2  Nothing but `hello` is sent before `welcome`.
- * I3  The grace runs from the moment the agent was last connected.
+ * I3  Fence and grace run from the moment the agent was last connected; only `welcome` lifts the fence.
  */
 export const createLink = (options: LinkOptions) => {
   const unacked = new Map<number, string>();
@@ -37,6 +41,7 @@ export const createLink = (options: LinkOptions) => {
   let closed = false;
   const waiting: string[] = [];
   let orphanTimer: NodeJS.Timeout | null = null;
+  let fenceTimer: NodeJS.Timeout | null = null;
 
   const drop = (upTo: number): void => {
     for (const [seq, text] of unacked) {
@@ -49,15 +54,20 @@ export const createLink = (options: LinkOptions) => {
   const receive = (line: string): void => {
     // The peer is the agent that started this process, of the same version: zod here would cost each start 50 ms.
     const frame = JSON.parse(line) as AgentFrame;
-    if (frame.t === "ack") return drop(frame.seq);
-    if (frame.t !== "welcome") return options.onFrame(frame);
-    drop(frame.ack);
-    welcomed = true;
-    const held = [...unacked.values(), ...waiting.splice(0)].join("");
-    if (held) socket?.write(held); // I1
+    if (frame.t === "ack") drop(frame.seq);
+    else if (frame.t === "welcome") {
+      drop(frame.ack);
+      welcomed = true;
+      if (fenceTimer) clearTimeout(fenceTimer);
+      fenceTimer = null;
+      options.onWelcomed();
+      const held = [...unacked.values(), ...waiting.splice(0)].join("");
+      if (held) socket?.write(held); // I1
+    } else options.onFrame(frame);
   };
   const startOrphanTimer = (): void => {
     orphanTimer ??= setTimeout(options.onOrphaned, options.orphanGraceMs); // I3
+    fenceTimer ??= setTimeout(options.onFenced, options.fenceMs);
   };
   const open = (): void => {
     if (closed) return;
@@ -119,6 +129,7 @@ export const createLink = (options: LinkOptions) => {
     close(): void {
       closed = true;
       if (orphanTimer) clearTimeout(orphanTimer);
+      if (fenceTimer) clearTimeout(fenceTimer);
       socket?.end();
     },
   };

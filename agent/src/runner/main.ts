@@ -10,11 +10,13 @@ import { type RunningJob, runJob } from "./run-job.ts";
  *
  * I1  A job that was accepted once (run and epoch) is never executed again, however often it is sent.
  * I2  The executor is forked before the job is here: Node's own start overlaps with the way of the job.
+ * I3  Without its agent a run is frozen before its lease can have passed to another (L1).
  */
 const beatMs = 5_000;
 /** Beyond this much unacknowledged output the task is held up instead of filling the memory. Units: bytes. */
 const backlogMax = 16 * 1024 * 1024;
 const defaultOrphanGraceMs = 10 * 60 * 1000;
+const defaultFenceMs = 30_000;
 
 const setting = (name: string): string => {
   const value = process.env[name];
@@ -72,7 +74,8 @@ const end = (code: number): void => {
 const receive = (frame: AgentFrame): void => {
   switch (frame.t) {
     case "run":
-      return run(frame.job);
+      run(frame.job);
+      return;
     case "continue":
       if (current?.job.runId === frame.runId) current.continue(frame.epoch, frame.wait, frame.waits);
       return;
@@ -80,9 +83,10 @@ const receive = (frame: AgentFrame): void => {
       if (current?.job.runId === frame.runId) current.cancel(frame.graceMs);
       return;
     case "response":
-      return answer(frame.id, frame.status, frame.headers, frame.body);
+      answer(frame.id, frame.status, frame.headers, frame.body);
+      return;
     case "shutdown":
-      return end(0);
+      end(0);
   }
 };
 
@@ -92,6 +96,9 @@ const link = createLink({
   orphanGraceMs: Number(process.env.LONGSHORE_ORPHAN_GRACE_MS) || defaultOrphanGraceMs,
   running: () => (current ? { runId: current.job.runId, epoch: current.epoch() } : null),
   onFrame: receive,
+  fenceMs: Number(process.env.LONGSHORE_FENCE_MS) || defaultFenceMs,
+  onFenced: () => current?.kill("SIGSTOP"), // I3
+  onWelcomed: () => current?.kill("SIGCONT"),
   onOrphaned: () => end(3),
   onDisconnect: () => {
     // The agent that had these calls is gone. Whether to repeat one is the SDK's decision: it knows what is safe.

@@ -63,9 +63,8 @@ export const readOutput = (
       let pending = 0;
       const onText = (text: string): void => {
         const at = text.indexOf(mark);
-        if (at === -1) return raw(stream, text);
-        if (at > 0) raw(stream, text.slice(0, at));
-        if (marked(stream, text.slice(at + mark.length)) === "end") resolve();
+        if (at !== 0) raw(stream, at === -1 ? text : text.slice(0, at));
+        if (at !== -1 && marked(stream, text.slice(at + mark.length)) === "end") resolve();
       };
       streams[stream].setEncoding("utf8");
       streams[stream].on("data", (piece: string) => {
