@@ -86,7 +86,7 @@ export const explainRun = async (
   const { env, lane, queue, ahead, agents, home } = situation;
   return {
     runId,
-    status: wireStatus({ state, attempt: run.attempt }),
+    status: wireStatus({ state, attempt: run.attempt, releaseCount: run.releaseCount }),
     ...explain(circumstances),
     details: { environment: env, lane, queue, ahead, agents, homeAgent: home, waits, reason: run.reason },
   };

@@ -16,7 +16,7 @@ const optionalDate = <K extends string>(key: K, value: string | null): { [P in K
   (value === null ? {} : { [key]: wireDate(value) }) as { [P in K]?: string };
 
 const statusOf = (row: RunSummaryRow, vocabulary: Vocabulary) => {
-  const seen = { state: row.state as RunState, attempt: row.attempt };
+  const seen = { state: row.state as RunState, attempt: row.attempt, releaseCount: row.releaseCount };
   return vocabulary === "current" ? wireStatus(seen) : legacyWireStatus(seen);
 };
 
@@ -25,14 +25,14 @@ const isRecord = (value: unknown): value is Record<string, unknown> =>
 
 const fields = (row: RunSummaryRow) => {
   const state = row.state as RunState;
-  const isBetweenAttempts = state === "delayed" && row.attempt > 0;
+  const status = wireStatus({ state, attempt: row.attempt, releaseCount: row.releaseCount });
   return {
     id: row.id,
     taskIdentifier: row.taskSlug,
     ...(row.idempotencyKey === null ? {} : { idempotencyKey: row.idempotencyKey }),
     ...(row.version === null ? {} : { version: row.version }),
-    isQueued: ["queued", "delayed", "pending_version"].includes(state) && !isBetweenAttempts,
-    isExecuting: ["leased", "executing"].includes(state) || isBetweenAttempts,
+    isQueued: ["QUEUED", "DELAYED", "PENDING_VERSION"].includes(status),
+    isExecuting: ["DEQUEUED", "EXECUTING"].includes(status),
     isWaiting: state === "waiting",
     // A run that timed out or expired is over: a client that polls for the end must see it.
     isCompleted: isFinal(state),
@@ -44,7 +44,7 @@ const fields = (row: RunSummaryRow) => {
     updatedAt: wireDate(row.updatedAt),
     ...optionalDate("startedAt", row.startedAt),
     ...optionalDate("finishedAt", row.finishedAt),
-    ...(isBetweenAttempts ? {} : optionalDate("delayedUntil", row.dueAt)),
+    ...(status === "DELAYED" ? optionalDate("delayedUntil", row.dueAt) : {}),
     ...(row.ttlMs === null ? {} : { ttl: `${Math.round(row.ttlMs / 1_000)}s` }),
     ...(state === "expired" ? optionalDate("expiredAt", row.finishedAt) : {}),
     tags: row.tags,

@@ -15,6 +15,7 @@ import {
   type SQL,
   sql,
 } from "drizzle-orm";
+import type { DelayKind } from "../../domain/wire-status.ts";
 import type { Database } from "../database.ts";
 import { deployments, environments, queues, runs } from "../schema.ts";
 
@@ -67,7 +68,7 @@ export const findRun = async (
 };
 
 export type RunFilter = {
-  states?: { state: RunState; attempted?: boolean }[];
+  states?: { state: RunState; delay?: DelayKind }[];
   tasks?: string[];
   versions?: string[];
   tags?: string[];
@@ -78,15 +79,18 @@ export type RunFilter = {
   toMs?: number;
 };
 
+const delayConditions: Record<DelayKind, SQL | undefined> = {
+  retry: gt(runs.attempt, 0),
+  released: and(eq(runs.attempt, 0), gt(runs.releaseCount, 0)),
+  asked: and(eq(runs.attempt, 0), eq(runs.releaseCount, 0)),
+};
+
 const stateCondition = (states: NonNullable<RunFilter["states"]>): SQL | undefined =>
   states.length === 0
     ? sql`false`
     : or(
-        ...states.map(({ state, attempted }) =>
-          and(
-            eq(runs.state, state),
-            attempted === undefined ? undefined : attempted ? gt(runs.attempt, 0) : eq(runs.attempt, 0),
-          ),
+        ...states.map(({ state, delay }) =>
+          and(eq(runs.state, state), delay === undefined ? undefined : delayConditions[delay]),
         ),
       );
 
