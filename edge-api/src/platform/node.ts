@@ -26,7 +26,7 @@ import { type NodeConfig, readNodeConfig } from "./node-config.ts";
 import { defaultSettings } from "./settings.ts";
 
 /** How often each process looks for what hints missed. Units: milliseconds. */
-const sweepMs = 15_000;
+const defaultSweepMs = 15_000;
 /** Longer than the hold of any poll, so that idle connections of agents are not closed under them. Units: milliseconds. */
 const keepAliveMs = 65_000;
 
@@ -37,6 +37,8 @@ export type ServerOptions = {
   dataDir?: string;
   log?: (line: string) => void;
   settings?: Partial<Settings>;
+  /** Pause between sweeps. Units: milliseconds. */
+  sweepMs?: number;
 };
 
 /** What a person or a local agent needs to begin. `apiKey` is null when it was made by an earlier start and is not kept. */
@@ -87,7 +89,7 @@ const jsonLog =
   (event, fields) =>
     write(JSON.stringify({ at: new Date().toISOString(), event, ...fields }));
 
-const startSweeping = (deps: Deps): (() => void) => {
+const startSweeping = (deps: Deps, sweepMs: number): (() => void) => {
   let timer: NodeJS.Timeout;
   const next = () => {
     timer = setTimeout(run, sweepMs * (0.8 + Math.random() * 0.4));
@@ -208,7 +210,7 @@ export const startServer = async (
     if ("keepAliveTimeout" in server) server.keepAliveTimeout = keepAliveMs;
     const { port } = server.address() as AddressInfo;
     if (url === "") url = `http://${config.host === "0.0.0.0" ? "127.0.0.1" : config.host}:${port}`;
-    const stopSweeping = startSweeping(deps);
+    const stopSweeping = startSweeping(deps, options.sweepMs ?? defaultSweepMs);
     return {
       url,
       mode: config.databaseUrl === null ? "embedded" : "postgres",

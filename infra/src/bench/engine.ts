@@ -1,0 +1,121 @@
+import { performance } from "node:perf_hooks";
+import { type Figure, percentiles, rounded } from "./figures.ts";
+import { enrolSimulatedAgent } from "./simulated-agent.ts";
+import type { Stage } from "./stage.ts";
+
+const holdMs = 20_000;
+const shortHoldMs = 4_000;
+
+/** Runs `count` calls with `width` of them in flight. */
+const inFlight = async (count: number, width: number, call: () => Promise<unknown>): Promise<void> => {
+  let left = count;
+  const worker = async () => {
+    while (left-- > 0) await call();
+  };
+  await Promise.all(Array.from({ length: width }, worker));
+};
+
+/** From sending a trigger until its lease is in the hands of a parked agent, nothing else going on. */
+export const triggerToClaim = async (stage: Stage, samples = 200, warmUp = 30): Promise<Figure> => {
+  const agent = await enrolSimulatedAgent(stage.http, stage.apiKey, 1);
+  const tookMs: number[] = [];
+  for (let i = 0; i < samples + warmUp; i++) {
+    const parked = agent.poll(1, holdMs);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    const sentMs = performance.now();
+    const triggered = stage.trigger();
+    const leases = await parked;
+    if (leases.length !== 1) throw new Error(`a poll answered ${leases.length} leases`);
+    if (i >= warmUp) tookMs.push(performance.now() - sentMs);
+    await triggered;
+    await agent.finish(leases, 0);
+  }
+  return { name: "engine.trigger-to-claim", ...percentiles(tookMs) };
+};
+
+/** Single triggers, `width` in flight, over HTTP. */
+export const triggerConcurrent = async (stage: Stage, width: number, count = 4_000): Promise<Figure> => {
+  const startMs = performance.now();
+  await inFlight(count, width, () => stage.trigger());
+  const perS = count / ((performance.now() - startMs) / 1_000);
+  return { name: "engine.trigger-concurrent", inFlight: width, perS: rounded(perS), n: count };
+};
+
+/** A backlog of runs that do nothing, through claim and report, by agents that take `batch` runs at a time. */
+export const drain = async (stage: Stage, count = 10_000, agents = 2, batch = 200): Promise<Figure> => {
+  await inFlight(count, 64, () => stage.trigger());
+  await stage.sql.query("vacuum analyze");
+  const crew = await Promise.all(
+    Array.from({ length: agents }, () => enrolSimulatedAgent(stage.http, stage.apiKey, batch)),
+  );
+  const statementsBefore = await stage.statements();
+  const requestsBefore = stage.http.requests();
+  const startMs = performance.now();
+  let done = 0;
+  const work = async (agent: (typeof crew)[number]) => {
+    let leases = await agent.poll(batch, 0);
+    while (done < count) {
+      const next = await agent.finish(leases, batch);
+      done += leases.length;
+      leases = next.length > 0 || done >= count ? next : await agent.poll(batch, 100);
+    }
+  };
+  await Promise.all(crew.map(work));
+  const tookS = (performance.now() - startMs) / 1_000;
+  const requests = stage.http.requests() - requestsBefore;
+  const statements = (await stage.statements()) - statementsBefore;
+  const { rows } = await stage.sql.query("select count(*)::int as n from runs where state = 'completed'");
+  if (Number(rows[0]?.n) < count) throw new Error(`only ${rows[0]?.n} of ${count} runs completed`);
+  return {
+    name: "engine.drain",
+    runsPerS: rounded(count / tookS),
+    sqlPerRun: rounded(statements / count),
+    requestsPerRun: rounded(requests / count),
+    agents,
+    batch,
+    n: count,
+  };
+};
+
+/**
+ * Statements that parked agents with nothing to do cost: polls return and are sent again all the while.
+ * Units: `windowS` seconds.
+ */
+const idleRate = async (
+  stage: Stage,
+  agents: number,
+  windowS: number,
+): Promise<{ sqlPerS: number; polls: number }> => {
+  const crew = await Promise.all(
+    Array.from({ length: agents }, () => enrolSimulatedAgent(stage.http, stage.apiKey, 10)),
+  );
+  let isOver = false;
+  const polls = crew.map(async (agent) => {
+    let count = 0;
+    for (; !isOver; count++) await agent.poll(10, shortHoldMs);
+    return count;
+  });
+  await new Promise((resolve) => setTimeout(resolve, shortHoldMs + 1_000));
+  const before = await stage.statements();
+  const startMs = performance.now();
+  await new Promise((resolve) => setTimeout(resolve, windowS * 1_000));
+  const statements = (await stage.statements()) - before;
+  const spanS = (performance.now() - startMs) / 1_000;
+  isOver = true;
+  const pollCount = (await Promise.all(polls)).reduce((sum, count) => sum + count, 0);
+  return { sqlPerS: rounded(statements / spanS), polls: pollCount };
+};
+
+/** What idle agents cost between sweeps: measured with the sweep put off beyond the window. */
+export const idle = async (stage: Stage, agents = 100, windowS = 20): Promise<Figure> => ({
+  name: "engine.idle",
+  agents,
+  ...(await idleRate(stage, agents, windowS)),
+});
+
+/** The same with the sweeps that an API makes. */
+export const idleWithSweeps = async (stage: Stage, agents = 100, windowS = 45): Promise<Figure> => ({
+  name: "engine.idle-with-sweeps",
+  agents,
+  ...(await idleRate(stage, agents, windowS)),
+});
