@@ -5,6 +5,7 @@ import { newId, randomText } from "@longshore/shared/core/ids";
 import { listAgentsOfPool } from "../db/queries/list-agents.ts";
 import { addEnrolToken, enrolAgent, revokeAgent } from "../db/transitions/enrol-agent.ts";
 import { type Principal, requireKey, requireScope } from "./authenticate.ts";
+import { forgetAgent } from "./authenticate-agent.ts";
 import type { Deps } from "./deps.ts";
 import { hashToken } from "./hash-token.ts";
 import { wireDate, wireDateOrNull } from "./wire-date.ts";
@@ -68,6 +69,7 @@ export const revoke = async (deps: Deps, principal: Principal, agentId: string):
   requireKey(principal);
   if (!(await revokeAgent(deps.db, agentId, principal.environmentId)))
     throw new AppError("not_found", "Agent not found");
+  forgetAgent(deps, agentId);
   await deps.hints.wakeAgent(agentId);
   return { id: agentId };
 };

@@ -7,9 +7,22 @@ import { ShortCache } from "./short-cache.ts";
 
 /** Longest life that an agent may give the token it signs itself. */
 const tokenAgeMax = "15m";
-/** A revoked agent works no longer than this. Units: milliseconds. */
-const agentCacheMs = 5_000;
+/**
+ * How long an agent's key is remembered: parked polls must not ask for it. A revocation does not wait for that, since
+ * every claim checks it and then forgets the key. Units: milliseconds.
+ */
+const agentCacheMs = 600_000;
 const caches = new WeakMap<Deps["db"], ShortCache<AgentRow>>();
+
+const cacheOf = (db: Deps["db"]): ShortCache<AgentRow> => {
+  const known = caches.get(db) ?? new ShortCache<AgentRow>(agentCacheMs, 10_000);
+  caches.set(db, known);
+  return known;
+};
+
+/** The agent's next request asks the database who it is. */
+export const forgetAgent = (deps: Pick<Deps, "db">, agentId: string): void =>
+  cacheOf(deps.db).delete(agentId);
 
 /** Errors: `upgrade_required` unless the agent speaks this version of the protocol. */
 export const requireProtocol = (version: string | undefined): void => {
@@ -28,11 +41,12 @@ export const authenticateAgent = async (deps: Deps, header: string | undefined):
   const token = /^Bearer\s+(\S+)$/i.exec(header ?? "")?.[1];
   if (token === undefined) throw new AppError("unauthorized", "The agent sent no token.");
   const agentId = keyIdOf(token);
-  const cache = caches.get(deps.db) ?? new ShortCache<AgentRow>(agentCacheMs, 10_000);
-  caches.set(deps.db, cache);
-  const agent = await cache.get(agentId, () => findAgent(deps.db, agentId));
+  const agent = await cacheOf(deps.db).get(agentId, () => findAgent(deps.db, agentId));
   if (agent === null) throw new AppError("unauthorized", "This API does not know the agent.");
-  if (agent.isRevoked) throw new AppError("agent_revoked", "This agent was revoked.");
+  if (agent.isRevoked) {
+    forgetAgent(deps, agentId);
+    throw new AppError("agent_revoked", "This agent was revoked.");
+  }
   try {
     const key = await importJWK({ kty: "OKP", crv: "Ed25519", x: agent.publicKey }, "EdDSA");
     await jwtVerify(token, key, {

@@ -1,7 +1,7 @@
 import { type BundleReceipt, bundleBytesMax } from "@longshore/shared/contract/deployments";
 import { AppError } from "@longshore/shared/core/error-codes";
 import type { AgentRow } from "../db/queries/find-credentials.ts";
-import { addBundle, hasBundle, isBundleOfPool } from "../db/transitions/bundles.ts";
+import { addBundle, hasBundle, isBundleOfAgent } from "../db/transitions/bundles.ts";
 import { type Principal, requireScope } from "./authenticate.ts";
 import type { Deps } from "./deps.ts";
 import { hashBytes } from "./hash-token.ts";
@@ -50,8 +50,7 @@ export const readBundle = async (
   agent: AgentRow,
   hash: string,
 ): Promise<ReadableStream<Uint8Array>> => {
-  if (!(await isBundleOfPool(deps.db, agent.poolId, hash)))
-    throw new AppError("not_found", "Bundle not found");
+  if (!(await isBundleOfAgent(deps.db, agent.id, hash))) throw new AppError("not_found", "Bundle not found");
   const stream = await deps.blobs.get(keyOf(hash));
   if (stream === null)
     throw new AppError("not_found", "The bundle's bytes are gone from the store. Deploy it again.");

@@ -3,6 +3,7 @@ import { AppError } from "@longshore/shared/core/error-codes";
 import { type ClaimRequest, claimRuns } from "../db/transitions/claim-runs.ts";
 import { releaseRuns } from "../db/transitions/release-runs.ts";
 import { settleLanes } from "../db/transitions/settle-lanes.ts";
+import { forgetAgent } from "./authenticate-agent.ts";
 import type { Deps } from "./deps.ts";
 import { toLease } from "./to-lease.ts";
 import { wakeAfter } from "./wake.ts";
@@ -24,7 +25,10 @@ export type Work = {
 export const claimWork = async (deps: Deps, request: ClaimRequest): Promise<Work> => {
   const claim = await claimRuns(deps.db, request);
   if (claim.kind === "missing") throw new AppError("unauthorized", "This API does not know the agent.");
-  if (claim.kind === "revoked") throw new AppError("agent_revoked", "This agent was revoked.");
+  if (claim.kind === "revoked") {
+    forgetAgent(deps, request.agentId);
+    throw new AppError("agent_revoked", "This agent was revoked.");
+  }
   if (claim.kind === "superseded") {
     throw new AppError("session_superseded", "A newer process polls with this agent's identity.", {
       shouldRetry: false,

@@ -23,8 +23,8 @@ export type Stage = {
 
 type Ready = { url: string; apiKey: string; environmentId: string };
 
-/** Postgres publishes its counts at most once a second for each connection. */
-const statsDelayMs = 2_500;
+/** A connection that goes idle publishes its counts ten seconds later at the latest. Units: milliseconds. */
+const statsDelayMs = 11_000;
 
 const deploy = async (http: Http, apiKey: string, sql: pg.Client): Promise<void> => {
   const headers = { authorization: `Bearer ${apiKey}` };

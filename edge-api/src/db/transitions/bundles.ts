@@ -26,11 +26,13 @@ select exists (
 export const hasBundle = async (db: Database, environmentId: string, hash: string): Promise<boolean> =>
   z.boolean().parse(await db.call(hasStatement, [environmentId, hash]));
 
-const poolStatement = `
+const agentStatement = `
 select exists (
-  select from environments e join bundles b on b.project_id = e.project_id
-  where e.pool_id = $1 and b.hash = $2)::text`;
+  select from agents a
+  join environments e on e.pool_id = a.pool_id
+  join bundles b on b.project_id = e.project_id
+  where a.id = $1 and a.revoked_at is null and b.hash = $2)::text`;
 
-/** Whether a pool serves an environment whose project has this bundle: then its agents may fetch it. */
-export const isBundleOfPool = async (db: Database, poolId: string, hash: string): Promise<boolean> =>
-  z.boolean().parse(await db.call(poolStatement, [poolId, hash]));
+/** Whether an agent, not revoked, serves an environment whose project has this bundle: then it may fetch it. */
+export const isBundleOfAgent = async (db: Database, agentId: string, hash: string): Promise<boolean> =>
+  z.boolean().parse(await db.call(agentStatement, [agentId, hash]));
