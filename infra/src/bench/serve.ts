@@ -1,6 +1,15 @@
 import { startServer } from "@longshore/edge-api/platform/node";
+import pg from "pg";
 
-// The API under measurement, in a process of its own: `DATABASE_URL` names an empty database.
+// The API under measurement, in a process of its own: `DATABASE_URL` names an empty database. It counts the statements
+// that it sends, and tells them to whoever asks.
+let statements = 0;
+const query = pg.Client.prototype.query;
+pg.Client.prototype.query = function (this: pg.Client, ...args: unknown[]) {
+  statements++;
+  return Reflect.apply(query, this, args);
+} as typeof query;
+
 const sweepMs = Number(process.env.BENCH_SWEEP_MS);
 const server = await startServer(process.env, {
   port: 0,
@@ -9,6 +18,7 @@ const server = await startServer(process.env, {
 });
 const { apiKey, environmentId } = server.bootstrap;
 process.send?.({ url: server.url, apiKey, environmentId });
+process.on("message", () => process.send?.({ statements }));
 process.once("SIGTERM", () => {
   server.close().finally(() => process.exit(0));
 });

@@ -16,15 +16,12 @@ export type Stage = {
   environmentId: string;
   sql: pg.Client;
   trigger(payload?: unknown): Promise<string>;
-  /** Statements that the server has committed so far, those of `sql` left out. */
+  /** Statements that the API has sent so far. */
   statements(): Promise<number>;
   close(): Promise<void>;
 };
 
 type Ready = { url: string; apiKey: string; environmentId: string };
-
-/** A connection that goes idle publishes its counts ten seconds later at the latest. Units: milliseconds. */
-const statsDelayMs = 11_000;
 
 const deploy = async (http: Http, apiKey: string, sql: pg.Client): Promise<void> => {
   const headers = { authorization: `Bearer ${apiKey}` };
@@ -82,7 +79,6 @@ export const openStage = async (postgresUrl: string, options: { sweepMs?: number
   const http = createHttp(ready.url);
   await deploy(http, ready.apiKey, sql);
   const headers = { authorization: `Bearer ${ready.apiKey}` };
-  let own = 0;
   return {
     http,
     ...ready,
@@ -90,11 +86,9 @@ export const openStage = async (postgresUrl: string, options: { sweepMs?: number
     trigger: async (payload = {}) =>
       (await http.json<{ id: string }>("POST", "/api/v1/tasks/noop/trigger", { payload }, headers)).id,
     statements: async () => {
-      await new Promise((resolve) => setTimeout(resolve, statsDelayMs));
-      const { rows } = await sql.query(
-        "select xact_commit::int as n from pg_stat_database where datname = current_database()",
-      );
-      return Number(rows[0]?.n) - own++;
+      child.send("count");
+      const [answer] = (await once(child, "message")) as [{ statements: number }];
+      return answer.statements;
     },
     close: async () => {
       http.close();
