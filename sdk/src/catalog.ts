@@ -13,7 +13,12 @@ export type RegisteredTask = Omit<ManifestTask, "filePath" | "exportName"> & {
 };
 
 const key = Symbol.for("longshore.catalog.1");
-type WithCatalog = { [key]?: Map<string, RegisteredTask[]> };
+/** Set by the CLI's indexer (`cli/src/bundle/index-child.mjs`) to learn where each task is defined. */
+const observerKey = Symbol.for("longshore.catalog.observer.1");
+type WithCatalog = {
+  [key]?: Map<string, RegisteredTask[]>;
+  [observerKey]?: (task: RegisteredTask) => void;
+};
 
 const catalog = (): Map<string, RegisteredTask[]> => {
   const holder = globalThis as WithCatalog;
@@ -24,6 +29,7 @@ const catalog = (): Map<string, RegisteredTask[]> => {
 /** Called by `task()`. The same id twice is kept twice, so that the indexer can name both. */
 export const registerTask = (task: RegisteredTask): void => {
   catalog().set(task.id, [...(catalog().get(task.id) ?? []), task]);
+  (globalThis as WithCatalog)[observerKey]?.(task);
 };
 
 export const findTask = (id: string): RegisteredTask | undefined => catalog().get(id)?.[0];

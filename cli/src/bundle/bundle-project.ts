@@ -1,0 +1,98 @@
+import path from "node:path";
+import { type BuildResult, build } from "esbuild";
+import { CliError } from "../cli-error.ts";
+import { BundleError, type Problem } from "./bundle-error.ts";
+import { problemOf, problemsOf, requireBanner } from "./esbuild-options.ts";
+import { findTaskFiles } from "./find-task-files.ts";
+import type { ProjectConfig } from "./load-config.ts";
+import { sdkPlugin } from "./sdk-plugin.ts";
+
+/** A project's code as one module. */
+export type Bundle = {
+  code: string;
+  sourcemap: string;
+  /** Task files, relative to the project. */
+  taskFiles: string[];
+  /** Every source of the project that is in it, relative to the project. */
+  inputs: string[];
+  warnings: Problem[];
+};
+
+/** Name of the module in the archive. */
+export const bundleEntry = "index.mjs";
+
+/** Imports each task file, and exports them so that the indexer can tell a task's export name. */
+const entryCode = (taskFiles: string[]): string => {
+  const imports = taskFiles.map((file, i) => `import * as m${i} from ${JSON.stringify(`./${file}`)};`);
+  const pairs = taskFiles.map((file, i) => `[${JSON.stringify(file)}, m${i}]`);
+  return `${imports.join("\n")}\nexport const files = [${pairs.join(", ")}];\n`;
+};
+
+const runEsbuild = (dir: string, taskFiles: string[], external: string[]) =>
+  build({
+    stdin: {
+      contents: entryCode(taskFiles),
+      resolveDir: dir,
+      sourcefile: "longshore-entry.js",
+      loader: "js",
+    },
+    absWorkingDir: dir,
+    outfile: path.join(dir, bundleEntry),
+    bundle: true,
+    write: false,
+    metafile: true,
+    format: "esm",
+    platform: "node",
+    target: "node20",
+    jsx: "automatic",
+    keepNames: true,
+    sourcemap: "linked",
+    logLevel: "silent",
+    logOverride: { "import-is-undefined": "error" },
+    banner: { js: requireBanner },
+    external,
+    plugins: [sdkPlugin(dir)],
+  });
+
+const outputText = (result: BuildResult<{ write: false }>, suffix: string): string => {
+  const file = result.outputFiles.find((output) => output.path.endsWith(suffix));
+  if (!file) throw new Error(`esbuild wrote no ${suffix}`);
+  return file.text;
+};
+
+const isOwnSource = (input: string): boolean =>
+  !input.includes("node_modules/") && !input.startsWith("..") && input !== "longshore-entry.js";
+
+/**
+ * Bundles the project's task files and all they import into one ES module for Node 20, in memory.
+ *
+ * Errors: CliError when there are no task files; BundleError with file and line for everything esbuild refuses (syntax,
+ * a missing module, a missing export).
+ */
+export const bundleProject = async (options: { dir: string; config: ProjectConfig }): Promise<Bundle> => {
+  const dir = path.resolve(options.dir);
+  const { dirs, ignorePatterns, build: buildOptions } = options.config;
+  const taskFiles = await findTaskFiles(dir, { dirs, ignorePatterns }).catch((error: unknown) => {
+    throw new CliError(`cannot read the task folders: ${error instanceof Error ? error.message : error}`, {
+      next: "check `dirs` in the configuration",
+      cause: error,
+    });
+  });
+  if (taskFiles.length === 0) {
+    throw new CliError(`no task files in ${(dirs ?? ["any trigger/ or tasks/ folder"]).join(", ")}`, {
+      next: "put a file that calls task({ id, run }) in src/trigger/, or set `dirs` in the configuration",
+    });
+  }
+  try {
+    const result = await runEsbuild(dir, taskFiles, buildOptions?.external ?? []);
+    return {
+      code: outputText(result, bundleEntry),
+      sourcemap: outputText(result, `${bundleEntry}.map`),
+      taskFiles,
+      inputs: Object.keys(result.metafile.inputs).filter(isOwnSource).sort(),
+      warnings: result.warnings.map(problemOf),
+    };
+  } catch (error) {
+    throw new BundleError(problemsOf(error), { cause: error });
+  }
+};

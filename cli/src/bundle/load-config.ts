@@ -1,0 +1,105 @@
+import { access, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { pathToFileURL } from "node:url";
+import { machineNames } from "@longshore/shared/contract/machines";
+import { build } from "esbuild";
+import { z } from "zod";
+import { CliError } from "../cli-error.ts";
+import { BundleError } from "./bundle-error.ts";
+import { problemsOf, requireBanner } from "./esbuild-options.ts";
+import { sdkPlugin } from "./sdk-plugin.ts";
+
+/** What the CLI reads of a project's configuration; the rest is let through. */
+const ProjectConfig = z.looseObject({
+  project: z.string().min(1).optional(),
+  dirs: z.array(z.string()).optional(),
+  ignorePatterns: z.array(z.string()).optional(),
+  maxDuration: z.number().min(5).optional(),
+  ttl: z.union([z.string(), z.int()]).optional(),
+  machine: z.enum(machineNames).optional(),
+  retries: z
+    .looseObject({ enabledInDev: z.boolean().optional(), default: z.looseObject({}).optional() })
+    .optional(),
+  build: z.looseObject({ external: z.array(z.string()).optional() }).optional(),
+});
+export type ProjectConfig = z.infer<typeof ProjectConfig>;
+
+const names = ["longshore.config", "trigger.config"];
+const extensions = ["ts", "mts", "js", "mjs"];
+
+/** The configuration file of the project; null when there is none. */
+export const findConfigFile = async (dir: string): Promise<string | null> => {
+  for (const name of names) {
+    for (const extension of extensions) {
+      const file = path.join(dir, `${name}.${extension}`);
+      if (
+        await access(file).then(
+          () => true,
+          () => false,
+        )
+      )
+        return file;
+    }
+  }
+  return null;
+};
+
+const bundleConfig = async (dir: string, file: string): Promise<string> => {
+  try {
+    const result = await build({
+      entryPoints: [file],
+      absWorkingDir: dir,
+      bundle: true,
+      write: false,
+      format: "esm",
+      platform: "node",
+      target: "node20",
+      logLevel: "silent",
+      banner: { js: requireBanner },
+      plugins: [sdkPlugin(dir)],
+    });
+    return result.outputFiles[0]?.text ?? "";
+  } catch (error) {
+    throw new BundleError(problemsOf(error), { cause: error });
+  }
+};
+
+const importText = async (code: string): Promise<{ default?: unknown }> => {
+  const dir = await mkdtemp(path.join(tmpdir(), "longshore-config-"));
+  try {
+    const file = path.join(dir, "config.mjs");
+    await writeFile(file, code);
+    return await import(pathToFileURL(file).href);
+  } finally {
+    await rm(dir, { recursive: true, force: true });
+  }
+};
+
+/**
+ * Runs the project's `longshore.config.ts` or `trigger.config.ts` and answers what it exports.
+ *
+ * Errors: CliError when there is none or it holds something wrong; BundleError when it cannot be built.
+ */
+export const loadConfig = async (dir: string): Promise<{ file: string; config: ProjectConfig }> => {
+  const file = await findConfigFile(dir);
+  if (!file) {
+    throw new CliError(`no longshore.config.ts or trigger.config.ts in ${dir}`, {
+      next: 'write one: export default defineConfig({ project: "my-project" })',
+      exitCode: 2,
+    });
+  }
+  const name = path.basename(file);
+  const code = await bundleConfig(dir, file);
+  const module = await importText(code).catch((error: unknown) => {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new CliError(`${name} failed when it was loaded: ${reason}`, { cause: error });
+  });
+  const parsed = ProjectConfig.safeParse(module.default);
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    const where = issue && issue.path.length > 0 ? issue.path.join(".") : "its default export";
+    throw new CliError(`${name}: ${where}: ${issue?.message}`, { exitCode: 2 });
+  }
+  return { file, config: parsed.data };
+};

@@ -1,0 +1,65 @@
+import { fork } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { z } from "zod";
+import { BundleError } from "./bundle-error.ts";
+
+const Answer = z.discriminatedUnion("ok", [
+  z.object({
+    ok: z.literal(true),
+    registrations: z.array(
+      z.object({
+        settings: z.record(z.string(), z.unknown()),
+        stack: z.string(),
+        exportName: z.string().optional(),
+      }),
+    ),
+  }),
+  z.object({ ok: z.literal(false), name: z.string(), message: z.string(), stack: z.string() }),
+]);
+export type IndexAnswer = z.infer<typeof Answer>;
+
+const childFile = fileURLToPath(new URL("./index-child.mjs", import.meta.url));
+
+/** What the user's code printed is shown, but not without end. Units: characters. */
+const outputMax = 20_000;
+
+/**
+ * Imports the bundle in a process of its own and answers what it registered, and what it printed.
+ *
+ * Units: `timeoutMs`. Errors: BundleError when the process takes too long or ends without an answer.
+ */
+export const runIndexChild = (
+  entry: string,
+  timeoutMs: number,
+): Promise<{ answer: IndexAnswer; output: string }> =>
+  new Promise((resolve, reject) => {
+    const child = fork(childFile, [entry], {
+      execArgv: ["--enable-source-maps"],
+      silent: true,
+      serialization: "json",
+    });
+    let output = "";
+    let answer: IndexAnswer | undefined;
+    const collect = (chunk: Buffer) => {
+      if (output.length < outputMax) output += chunk.toString();
+    };
+    child.stdout?.on("data", collect);
+    child.stderr?.on("data", collect);
+    let timedOut = false;
+    const timer = setTimeout(() => {
+      timedOut = true;
+      child.kill("SIGKILL");
+    }, timeoutMs);
+    child.on("message", (message) => {
+      answer ??= Answer.parse(message);
+    });
+    child.on("error", reject);
+    child.on("close", (code, signal) => {
+      clearTimeout(timer);
+      if (answer) return resolve({ answer, output });
+      const why = timedOut
+        ? `importing the task files took longer than ${timeoutMs / 1_000} s: does one of them start work when it is imported?`
+        : `importing the task files ended the process (${signal ?? `exit code ${code}`}): does one of them call process.exit?`;
+      reject(new BundleError([{ text: [why, output.trim()].filter(Boolean).join("\n") }]));
+    });
+  });

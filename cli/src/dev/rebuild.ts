@@ -1,0 +1,58 @@
+import { buildProject } from "../bundle/build-project.ts";
+import { type DeployedProject, deployBuilt } from "../deploy/deploy.ts";
+
+/** What a build in `dev` came to. `kept`: it failed, and the last good one goes on. */
+export type RebuildOutcome =
+  | { kind: "deployed"; deployed: DeployedProject; elapsedMs: number }
+  | { kind: "unchanged" }
+  | { kind: "kept"; error: unknown; hasGood: boolean };
+
+export type Rebuilder = {
+  /** Builds now; while a build is going on, once more after it. */
+  request(): void;
+  /** Resolves when nothing is being built or waiting to be. */
+  idle(): Promise<void>;
+};
+
+const rebuildOnce = async (
+  options: { dir: string; apiUrl: string; apiKey: string },
+  lastHash: string | undefined,
+): Promise<RebuildOutcome> => {
+  const startedMs = performance.now();
+  try {
+    const built = await buildProject(options.dir);
+    if (built.archive.hash === lastHash) return { kind: "unchanged" };
+    const deployed = await deployBuilt(built, options);
+    return { kind: "deployed", deployed, elapsedMs: performance.now() - startedMs };
+  } catch (error) {
+    return { kind: "kept", error, hasGood: lastHash !== undefined };
+  }
+};
+
+/** Builds and deploys a project on request, one build at a time; a failed one changes nothing that runs. */
+export const createRebuilder = (
+  options: { dir: string; apiUrl: string; apiKey: string },
+  onOutcome: (outcome: RebuildOutcome) => void,
+): Rebuilder => {
+  let lastHash: string | undefined;
+  let wanted = false;
+  let working: Promise<void> | undefined;
+  const work = async () => {
+    while (wanted) {
+      wanted = false;
+      const outcome = await rebuildOnce(options, lastHash);
+      if (outcome.kind === "deployed") lastHash = outcome.deployed.bundleHash;
+      onOutcome(outcome);
+    }
+    working = undefined;
+  };
+  return {
+    request: () => {
+      wanted = true;
+      working ??= work();
+    },
+    idle: async () => {
+      while (working) await working;
+    },
+  };
+};

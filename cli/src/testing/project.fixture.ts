@@ -1,0 +1,18 @@
+import { mkdir, mkdtemp, realpath, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+
+/** A project of the given files in a folder of its own, outside the workspace. */
+export const createProject = async (
+  files: Record<string, string>,
+): Promise<{ dir: string; write(file: string, text: string): Promise<void>; remove(): Promise<void> }> => {
+  const dir = await realpath(await mkdtemp(path.join(tmpdir(), "longshore-project-")));
+  const write = async (file: string, text: string) => {
+    const target = path.join(dir, file);
+    await mkdir(path.dirname(target), { recursive: true });
+    await writeFile(target, text);
+  };
+  await write("longshore.config.ts", 'export default { project: "test" };\n');
+  for (const [file, text] of Object.entries(files)) await write(file, text);
+  return { dir, write, remove: () => rm(dir, { recursive: true, force: true }) };
+};

@@ -1,0 +1,39 @@
+import type { Packet } from "@longshore/shared/contract/packets";
+
+/** superjson costs more to import than all the rest, and a run that only logs never needs it. */
+const loadSuperjson = async () => (await import("superjson")).default;
+
+/**
+ * Writes a payload or output as it travels.
+ *
+ * Shape: undefined → no data; text → `text/plain`; anything else → superjson. Source: the client wire contract, 3.
+ */
+export const stringifyPacket = async (value: unknown): Promise<Packet> => {
+  if (value === undefined) return { data: null, type: "application/json" };
+  if (typeof value === "string") return { data: value, type: "text/plain" };
+  const superjson = await loadSuperjson();
+  return { data: superjson.stringify(value), type: "application/super+json" };
+};
+
+/**
+ * Reads what `stringifyPacket` wrote.
+ *
+ * Errors: throws on text that its type does not allow, and on `application/store` (the caller must fetch that first).
+ */
+export const parsePacket = async (packet: {
+  data?: string | null;
+  type?: string | null;
+}): Promise<unknown> => {
+  const { data } = packet;
+  if (data === undefined || data === null) return undefined;
+  switch (packet.type ?? "application/json") {
+    case "text/plain":
+      return data;
+    case "application/super+json":
+      return (await loadSuperjson()).parse(data);
+    case "application/json":
+      return data === "" ? undefined : JSON.parse(data);
+    default:
+      throw new TypeError(`cannot read a packet of type ${packet.type}`);
+  }
+};

@@ -1,0 +1,29 @@
+import { ambientApi } from "./configure.ts";
+import type { Api } from "./http/api.ts";
+import type { AnyTask, TaskIdentifier, TaskOutput, TaskPayload } from "./task.ts";
+import { type RunHandle, type TaskRunPromise, triggerTask, triggerTaskAndWait } from "./trigger.ts";
+import type { TriggerAndWaitOptions, TriggerOptions } from "./trigger-options.ts";
+
+/** The tasks of an environment, by id. */
+export type TasksClient = {
+  /** Triggers a task whose code is elsewhere: `tasks.trigger<typeof myTask>("my-task", payload)`. */
+  trigger<TTask extends AnyTask>(
+    id: TaskIdentifier<TTask>,
+    payload: TaskPayload<TTask>,
+    options?: TriggerOptions,
+  ): Promise<RunHandle<TaskIdentifier<TTask>, TaskPayload<TTask>, TaskOutput<TTask>>>;
+};
+
+/** Binds the noun to an API. */
+export const tasksOf = (api: () => Api): TasksClient => ({
+  trigger: async (id, payload, options) => triggerTask(api(), id, payload, options),
+});
+
+const triggerAndWait = <TTask extends AnyTask>(
+  id: TaskIdentifier<TTask>,
+  payload: TaskPayload<TTask>,
+  options?: TriggerAndWaitOptions,
+): TaskRunPromise<TaskIdentifier<TTask>, TaskOutput<TTask>> => triggerTaskAndWait(id, payload, options);
+
+/** Triggers tasks by id. `triggerAndWait` works only inside a task. */
+export const tasks = { ...tasksOf(ambientApi), triggerAndWait };
