@@ -1,5 +1,5 @@
-import { EnvironmentToken, Session } from "@longshore/shared/contract/dashboard";
 import { createClient } from "@longshore/sdk";
+import { EnvironmentToken, Session } from "@longshore/shared/contract/dashboard";
 import { queryOptions } from "@tanstack/react-query";
 import { withoutAuthorization } from "./session-fetch.ts";
 

@@ -1,7 +1,21 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { AgentList, EnvironmentToken, Session, SignInBody, TaskList } from "@longshore/shared/contract/dashboard";
-import { Run, RunExplanation, RunList, RunListQuery, RunLogs, RunLogsQuery, RunTimeline } from "@longshore/shared/contract/runs";
+import {
+  AgentList,
+  EnvironmentToken,
+  Session,
+  SignInBody,
+  TaskList,
+} from "@longshore/shared/contract/dashboard";
+import {
+  Run,
+  RunExplanation,
+  RunList,
+  RunListQuery,
+  RunLogs,
+  RunLogsQuery,
+  RunTimeline,
+} from "@longshore/shared/contract/runs";
 import { TriggerBody } from "@longshore/shared/contract/trigger";
 import { parseDurationMs, resolveDelayMs } from "@longshore/shared/core/durations";
 import { randomText } from "@longshore/shared/core/ids";
@@ -15,7 +29,12 @@ import { serveStatic } from "./serve-static.ts";
 export type FakeApi = { url: string; signInUrl: () => string; close: () => Promise<void> };
 
 type Answer = { status: number; body?: unknown; headers?: Record<string, string> };
-type Request = { method: string; url: URL; headers: IncomingMessage["headers"]; body: () => Promise<unknown> };
+type Request = {
+  method: string;
+  url: URL;
+  headers: IncomingMessage["headers"];
+  body: () => Promise<unknown>;
+};
 type State = {
   runs: FakeRun[];
   signInTokens: Set<string>;
@@ -39,7 +58,8 @@ const answerSession = async (state: State, request: Request): Promise<Answer> =>
   const path = request.url.pathname;
   if (path === "/api/v1/session/sign-in") {
     const { token } = SignInBody.parse(await request.body());
-    if (!state.signInTokens.delete(token)) return fault(401, "This sign-in link was used already or has expired.");
+    if (!state.signInTokens.delete(token))
+      return fault(401, "This sign-in link was used already or has expired.");
     const session = randomText(26);
     state.sessions.add(session);
     const cookie = `${cookieName}=${session}; Path=/; HttpOnly; SameSite=Lax`;
@@ -174,7 +194,9 @@ const answerApi = async (state: State, request: Request): Promise<Answer> => {
   const task = /^\/api\/v1\/tasks\/([^/]+)\/trigger$/.exec(path)?.[1];
   if (task) return triggerRun(state, decodeURIComponent(task), request);
   const run = /^\/api\/v\d\/runs\/([^/]+)(\/\w+)?$/.exec(path);
-  return run?.[1] ? answerRun(state, run[1], run[2] ?? "", request.url) : fault(404, "There is nothing here.");
+  return run?.[1]
+    ? answerRun(state, run[1], run[2] ?? "", request.url)
+    : fault(404, "There is nothing here.");
 };
 
 const readBody = async (message: IncomingMessage): Promise<unknown> => {

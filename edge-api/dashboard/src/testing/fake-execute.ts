@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { type FakeRun, iso, isOver, log, move } from "./fake-run.ts";
+import { type FakeRun, isOver, iso, log, move } from "./fake-run.ts";
 
 const agentId = "agent_01kfra1";
 
@@ -43,7 +43,8 @@ export const cancelFake = (run: FakeRun, by: string): void => {
   if (isOver(run.state)) return;
   const atMs = Date.now();
   const attempt = run.attempts.at(-1);
-  if (attempt && attempt.finishedAt === null) Object.assign(attempt, { status: "canceled", finishedAt: iso(atMs) });
+  if (attempt && attempt.finishedAt === null)
+    Object.assign(attempt, { status: "canceled", finishedAt: iso(atMs) });
   log(run, atMs, "warn", "the run was canceled");
   move(run, "canceled", atMs, { kind: "cancel", message: `Canceled by ${by}` });
 };

@@ -38,7 +38,8 @@ export type FakeRun = {
 
 export const iso = (ms: number) => new Date(ms).toISOString();
 const failed: readonly RunState[] = ["failed", "crashed", "system_failure", "expired", "timed_out"];
-export const isOver = (state: RunState) => failed.includes(state) || ["completed", "canceled"].includes(state);
+export const isOver = (state: RunState) =>
+  failed.includes(state) || ["completed", "canceled"].includes(state);
 
 export const newRun = (
   fields: Pick<FakeRun, "task" | "version" | "createdAt"> & Partial<FakeRun>,
@@ -167,9 +168,15 @@ const whyOf = (run: FakeRun): Why => {
     case "delayed":
       return run.attempts.length > 0
         ? { code: "retry_scheduled", sentence: `Attempt ${run.attempts.length + 1} starts in a moment.` }
-        : { code: "delayed", sentence: `The run was triggered with a delay and is due at ${iso(run.dueAt ?? 0)}.` };
+        : {
+            code: "delayed",
+            sentence: `The run was triggered with a delay and is due at ${iso(run.dueAt ?? 0)}.`,
+          };
     case "waiting":
-      return { code: "waiting_for_time", sentence: "The run waits for a time that it chose. It holds no slot." };
+      return {
+        code: "waiting_for_time",
+        sentence: "The run waits for a time that it chose. It holds no slot.",
+      };
     case "pending_version":
       return {
         code: "pending_version",

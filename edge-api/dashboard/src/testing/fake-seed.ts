@@ -34,7 +34,8 @@ const beginAttempt = (run: FakeRun, leasedAt: number, startedAt: number): void =
 
 const endAttempt = (run: FakeRun, atMs: number, status: FakeRun["attempts"][number]["status"]): void => {
   const attempt = run.attempts.at(-1);
-  if (attempt) Object.assign(attempt, { status, finishedAt: iso(atMs), error: status === "failed" ? run.error : null });
+  if (attempt)
+    Object.assign(attempt, { status, finishedAt: iso(atMs), error: status === "failed" ? run.error : null });
 };
 
 const payloadOf = (task: string, random: () => number): unknown => {
@@ -66,7 +67,10 @@ const finished = (task: string, createdAt: number, random: () => number, fate: n
     createdAt,
     version: createdAt < Date.now() - 5 * 3_600_000 ? previousVersion : currentVersion,
     payload: payloadOf(task, random),
-    tags: random() > 0.45 ? [`customer:${["acme", "globex", "initech", "umbrella"][Math.floor(random() * 4)]}`] : [],
+    tags:
+      random() > 0.45
+        ? [`customer:${["acme", "globex", "initech", "umbrella"][Math.floor(random() * 4)]}`]
+        : [],
   });
   if (random() > 0.8) run.tags.push("priority");
   move(run, "queued", createdAt, { kind: "trigger" });
@@ -77,7 +81,11 @@ const finished = (task: string, createdAt: number, random: () => number, fate: n
   log(run, startedAt + 30, "debug", "loaded configuration in 12 ms");
   log(run, startedAt + 210, "info", "fetched the account", { accountId: "acc_4821", plan: "team" });
   if (fate > 0.93) {
-    run.error = { name: "Error", message: "SMTP 421: too many connections from this address", stackTrace: stack };
+    run.error = {
+      name: "Error",
+      message: "SMTP 421: too many connections from this address",
+      stackTrace: stack,
+    };
     log(run, endedAt - 20, "error", run.error.message);
     endAttempt(run, endedAt, "failed");
     move(run, fate > 0.985 ? "crashed" : "failed", endedAt, { kind: "fail", message: run.error.message });
@@ -100,16 +108,25 @@ const showpiece = (nowMs: number): FakeRun[] => {
     task: "onboard-customer",
     version: currentVersion,
     createdAt,
-    payload: { customerId: "cus_7731", plan: "team", seats: 12, contact: { name: "Grace", email: "grace@acme.dev" } },
+    payload: {
+      customerId: "cus_7731",
+      plan: "team",
+      seats: 12,
+      contact: { name: "Grace", email: "grace@acme.dev" },
+    },
     tags: ["customer:acme", "onboarding"],
     metadata: { step: "provision-workspace", progress: 0.6 },
     idempotencyKey: "onboard-cus_7731",
   });
   move(run, "queued", createdAt, { kind: "trigger", message: "Triggered by API key ending in 9f2c" });
   beginAttempt(run, createdAt + 1_900, createdAt + 2_200);
-  for (let line = 0; line < 6; line++) log(run, createdAt + 2_400 + line * 300, "log", `checking region ${line + 1} of 6`);
+  for (let line = 0; line < 6; line++)
+    log(run, createdAt + 2_400 + line * 300, "log", `checking region ${line + 1} of 6`);
   run.error = { name: "TimeoutError", message: "provisioning did not answer within 5 s", stackTrace: stack };
-  log(run, createdAt + 8_300, "warn", "provisioning is slow", { elapsedMs: 5_000, host: "provision.internal" });
+  log(run, createdAt + 8_300, "warn", "provisioning is slow", {
+    elapsedMs: 5_000,
+    host: "provision.internal",
+  });
   log(run, createdAt + 8_400, "error", "TimeoutError: provisioning did not answer within 5 s");
   endAttempt(run, createdAt + 8_500, "failed");
   move(run, "delayed", createdAt + 8_500, { kind: "retry", message: "Attempt 2 in 3.5 s" });
@@ -150,7 +167,11 @@ const showpiece = (nowMs: number): FakeRun[] => {
 
 const open = (nowMs: number): FakeRun[] => {
   const queued = Array.from({ length: 3 }, (_, index) => {
-    const run = newRun({ task: "sync-crm-contacts", version: currentVersion, createdAt: nowMs - 16_000 - index * 2_300 });
+    const run = newRun({
+      task: "sync-crm-contacts",
+      version: currentVersion,
+      createdAt: nowMs - 16_000 - index * 2_300,
+    });
     move(run, "queued", run.createdAt, { kind: "trigger" });
     return run;
   });
@@ -184,7 +205,12 @@ export const seedRuns = (nowMs: number, count = 160): FakeRun[] => {
   const tasks = fakeTasks.map((task) => task.id).filter((id) => id !== "long-report");
   const past = Array.from({ length: count }, (_, index) => {
     const createdAt = nowMs - 200_000 - index * index * 2_800 - random() * 30_000;
-    return finished(tasks[Math.floor(random() ** 1.4 * tasks.length)] ?? "generate-invoice", createdAt, random, random());
+    return finished(
+      tasks[Math.floor(random() ** 1.4 * tasks.length)] ?? "generate-invoice",
+      createdAt,
+      random,
+      random(),
+    );
   });
   return [...showpiece(nowMs), ...open(nowMs), ...past].sort((a, b) => b.createdAt - a.createdAt);
 };

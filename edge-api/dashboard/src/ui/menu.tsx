@@ -38,7 +38,9 @@ export function MenuItem({ children, onSelect }: { children: ReactNode; onSelect
 export function MenuLabel({ children }: { children: ReactNode }) {
   return (
     <Base.Group>
-      <Base.GroupLabel className="px-2 pt-1.5 pb-1 font-medium text-2xs text-faint">{children}</Base.GroupLabel>
+      <Base.GroupLabel className="px-2 pt-1.5 pb-1 font-medium text-2xs text-faint">
+        {children}
+      </Base.GroupLabel>
     </Base.Group>
   );
 }

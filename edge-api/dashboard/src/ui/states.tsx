@@ -20,11 +20,19 @@ export function EmptyState(props: { icon?: ReactNode; title: string; children?: 
 }
 
 /** An error as its message, and a way to try again. */
-export function ErrorPanel(props: { title?: string; error: unknown; onRetry?: () => void; className?: string }) {
+export function ErrorPanel(props: {
+  title?: string;
+  error: unknown;
+  onRetry?: () => void;
+  className?: string;
+}) {
   return (
     <div
       role="alert"
-      className={cn("flex items-start gap-3 rounded-lg border border-bad/30 bg-bad-wash px-4 py-3", props.className)}
+      className={cn(
+        "flex items-start gap-3 rounded-lg border border-bad/30 bg-bad-wash px-4 py-3",
+        props.className,
+      )}
     >
       <CircleAlert className="mt-0.5 size-4 shrink-0 text-bad" />
       <div className="min-w-0 flex-1">
