@@ -7,7 +7,7 @@ const dayMs = 24 * hourMs;
 export const formatDuration = (ms: number): string => {
   const span = Math.max(0, ms);
   if (span < secondMs) return `${Math.round(span)} ms`;
-  if (span < 10 * secondMs) return `${(span / secondMs).toFixed(1)} s`;
+  if (span < 9_950) return `${(span / secondMs).toFixed(1)} s`;
   if (span < minuteMs) return `${Math.floor(span / secondMs)} s`;
   const two = (count: number) => String(Math.floor(count)).padStart(2, "0");
   if (span < hourMs) return `${Math.floor(span / minuteMs)} m ${two((span % minuteMs) / secondMs)} s`;

@@ -44,7 +44,7 @@ export const isOver = (state: RunState) =>
 export const newRun = (
   fields: Pick<FakeRun, "task" | "version" | "createdAt"> & Partial<FakeRun>,
 ): FakeRun => ({
-  id: newId("run", fields.createdAt),
+  id: newId("run", Math.floor(fields.createdAt)),
   state: "queued",
   updatedAt: fields.createdAt,
   startedAt: null,
@@ -63,6 +63,7 @@ export const newRun = (
   events: [],
   logs: [],
   ...fields,
+  createdAt: Math.floor(fields.createdAt),
 });
 
 /** Moves a run and writes its event. */

@@ -80,7 +80,7 @@ const finished = (task: string, createdAt: number, random: () => number, fate: n
   const endedAt = Math.min(startedAt + (workMs[task] ?? 2_000) * (0.5 + random()), Date.now() - 400);
   log(run, startedAt + 30, "debug", "loaded configuration in 12 ms");
   log(run, startedAt + 210, "info", "fetched the account", { accountId: "acc_4821", plan: "team" });
-  if (fate > 0.93) {
+  if (fate > 0.86) {
     run.error = {
       name: "Error",
       message: "SMTP 421: too many connections from this address",
@@ -88,8 +88,8 @@ const finished = (task: string, createdAt: number, random: () => number, fate: n
     };
     log(run, endedAt - 20, "error", run.error.message);
     endAttempt(run, endedAt, "failed");
-    move(run, fate > 0.985 ? "crashed" : "failed", endedAt, { kind: "fail", message: run.error.message });
-  } else if (fate > 0.9) {
+    move(run, fate > 0.97 ? "crashed" : "failed", endedAt, { kind: "fail", message: run.error.message });
+  } else if (fate > 0.82) {
     endAttempt(run, endedAt, "canceled");
     move(run, "canceled", endedAt, { kind: "cancel", message: "Canceled by ada@northwind.dev" });
   } else {

@@ -3,7 +3,7 @@ import { Check } from "lucide-react";
 import type { ReactElement, ReactNode } from "react";
 
 const popupClasses =
-  "scroll-thin max-h-[min(24rem,var(--available-height))] min-w-44 overflow-y-auto rounded-lg border bg-surface p-1 shadow-pop outline-none";
+  "scroll-thin max-h-[min(28rem,var(--available-height))] min-w-44 overflow-y-auto rounded-lg border bg-surface p-1 shadow-pop outline-none";
 const itemClasses =
   "flex cursor-default select-none items-center gap-2 rounded-md px-2 py-1.5 text-[13px] outline-none data-highlighted:bg-hover [&_svg]:size-3.5 [&_svg]:shrink-0";
 

@@ -47,12 +47,7 @@ function AgentCard({ agent }: { agent: AgentItem }) {
   const { tone, label, dot } = statusTones[agent.status];
   const labels = Object.entries(agent.labels);
   return (
-    <li
-      className={cn(
-        "grid gap-x-8 gap-y-3 border-b px-4 py-4 last:border-b-0 md:grid-cols-[minmax(0,1.1fr)_minmax(14rem,1.4fr)_minmax(7rem,auto)] md:items-center",
-        agent.status === "revoked" && "opacity-70",
-      )}
-    >
+    <li className="grid gap-x-8 gap-y-3 border-b px-4 py-4 last:border-b-0 md:grid-cols-[minmax(0,1.1fr)_minmax(14rem,1.4fr)_minmax(7rem,auto)] md:items-center">
       <div className="min-w-0">
         <div className="flex items-center gap-2">
           <h2 className="truncate font-medium text-[14px]">{agent.name}</h2>

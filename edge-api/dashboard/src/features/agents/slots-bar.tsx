@@ -6,13 +6,20 @@ const marksMax = 32;
 
 type Part = { key: string; label: string; count: number; className: string };
 
+const freeLabels: Record<AgentItem["status"], string> = {
+  online: "free",
+  draining: "closed to new runs",
+  offline: "out of reach",
+  revoked: "shut off",
+};
+
 const partsOf = (agent: AgentItem): Part[] => {
-  const { executing, leased, slots } = agent;
+  const { executing, leased, slots, status } = agent;
   const free = Math.max(0, slots - executing - leased);
   return [
     { key: "executing", label: "executing", count: executing, className: "bg-busy" },
     { key: "leased", label: "starting", count: leased, className: "bg-busy/45" },
-    { key: "free", label: "free", count: free, className: "bg-hover" },
+    { key: "free", label: freeLabels[status], count: free, className: "bg-hover" },
   ];
 };
 
@@ -37,13 +44,12 @@ const Shares = ({ parts }: { parts: readonly Part[] }) => (
 /** How an agent's slots are used. Waiting runs are named apart: they hold none. */
 export function SlotsBar({ agent }: { agent: AgentItem }) {
   const parts = partsOf(agent);
-  const usable = agent.status === "online" || agent.status === "draining";
   return (
-    <div className={cn("min-w-0", !usable && "opacity-50")}>
+    <div className="min-w-0">
       {agent.slots <= marksMax ? <Marks parts={parts} /> : <Shares parts={parts} />}
       <p className="mt-1.5 flex flex-wrap gap-x-3 text-faint text-xs tabular-nums">
         {parts
-          .filter(({ key, count }) => count > 0 || key !== "leased")
+          .filter(({ key, count }) => count > 0 || (key === "executing" && agent.status === "online"))
           .map(({ key, label, count, className }) => (
             <span key={key} className="inline-flex items-center gap-1.5">
               <span

@@ -93,7 +93,7 @@ function Lines({
       aria-live="off"
       // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable by keyboard
       tabIndex={0}
-      className="scroll-thin h-96 overflow-y-auto py-1.5 outline-offset-[-2px]"
+      className="scroll-thin max-h-[32rem] overflow-y-auto py-1.5 outline-offset-[-2px]"
     >
       <div className="relative" style={{ height: virtual.getTotalSize() }}>
         {virtual.getVirtualItems().map((row) => {

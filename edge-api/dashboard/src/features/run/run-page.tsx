@@ -123,14 +123,16 @@ function LoadedRun({ run }: { run: Run }) {
       <RunHeader run={run} canceling={isOpen && explanation?.code === "canceling"} />
       <div className="scroll-thin min-h-0 flex-1 overflow-y-auto">
         <div className="grid gap-4 p-4 md:px-6 lg:grid-cols-[minmax(0,1fr)_22rem] 2xl:grid-cols-[minmax(0,1fr)_28rem]">
-          <div className="flex min-w-0 flex-col gap-4">
+          <div className="lg:col-span-2">
             <RunIdLine run={run} />
+          </div>
+          <div className="flex min-w-0 flex-col gap-4">
             {isOpen && <WhyPanel explanation={explanation} />}
             <RunErrorPanel run={run} />
             <TimelinePanel run={run} />
             <LogView run={run} />
           </div>
-          <div className="flex min-w-0 flex-col gap-4 lg:pt-10">
+          <div className="flex min-w-0 flex-col gap-4">
             <RunAside run={run} />
           </div>
         </div>

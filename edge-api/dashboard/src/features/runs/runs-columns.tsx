@@ -108,5 +108,5 @@ export const cellClasses: Record<string, string> = {
   created: "[grid-area:created] text-soft max-md:text-right",
   queued: "[grid-area:queued] tabular-nums text-soft text-right max-xl:hidden",
   duration: "[grid-area:duration] tabular-nums text-right max-md:hidden",
-  tags: "[grid-area:tags] max-xl:hidden",
+  tags: "[grid-area:tags] pl-3 max-xl:hidden",
 };

@@ -87,7 +87,7 @@ function TagFilter({ search, onChange }: BarProps) {
     return () => clearTimeout(timer);
   }, [text, committed, onChange]);
   return (
-    <div className="relative w-40">
+    <div className="relative min-w-28 max-w-48 flex-1">
       <Search className="-translate-y-1/2 pointer-events-none absolute top-1/2 left-2 size-3.5 text-faint" />
       <Input
         type="search"

@@ -68,7 +68,7 @@ export function RunsTable({ runs, stale }: { runs: RunItem[]; stale: boolean }) 
                 <th
                   scope="col"
                   key={header.id}
-                  className={cn("text-left font-medium", cellClasses[header.column.id])}
+                  className={cn("text-left font-medium", cellClasses[header.column.id], "text-faint")}
                 >
                   <table.FlexRender header={header} />
                 </th>

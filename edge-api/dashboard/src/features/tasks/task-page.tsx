@@ -82,7 +82,9 @@ function RecentRuns({ taskId }: { taskId: string }) {
       <ul className="py-1">
         {runs.map((run) => (
           <li key={run.id} className="relative flex h-9 items-center gap-3 px-4 hover:bg-hover">
-            <StatusBadge status={run.status} />
+            <span className="w-24 shrink-0">
+              <StatusBadge status={run.status} />
+            </span>
             <RunLink
               run={run}
               className="min-w-0 truncate font-mono text-soft text-xs after:absolute after:inset-0"

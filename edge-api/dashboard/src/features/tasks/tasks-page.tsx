@@ -36,7 +36,10 @@ function TaskRow({ task }: { task: TaskItem }) {
         <Link {...to} className="font-medium hover:text-accent hover:underline">
           {task.id}
         </Link>
-        <p className="truncate text-faint text-xs" title={task.filePath}>
+        <p
+          className={cn("truncate text-faint text-xs", !task.description && "xl:hidden")}
+          title={task.filePath}
+        >
           {task.description ?? task.filePath}
         </p>
       </td>

@@ -1,4 +1,9 @@
-// Runs before the first paint, so that a dark page never flashes white. A file, so that a strict CSP allows it.
+// Runs before the app and before the first paint. A file, so that a strict CSP allows it.
+
+// zod tries whether it may compile code; where the CSP says no, the browser reports the mere question.
+globalThis.__zod_globalConfig = { jitless: true };
+
+// A dark page must never flash white.
 (() => {
   let choice = null;
   try {
