@@ -13,6 +13,8 @@ const task = process.env.LONGSHORE_E2E_TASK ?? "send-welcome-email";
 const longTask = process.env.LONGSHORE_E2E_LONG_TASK ?? "long-report";
 const canRun = existsSync(executablePath) && (givenSignInUrl !== undefined || existsSync(built));
 const endMs = 20_000;
+/** So short that every test lives through renewals. */
+const fakeTokenMs = 3_000;
 const launchArgs = [
   "--no-sandbox",
   "--disable-gpu",
@@ -23,11 +25,15 @@ const launchArgs = [
   "--disable-sync",
 ];
 
+/** Skipped where there is no browser, or nothing built to open. */
+const inBrowser = test.skipIf(!canRun);
+
 let fake: FakeApi | null = null;
 let browser: Browser;
 let context: BrowserContext;
 let page: Page;
 let environmentUrl = "";
+let usedSignInUrl = "";
 const complaints: string[] = [];
 
 /** What a screen reader would call each button and link; one without a name cannot be used. */
@@ -70,9 +76,15 @@ const triggerFromForm = async (taskId: string, payload: string): Promise<string>
 const untilStatus = (label: string): Promise<void> =>
   page.getByRole("heading", { level: 1 }).getByText(label, { exact: true }).waitFor({ timeout: endMs });
 
+/** The browser itself reports a refused request; where a test is about being signed out, that is no fault. */
+const forgive401 = (): void => {
+  const others = complaints.filter((text) => !text.includes("status of 401"));
+  complaints.splice(0, complaints.length, ...others);
+};
+
 beforeAll(async () => {
   if (!canRun) return;
-  fake = givenSignInUrl ? null : await startFakeApi();
+  fake = givenSignInUrl ? null : await startFakeApi({ tokenMs: fakeTokenMs });
   browser = await chromium.launch({ executablePath, args: launchArgs });
   context = await browser.newContext({ viewport: { width: 1440, height: 900 } });
   page = await context.newPage();
@@ -88,23 +100,23 @@ afterAll(async () => {
   await fake?.close();
 });
 
-test.skipIf(!canRun)("without a session every page leads to the sign-in page", async () => {
+inBrowser("without a session every page leads to the sign-in page", async () => {
   const origin = process.env.LONGSHORE_E2E_URL ?? fake?.url ?? new URL(givenSignInUrl ?? "").origin;
   await page.goto(`${origin}/env/env_none/runs`);
   await page.getByRole("heading", { name: "Sign in" }).waitFor();
   expect(await namelessControls()).toEqual([]);
-  // The browser itself reports the refused question for a session; that is how being signed out is learnt.
-  complaints.splice(0, complaints.length, ...complaints.filter((text) => !text.includes("status of 401")));
+  forgive401();
 });
 
-test.skipIf(!canRun)("the sign-in link opens the runs of an environment", async () => {
-  await page.goto(givenSignInUrl ?? fake?.signInUrl() ?? "");
+inBrowser("the sign-in link opens the runs of an environment", async () => {
+  usedSignInUrl = givenSignInUrl ?? fake?.signInUrl() ?? "";
+  await page.goto(usedSignInUrl);
   await page.waitForURL(/\/env\/[^/]+\/runs/);
   await page.getByRole("heading", { level: 1, name: "Runs" }).waitFor();
   environmentUrl = page.url().replace(/\/runs.*$/, "");
 });
 
-test.skipIf(!canRun)("a test run is triggered from its task's page and seen to its end", async () => {
+inBrowser("a test run is triggered from its task's page and seen to its end", async () => {
   await triggerFromForm(task, '{"userId":"user_1","from":"e2e"}');
   await untilStatus("Completed");
   const output = page
@@ -125,7 +137,7 @@ test.skipIf(!canRun)("a test run is triggered from its task's page and seen to i
   expect(await namelessControls()).toEqual([]);
 });
 
-test.skipIf(!canRun)("the payload editor refuses what is not JSON", async () => {
+inBrowser("the payload editor refuses what is not JSON", async () => {
   await openPage(`/tasks/${task}`, task);
   await page.getByLabel("Payload").fill('{"a": }');
   await page.getByRole("alert").getByText("This is not JSON").waitFor();
@@ -133,7 +145,7 @@ test.skipIf(!canRun)("the payload editor refuses what is not JSON", async () => 
   expect(await namelessControls()).toEqual([]);
 });
 
-test.skipIf(!canRun)("a filter of the runs is in the URL, and the URL is a filter", async () => {
+inBrowser("a filter of the runs is in the URL, and the URL is a filter", async () => {
   await openPage("/runs", "Runs");
   await page.getByRole("button", { name: /^Status/ }).click();
   await page.getByRole("menuitemcheckbox", { name: "Completed" }).click();
@@ -146,7 +158,36 @@ test.skipIf(!canRun)("a filter of the runs is in the URL, and the URL is a filte
   expect(await namelessControls()).toEqual([]);
 });
 
-test.skipIf(!canRun)("a run that runs is cancelled after a question", async () => {
+const triggerInAnotherTab = async (): Promise<string> => {
+  const other = await context.newPage();
+  await other.goto(`${environmentUrl}/tasks/${task}`);
+  await other.getByRole("button", { name: "Run test" }).click();
+  const runId = await other.getByText(/^run_[0-9a-z]{26}$/).textContent();
+  await other.close();
+  return runId ?? "";
+};
+
+inBrowser("new runs do not move the rows that are looked at", async ({ skip }) => {
+  await openPage("/runs", "Runs");
+  const rows = page.getByRole("row").filter({ has: page.getByRole("cell") });
+  await rows.first().waitFor();
+  const table = page.getByRole("table");
+  const fullPage = 50;
+  if (Number(await table.getAttribute("aria-rowcount")) < fullPage) skip("there are too few runs to scroll");
+  await table.evaluate((element) => element.parentElement?.scrollTo({ top: 205 }));
+  const id = (await rows.nth(12).getByRole("link").first().getAttribute("aria-label")) ?? "";
+  const row = page.getByRole("row").filter({ has: page.getByRole("link", { name: id }) });
+  const indexBefore = Number(await row.getAttribute("aria-rowindex"));
+  const boxBefore = await row.boundingBox();
+  const runId = await triggerInAnotherTab();
+  // The new run stands above: the row's place in the list is another one, and its place on the screen is not.
+  await expect.poll(async () => Number(await row.getAttribute("aria-rowindex"))).toBe(indexBefore + 1);
+  expect((await row.boundingBox())?.y).toBe(boxBefore?.y);
+  await table.evaluate((element) => element.parentElement?.scrollTo({ top: 0 }));
+  await page.getByRole("link", { name: `Run ${runId}` }).waitFor();
+});
+
+inBrowser("a run that runs is cancelled after a question", async () => {
   await triggerFromForm(longTask, process.env.LONGSHORE_E2E_LONG_PAYLOAD ?? "{}");
   await untilStatus("Executing");
   await page.getByRole("button", { name: "Cancel run" }).click();
@@ -154,18 +195,18 @@ test.skipIf(!canRun)("a run that runs is cancelled after a question", async () =
   await untilStatus("Canceled");
 });
 
-test.skipIf(!canRun)("the agents page shows each agent's slots", async () => {
+inBrowser("the agents page shows each agent's slots", async () => {
   await openPage("/agents", "Agents");
   await page.getByRole("list", { name: "Agents" }).getByText("Online").first().waitFor();
   expect(await namelessControls()).toEqual([]);
 });
 
-test.skipIf(!canRun)("an address that is nothing says so", async () => {
+inBrowser("an address that is nothing says so", async () => {
   await page.goto(`${environmentUrl}/nothing-here`);
   await page.getByRole("heading", { name: "There is nothing at this address" }).waitFor();
 });
 
-test.skipIf(!canRun)("nothing overflows a narrow screen", async () => {
+inBrowser("nothing overflows a narrow screen", async () => {
   await page.setViewportSize({ width: 390, height: 844 });
   for (const [path, heading] of [
     ["/runs", "Runs"],
@@ -182,13 +223,20 @@ test.skipIf(!canRun)("nothing overflows a narrow screen", async () => {
   }
 });
 
-test.skipIf(!canRun)("signing out ends the session", async () => {
+inBrowser("signing out ends the session", async () => {
   await page.setViewportSize({ width: 1440, height: 900 });
   await openPage("/runs", "Runs");
   await page.getByRole("button", { name: "Sign out" }).locator("visible=true").click();
   await page.getByRole("heading", { name: "Sign in" }).waitFor();
 });
 
-test.skipIf(!canRun)("the browser's console stayed quiet", () => {
+inBrowser("a sign-in link that was used says so", async () => {
+  await page.goto(usedSignInUrl);
+  await page.getByRole("alert").getByText("That did not sign you in").waitFor();
+  expect(page.url()).not.toContain("token=");
+  forgive401();
+});
+
+inBrowser("the browser's console stayed quiet", () => {
   expect(complaints).toEqual([]);
 });

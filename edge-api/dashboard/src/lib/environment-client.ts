@@ -1,45 +1,10 @@
 import { type Client, createClient } from "@longshore/sdk";
 import { createEnvironmentToken } from "./session.ts";
-
-/** A token is renewed this long before it expires. Units: milliseconds. */
-const renewBeforeMs = 60_000;
-
-type Held = { token: string; renewAt: number };
-
-/** Keeps one environment's token, in memory only, and renews it before it expires. */
-const tokenKeeper = (environmentId: string) => {
-  let held: Promise<Held> | null = null;
-  const renew = async (): Promise<Held> => {
-    const { token, expiresAt } = await createEnvironmentToken(environmentId);
-    const lifetimeMs = Date.parse(expiresAt) - Date.now();
-    return { token, renewAt: Date.now() + Math.max(lifetimeMs - renewBeforeMs, lifetimeMs / 2) };
-  };
-  const start = (): Promise<Held> => {
-    const started = renew();
-    held = started;
-    // A failed renewal must not be remembered; whoever waits for it gets its error.
-    started.catch(() => {
-      if (held === started) held = null;
-    });
-    return started;
-  };
-  return {
-    current: async (): Promise<string> => {
-      const seen = held ?? start();
-      const known = await seen;
-      if (Date.now() < known.renewAt) return known.token;
-      // Of several callers that find it old, the first renews it for all.
-      return (await (held === seen || held === null ? start() : held)).token;
-    },
-    forget: () => {
-      held = null;
-    },
-  };
-};
+import { createTokenKeeper } from "./token-keeper.ts";
 
 /** `fetch` with the environment's token; one refusal is answered with a fresh one (clocks differ, keys rotate). */
 const authorisedFetch = (environmentId: string): typeof fetch => {
-  const tokens = tokenKeeper(environmentId);
+  const tokens = createTokenKeeper(() => createEnvironmentToken(environmentId));
   const attempt = async (input: RequestInfo | URL, init: RequestInit | undefined) => {
     const headers = new Headers(init?.headers);
     headers.set("authorization", `Bearer ${await tokens.current()}`);

@@ -27,26 +27,6 @@ export function Menu({ trigger, children, align = "start" }: MenuProps) {
   );
 }
 
-export function MenuItem({ children, onSelect }: { children: ReactNode; onSelect: () => void }) {
-  return (
-    <Base.Item className={itemClasses} onClick={onSelect}>
-      {children}
-    </Base.Item>
-  );
-}
-
-export function MenuLabel({ children }: { children: ReactNode }) {
-  return (
-    <Base.Group>
-      <Base.GroupLabel className="px-2 pt-1.5 pb-1 font-medium text-2xs text-faint">
-        {children}
-      </Base.GroupLabel>
-    </Base.Group>
-  );
-}
-
-export const MenuSeparator = () => <Base.Separator className="-mx-1 my-1 h-px bg-line" />;
-
 /** One of several choices that may be on together; the menu stays open. */
 export function MenuCheck(props: {
   checked: boolean;

@@ -4,7 +4,7 @@ import { FlaskConical } from "lucide-react";
 import { shortId } from "../../lib/format.ts";
 import { Tag } from "../../ui/badge.tsx";
 import { CopyButton } from "../../ui/copy-button.tsx";
-import { RunLink } from "./run-link.tsx";
+import { RunLink, RunRowLink } from "./run-link.tsx";
 import { StatusBadge } from "./status-badge.tsx";
 import { ElapsedTime, QueuedTime, RelativeTime } from "./times.tsx";
 
@@ -77,7 +77,11 @@ export const runsColumns = column.columns([
   column.display({
     id: "created",
     header: "Created",
-    cell: ({ row }) => <RelativeTime at={row.original.createdAt} />,
+    cell: ({ row }) => (
+      <RunRowLink run={row.original}>
+        <RelativeTime at={row.original.createdAt} />
+      </RunRowLink>
+    ),
   }),
   column.display({
     id: "queued",

@@ -8,7 +8,7 @@ export function RelativeTime({ at }: { at: Date }) {
   const now = useNow();
   return (
     <Tooltip text={formatAbsolute(at)}>
-      <time dateTime={at.toISOString()} className="relative z-10 whitespace-nowrap">
+      <time dateTime={at.toISOString()} className="whitespace-nowrap">
         {formatRelative(at, now)}
       </time>
     </Tooltip>

@@ -4,7 +4,7 @@ import type { ReactNode } from "react";
 import { shortId } from "../../lib/format.ts";
 import { JsonView } from "../../ui/json-view.tsx";
 import { EmptyState, ErrorPanel, Panel, Skeleton } from "../../ui/states.tsx";
-import { RunLink } from "../runs/run-link.tsx";
+import { RunLink, RunRowLink } from "../runs/run-link.tsx";
 import { useRuns } from "../runs/runs-query.ts";
 import { StatusBadge } from "../runs/status-badge.tsx";
 import { RelativeTime } from "../runs/times.tsx";
@@ -92,7 +92,9 @@ function RecentRuns({ taskId }: { taskId: string }) {
               {shortId(run.id)}
             </RunLink>
             <span className="ml-auto text-faint text-xs">
-              <RelativeTime at={run.createdAt} />
+              <RunRowLink run={run}>
+                <RelativeTime at={run.createdAt} />
+              </RunRowLink>
             </span>
           </li>
         ))}

@@ -42,6 +42,12 @@ function TaskRow({ task }: { task: TaskItem }) {
         >
           {task.description ?? task.filePath}
         </p>
+        {task.queued + task.running > 0 && (
+          <p className="mt-0.5 text-xs sm:hidden">
+            <span className="text-warn">{task.queued} queued</span>
+            <span className="ml-2 text-busy">{task.running} running</span>
+          </p>
+        )}
       </td>
       <td className="max-w-0 truncate pr-4 font-mono text-soft text-xs max-xl:hidden" title={task.filePath}>
         {task.filePath}
