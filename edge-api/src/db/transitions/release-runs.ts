@@ -62,7 +62,7 @@ select json_build_object(
     select coalesce(json_agg(json_build_object('ord', f.ord, 'kind', case
       when m.id is not null then 'moved'
       when r.id is null then 'missing'
-      when r.lease_epoch = f.epoch and l.run_id is null and r.state in ('delayed', 'system_failure', 'queued') then 'repeated'
+      when r.lease_epoch = f.epoch and l.run_id is null and r.state in ('delayed', 'system_failure', 'queued', 'canceled') then 'repeated'
       else 'refused' end) order by f.ord), '[]')
     from facts f
     left join moved m on m.id = f.run_id
