@@ -2,6 +2,7 @@ import type { HeldRun } from "@longshore/shared/contract/agent-protocol";
 import { TaskError } from "@longshore/shared/contract/task-error";
 import { z } from "zod";
 import type { Database } from "../database.ts";
+import { jsonbText } from "../jsonb-text.ts";
 
 const ClaimedWait = z.object({
   id: z.string(),
@@ -336,4 +337,4 @@ end)::text`;
  * Cost: one round trip.
  */
 export const claimRuns = async (db: Database, request: ClaimRequest): Promise<Claim> =>
-  Claim.parse(await db.call(statement, [JSON.stringify(request)]));
+  Claim.parse(await db.call(statement, [jsonbText(request)]));

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { Database } from "../database.ts";
+import { jsonbText } from "../jsonb-text.ts";
 import { settleFinals, wakeParents, wakesDue } from "./fragments.ts";
 import { HintsDue } from "./move-result.ts";
 
@@ -61,5 +62,4 @@ export const loseParkedRunsOfSilentAgents = async (
   db: Database,
   silentSince: string,
   error: object,
-): Promise<z.infer<typeof Answer>> =>
-  Answer.parse(await db.call(statement, [silentSince, JSON.stringify(error)]));
+): Promise<z.infer<typeof Answer>> => Answer.parse(await db.call(statement, [silentSince, jsonbText(error)]));

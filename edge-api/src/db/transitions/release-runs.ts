@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { Database } from "../database.ts";
+import { jsonbText } from "../jsonb-text.ts";
 import { freeSlots, hintsDue, settleFinals, wakeParents } from "./fragments.ts";
 import { type Fence, FencedResult, HintsDue } from "./move-result.ts";
 
@@ -81,4 +82,4 @@ export const releaseRuns = async (
   db: Database,
   agentId: string | null,
   releases: readonly Release[],
-): Promise<ReleasedRuns> => Answer.parse(await db.call(statement, [agentId, JSON.stringify(releases)]));
+): Promise<ReleasedRuns> => Answer.parse(await db.call(statement, [agentId, jsonbText(releases)]));

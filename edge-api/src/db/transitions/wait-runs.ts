@@ -2,6 +2,7 @@ import type { WaitSpec } from "@longshore/shared/contract/agent-protocol";
 import { TaskError } from "@longshore/shared/contract/task-error";
 import { z } from "zod";
 import type { Database } from "../database.ts";
+import { jsonbText } from "../jsonb-text.ts";
 import { freeSlots } from "./fragments.ts";
 import { type Fence, HintsDue } from "./move-result.ts";
 
@@ -143,4 +144,4 @@ export const waitRuns = async (
   db: Database,
   agentId: string,
   requests: readonly WaitRequest[],
-): Promise<WaitAnswer> => Answer.parse(await db.call(statement, [agentId, JSON.stringify(requests)]));
+): Promise<WaitAnswer> => Answer.parse(await db.call(statement, [agentId, jsonbText(requests)]));
