@@ -54,6 +54,14 @@ export const openTestPostgres = async (serverUrl: string): Promise<TestDatabase 
   return { ...test, url: url.href };
 };
 
+const serverUrl = process.env.LONGSHORE_TEST_DATABASE_URL;
+
+/** Where the engine's cases run: always in this process, and on a server where there is one. */
+export const testDrivers = [
+  { name: "PGlite", isAvailable: true, open: openTestPglite },
+  { name: "Postgres", isAvailable: serverUrl !== undefined, open: () => openTestPostgres(serverUrl ?? "") },
+];
+
 const freeze = async (test: Omit<TestDatabase, "advance">): Promise<TestDatabase> => {
   await test.query("update app_clock set frozen_at = date_trunc('second', now())");
   const advance = async (ms: number) => {

@@ -34,6 +34,8 @@ export const createApp = (
       depsOf(c.env, (work) => runLater(c, work)),
     );
     c.header("x-request-id", requestId);
+    // Postgres holds no NUL: no id, cursor or filter has one.
+    if (c.req.url.includes("%00")) throw new AppError("bad_request", "The address holds a NUL character.");
     await next();
   });
   app.use(

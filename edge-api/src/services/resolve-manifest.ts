@@ -5,9 +5,13 @@ import { parseDurationMs } from "@longshore/shared/core/durations";
 import { newId } from "@longshore/shared/core/ids";
 import type { QueueRow, TaskRow } from "../db/transitions/deployments.ts";
 
+/** Longest time to live that a task gets. Units: milliseconds (ten years). */
+const ttlMsMax = 315_360_000_000;
+
 const ttlMsOf = (ttl: string | number | undefined): number | null => {
   if (ttl === undefined) return null;
-  return typeof ttl === "number" ? ttl * 1_000 : parseDurationMs(ttl);
+  const ttlMs = typeof ttl === "number" ? ttl * 1_000 : parseDurationMs(ttl);
+  return ttlMs === null ? null : Math.min(ttlMs, ttlMsMax);
 };
 
 /** The tasks and queues of a manifest with every default filled in. A task without a queue has one of its own. */

@@ -1,4 +1,5 @@
 import type { TaskError } from "@longshore/shared/contract/task-error";
+import { findOpenWork } from "../db/queries/find-open-work.ts";
 import { beatAgents } from "../db/transitions/beat-agents.ts";
 import { type AttemptEnd, loseAttemptsOfSilentAgents } from "../db/transitions/end-attempts.ts";
 import { findLostLeases } from "../db/transitions/find-lost-leases.ts";
@@ -65,6 +66,7 @@ export const sweep = async (deps: Deps): Promise<void> => {
   if (beats.length > 0) await beatAgents(deps.db, beats);
   await loseLeases(deps);
   await runDueWork(deps);
-  const [lanes, woken] = await Promise.all([settleLanes(deps.db, null), wakeSettledRuns(deps.db)]);
-  await wakeAfter(deps, { environmentIds: lanes.environmentIds, agentIds: woken.hints.agentIds });
+  await Promise.all([settleLanes(deps.db, null), wakeSettledRuns(deps.db)]);
+  // Work that stands open has no one on the way to it, or its wake-up was lost: waking once more costs one claim.
+  await wakeAfter(deps, await findOpenWork(deps.db));
 };

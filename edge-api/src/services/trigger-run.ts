@@ -12,6 +12,10 @@ import { hashToken } from "./hash-token.ts";
 import { signToken } from "./tokens.ts";
 
 const tagsMax = 10;
+/** Longest delay and time to live that are accepted. Units: milliseconds (ten years). */
+const spanMsMax = 315_360_000_000;
+/** Furthest that a priority moves a run in its queue. Units: seconds (ten years). */
+const priorityMax = spanMsMax / 1_000;
 /** How long an idempotency key lives unless the caller says. Units: milliseconds. */
 const idempotencyTtlMs = 30 * 86_400_000;
 /** Life of the token a trigger answers with. Units: seconds. */
@@ -120,7 +124,7 @@ const toItem = async (environmentId: string, request: TriggerRequest): Promise<T
     ...payloadOf(request.body),
     delayUntil: delayOf(options.delay),
     ttlMs: ttlOf(options.ttl),
-    priority: options.priority ?? 0,
+    priority: priorityOf(options.priority),
     idempotencyKey: idempotencyKey ?? null,
     idempotencyExpiresAt: idempotencyKey == null ? null : expiryOf(ttl),
     requestKey:
@@ -174,6 +178,7 @@ const delayOf = (delay: string | Date | undefined): string | null => {
       "unprocessable",
       `Invalid delay "${String(delay)}": a date or a duration such as 1h30m.`,
     );
+  if (dueMs !== null) requireSpan("delay", dueMs - Date.now());
   return dueMs === null ? null : new Date(dueMs).toISOString();
 };
 
@@ -182,6 +187,7 @@ const ttlOf = (ttl: string | number | undefined): number | null => {
   const ttlMs = typeof ttl === "number" ? ttl * 1_000 : parseDurationMs(ttl);
   if (ttlMs === null)
     throw new AppError("unprocessable", `Invalid ttl "${ttl}": seconds or a duration such as 10m.`);
+  requireSpan("ttl", ttlMs);
   return ttlMs === 0 ? null : ttlMs;
 };
 
@@ -189,7 +195,19 @@ const expiryOf = (ttl: string | null | undefined): string => {
   const ttlMs = ttl == null ? idempotencyTtlMs : parseDurationMs(ttl);
   if (ttlMs === null)
     throw new AppError("unprocessable", `Invalid idempotencyKeyTTL "${ttl}": a duration such as 24h.`);
+  requireSpan("idempotencyKeyTTL", ttlMs);
   return new Date(Date.now() + ttlMs).toISOString();
+};
+
+const requireSpan = (name: string, ms: number): void => {
+  if (ms > spanMsMax) throw new AppError("unprocessable", `${name} is longer than ten years.`);
+};
+
+const priorityOf = (priority: number | undefined): number => {
+  if (priority === undefined) return 0;
+  if (Math.abs(priority) > priorityMax)
+    throw new AppError("unprocessable", `priority is at most ${priorityMax}, in seconds.`);
+  return priority;
 };
 
 const metadataOf = (metadata: unknown): Record<string, unknown> | null => {

@@ -17,7 +17,8 @@ export const findApiKey = async (db: Database, keyHash: string): Promise<KeyRow 
 const leaseStatement = `
 select exists (
   select from runs r
-  where r.id = $1 and r.lease_epoch = $2 and r.environment_id = $3 and r.state in ('leased', 'executing', 'waiting', 'queued')
+  where r.id = $1 and r.lease_epoch = $2 and r.environment_id = $3
+    and (r.state in ('leased', 'executing', 'waiting') or r.state = 'queued' and r.waiting_agent_id is not null)
 )::text`;
 
 /** Whether a run token's lease still stands: the token dies with it. */

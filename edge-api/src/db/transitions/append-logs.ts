@@ -1,5 +1,6 @@
 import type { LogLine } from "@longshore/shared/contract/runs";
 import type { Database } from "../database.ts";
+import { jsonbText } from "../jsonb-text.ts";
 
 const statement = `
 with lines as (
@@ -32,5 +33,5 @@ export type LogRow = Pick<
  * repeated report adds nothing twice. Cost: one round trip.
  */
 export const appendLogs = async (db: Database, agentId: string, rows: readonly LogRow[]): Promise<void> => {
-  await db.call(statement, [agentId, JSON.stringify(rows)]);
+  await db.call(statement, [agentId, jsonbText(rows)]);
 };

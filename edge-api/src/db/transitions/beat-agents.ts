@@ -1,4 +1,5 @@
 import type { Database } from "../database.ts";
+import { jsonbText } from "../jsonb-text.ts";
 
 type Beat = { agentId: string; ageMs: number };
 
@@ -15,5 +16,5 @@ select (select count(*) from moved)::text`;
 
 /** Writes down, in one statement, when idle agents were last heard: their parked polls cost nothing else. Units: milliseconds ago. */
 export const beatAgents = async (db: Database, beats: readonly Beat[]): Promise<void> => {
-  await db.call(statement, [JSON.stringify(beats)]);
+  await db.call(statement, [jsonbText(beats)]);
 };

@@ -21,10 +21,15 @@ with asked as (
   where l.run_id = $1 and r.id = l.run_id and r.environment_id = $2
   returning l.run_id, l.agent_id
 ),
+dropped as (
+  delete from queue_entries q using runs r
+  where q.run_id = $1 and r.id = q.run_id and r.environment_id = $2 and (select count(*) from asked) >= 0
+  returning q.run_id
+),
 target as (
   select r.id, r.state, r.home_agent_id, r.attempt, r.waiting_agent_id
   from runs r
-  where r.id = $1 and r.environment_id = $2 and (select count(*) from asked) >= 0
+  where r.id = $1 and r.environment_id = $2 and (select count(*) from dropped) >= 0
   for update
 ),
 noted as (
@@ -32,11 +37,6 @@ noted as (
   from target t
   where r.id = t.id and t.state in ('leased', 'executing')
   returning r.id
-),
-dropped as (
-  delete from queue_entries q using target t
-  where q.run_id = t.id and t.state = 'queued'
-  returning q.run_id
 ),
 finals as (
   update runs r

@@ -2,6 +2,7 @@ import type { HeldRun } from "@longshore/shared/contract/agent-protocol";
 import { TaskError } from "@longshore/shared/contract/task-error";
 import { z } from "zod";
 import type { Database } from "../database.ts";
+import { jsonbText } from "../jsonb-text.ts";
 
 const ClaimedWait = z.object({
   id: z.string(),
@@ -93,7 +94,8 @@ export type ClaimRequest = {
  * lane, its oldest entries (priority is part of the position), up to the lane's room. Entries are then dealt round the
  * lanes of an environment and round the environments, continuations first. What blocked runs there are behind a full
  * lane is never looked at. The environment's lock makes counts exact: whoever waited for it reads the fresh row.
- * An entry is taken by deleting it; what a concurrent cancel has deleted is simply not taken.
+ * An entry is taken by deleting it; what a concurrent cancel has deleted is simply not taken. Leases that a report is
+ * ending meanwhile are not waited for: that report waits for the slots this statement holds.
  */
 const statement = `
 with request as (
@@ -230,15 +232,20 @@ lane_counts as (
 lanes_counted as (
   update lanes l
   set running = l.running + c.count, has_work = c.has_more,
-      turn_at = case when c.count > 0 then app_now() else l.turn_at end
+      turn_at = case when c.count > 0 or not c.has_more then app_now() else l.turn_at end
   from lane_counts c
   where l.id = c.id and (c.count > 0 or l.has_work <> c.has_more)
   returning l.id, l.has_work, l.running, l.running_max
 ),
+ackable as (
+  select l.run_id from leases l
+  where l.run_id in (select run_id from held) and l.agent_id = (select id from agent) and not l.acked
+  for update skip locked
+),
 acked as (
   update leases l set acked = true
-  from held h, agent a
-  where l.run_id = h.run_id and l.epoch = h.epoch and l.agent_id = a.id and not l.acked
+  from held h
+  where l.run_id = h.run_id and l.epoch = h.epoch and l.run_id in (select run_id from ackable)
 ),
 repeated as (
   select r.*, l.is_continuation
@@ -330,4 +337,4 @@ end)::text`;
  * Cost: one round trip.
  */
 export const claimRuns = async (db: Database, request: ClaimRequest): Promise<Claim> =>
-  Claim.parse(await db.call(statement, [JSON.stringify(request)]));
+  Claim.parse(await db.call(statement, [jsonbText(request)]));

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { Database } from "../database.ts";
+import { jsonbText } from "../jsonb-text.ts";
 
 export type NewWorkspace = {
   organizationId: string;
@@ -70,4 +71,4 @@ export const findWorkspace = async (db: Database): Promise<Workspace | null> =>
 
 /** Creates an organization with one owner, one project, its environments and the pool of agents that serves them. */
 export const createWorkspace = async (db: Database, workspace: NewWorkspace): Promise<Workspace> =>
-  Answer.parse(await db.call(create, [JSON.stringify(workspace)]));
+  Answer.parse(await db.call(create, [jsonbText(workspace)]));

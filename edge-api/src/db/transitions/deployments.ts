@@ -1,6 +1,7 @@
 import type { BundleManifest } from "@longshore/shared/contract/manifest";
 import { z } from "zod";
 import type { Database } from "../database.ts";
+import { jsonbText, plainText } from "../jsonb-text.ts";
 
 const DeploymentRow = z.object({
   id: z.string(),
@@ -63,8 +64,8 @@ export const createDeployment = async (
     input.environmentId,
     input.shortCode,
     input.bundleHash,
-    JSON.stringify(input.manifest),
-    input.externalId,
+    jsonbText(input.manifest),
+    input.externalId === null ? null : plainText(input.externalId),
   ];
   for (let collisions = 0; collisions < 20; collisions++) {
     const row = DeploymentRow.nullable().parse(await db.call(createStatement, values));
@@ -151,8 +152,8 @@ export const finaliseDeployment = async (
     await db.call(finaliseStatement, [
       input.id,
       input.environmentId,
-      JSON.stringify(input.tasks),
-      JSON.stringify(input.queues),
+      jsonbText(input.tasks),
+      jsonbText(input.queues),
     ]),
   );
 

@@ -2,6 +2,7 @@ import type { RunState } from "@longshore/shared/contract/run-status";
 import type { TaskError } from "@longshore/shared/contract/task-error";
 import { z } from "zod";
 import type { Database } from "../database.ts";
+import { jsonbText } from "../jsonb-text.ts";
 import { freeSlots, hintsDue, settleFinals, wakeParents } from "./fragments.ts";
 import { type Fence, FencedResult, HintsDue } from "./move-result.ts";
 
@@ -25,6 +26,9 @@ const Answer = z.object({
   nextDueAt: z.string().nullable(),
 });
 export type EndedAttempts = z.infer<typeof Answer>;
+
+/** Longest pause before a retry: what Postgres' intervals and powers hold with ease. Units: milliseconds (ten years). */
+const pauseMsMax = 315_360_000_000;
 
 /*
  * Deleting the lease row is the fence: only the agent and epoch named in it can, once. `lose` names no agent, but asks
@@ -52,10 +56,12 @@ judged as (
       when r.cancel_requested_at is not null then 'canceled'
       when jsonb_typeof(f.retry) = 'object' and r.attempt < (r.retry->>'maxAttempts')::int then 'delayed'
       else f.final_state end as state,
-    coalesce((f.retry->>'delayMs')::float8, least(
+    least(${pauseMsMax}, coalesce((f.retry->>'delayMs')::float8, least(
       (r.retry->>'maxTimeoutInMs')::float8,
       case when (r.retry->>'randomize')::boolean then (f.retry->>'spread')::float8 else 1 end
-        * (r.retry->>'minTimeoutInMs')::float8 * power((r.retry->>'factor')::float8, r.attempt - 1))) as delay_ms
+        * least((r.retry->>'minTimeoutInMs')::float8, ${pauseMsMax})
+        * power((r.retry->>'factor')::float8,
+            least(r.attempt - 1, 250 / greatest(log((r.retry->>'factor')::float8), 0.001)))))) as delay_ms
   from gone g join facts f on f.run_id = g.run_id join runs r on r.id = g.run_id
 ),
 moved as (
@@ -112,8 +118,7 @@ const end = async (
   agentId: string | null,
   ends: readonly AttemptEnd[],
   silentSince: string | null,
-): Promise<EndedAttempts> =>
-  Answer.parse(await db.call(statement, [agentId, JSON.stringify(ends), silentSince]));
+): Promise<EndedAttempts> => Answer.parse(await db.call(statement, [agentId, jsonbText(ends), silentSince]));
 
 /**
  * Ends attempts that an agent executes: the moves `complete`, `fail`, `retry` and `cancel` for many runs. The run, its

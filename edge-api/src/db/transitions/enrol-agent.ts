@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { Database } from "../database.ts";
+import { plainText } from "../jsonb-text.ts";
 
 const addTokenStatement = `
 with made as (
@@ -43,9 +44,9 @@ export const enrolAgent = async (
       await db.call(enrolStatement, [
         agent.tokenHash,
         agent.agentId,
-        agent.name,
+        plainText(agent.name),
         agent.publicKey,
-        agent.version,
+        plainText(agent.version),
       ]),
     );
 

@@ -7,11 +7,11 @@ const Answer = z.object({ count: z.int(), hints: HintsDue });
 
 const statement = `
 with due as (
-  select id from runs
-  where expires_at <= app_now()
-  order by expires_at
+  select r.id from runs r join queue_entries q on q.run_id = r.id
+  where r.expires_at <= app_now()
+  order by r.expires_at
   limit 500
-  for update skip locked
+  for update of q skip locked
 ),
 dropped as (
   delete from queue_entries q using due d where q.run_id = d.id returning q.run_id

@@ -1,7 +1,8 @@
 /*
  * Pieces of SQL that several moves share. Each is a list of common table expressions with fixed names; a statement puts
  * them together when its module loads, never at run time. They rely on this order of locks, which every statement
- * keeps: wait points, leases, runs, environment slots, lanes.
+ * keeps: wait points, leases, queue entries, runs, run waits, environment slots, lanes. The claim alone takes slots and
+ * lanes first: nobody who holds one of those wants an entry or a queued run.
  */
 
 /**
@@ -10,20 +11,29 @@
  * Gives `woken(id, environment_id, home_agent_id)`.
  *
  * The parents' rows are locked first and their `waits_open` is read from the locked version: two points of one run that
- * complete at the same moment each see the other's count, which a snapshot would hide.
+ * complete at the same moment each see the other's count, which a snapshot would hide. Then their links are locked, for
+ * the same reason: only a link that the parent waits for counts, and a wait that began a moment ago is not in the
+ * snapshot.
  */
 export const wakeParents = `
-  waiters as (
-    select rw.run_id, count(*)::int as done
-    from run_waits rw join done_points dp on dp.id = rw.wait_point_id
-    group by rw.run_id
-  ),
   waiters_locked as (
     select r.id, r.state, r.waits_open
     from runs r
-    where r.id in (select run_id from waiters)
+    where r.id in (select rw.run_id from run_waits rw where rw.wait_point_id in (select id from done_points))
     order by r.id
     for update
+  ),
+  links_locked as (
+    select rw.run_id, rw.is_active, rw.taken_epoch
+    from run_waits rw
+    where rw.wait_point_id in (select id from done_points)
+      and rw.run_id in (select id from waiters_locked where state = 'waiting')
+    for update
+  ),
+  waiters as (
+    select run_id, count(*)::int as done from links_locked
+    where is_active and taken_epoch is null
+    group by run_id
   ),
   woken as (
     update runs r

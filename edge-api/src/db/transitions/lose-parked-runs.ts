@@ -1,14 +1,22 @@
 import { z } from "zod";
 import type { Database } from "../database.ts";
+import { jsonbText } from "../jsonb-text.ts";
 import { settleFinals, wakeParents, wakesDue } from "./fragments.ts";
 import { HintsDue } from "./move-result.ts";
 
 const Answer = z.object({ count: z.int(), hints: HintsDue, nextDueAt: z.string().nullable() });
 
 const statement = `
-with lost as (
+with entries as (
+  select q.run_id from queue_entries q join agents a on a.id = q.agent_id
+  where a.beat_at < $1::timestamptz
+  limit 500
+  for update of q skip locked
+),
+lost as (
   select r.id, r.state from runs r join agents a on a.id = r.waiting_agent_id
-  where r.waiting_agent_id is not null and a.beat_at < $1::timestamptz and r.state in ('waiting', 'queued')
+  where r.waiting_agent_id is not null and a.beat_at < $1::timestamptz
+    and (r.state = 'waiting' or r.state = 'queued' and r.id in (select run_id from entries))
   order by r.id
   limit 500
   for update of r skip locked
@@ -54,5 +62,4 @@ export const loseParkedRunsOfSilentAgents = async (
   db: Database,
   silentSince: string,
   error: object,
-): Promise<z.infer<typeof Answer>> =>
-  Answer.parse(await db.call(statement, [silentSince, JSON.stringify(error)]));
+): Promise<z.infer<typeof Answer>> => Answer.parse(await db.call(statement, [silentSince, jsonbText(error)]));

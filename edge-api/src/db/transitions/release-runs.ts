@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { Database } from "../database.ts";
+import { jsonbText } from "../jsonb-text.ts";
 import { freeSlots, hintsDue, settleFinals, wakeParents } from "./fragments.ts";
 import { type Fence, FencedResult, HintsDue } from "./move-result.ts";
 
@@ -62,7 +63,7 @@ select json_build_object(
     select coalesce(json_agg(json_build_object('ord', f.ord, 'kind', case
       when m.id is not null then 'moved'
       when r.id is null then 'missing'
-      when r.lease_epoch = f.epoch and l.run_id is null and r.state in ('delayed', 'system_failure', 'queued') then 'repeated'
+      when r.lease_epoch = f.epoch and l.run_id is null and r.state in ('delayed', 'system_failure', 'queued', 'canceled') then 'repeated'
       else 'refused' end) order by f.ord), '[]')
     from facts f
     left join moved m on m.id = f.run_id
@@ -81,4 +82,4 @@ export const releaseRuns = async (
   db: Database,
   agentId: string | null,
   releases: readonly Release[],
-): Promise<ReleasedRuns> => Answer.parse(await db.call(statement, [agentId, JSON.stringify(releases)]));
+): Promise<ReleasedRuns> => Answer.parse(await db.call(statement, [agentId, jsonbText(releases)]));

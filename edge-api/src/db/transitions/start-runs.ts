@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { Database } from "../database.ts";
+import { jsonbText } from "../jsonb-text.ts";
 import { type Fence, FencedResult } from "./move-result.ts";
 
 const statement = `
@@ -46,4 +47,4 @@ export const startRuns = async (
   agentId: string,
   facts: readonly Fence[],
 ): Promise<FencedResult[]> =>
-  z.array(FencedResult).parse(await db.call(statement, [agentId, JSON.stringify(facts)]));
+  z.array(FencedResult).parse(await db.call(statement, [agentId, jsonbText(facts)]));

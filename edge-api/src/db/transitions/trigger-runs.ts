@@ -2,6 +2,7 @@ import type { PacketType } from "@longshore/shared/contract/packets";
 import { RunState } from "@longshore/shared/contract/run-status";
 import { z } from "zod";
 import type { Database } from "../database.ts";
+import { jsonbText } from "../jsonb-text.ts";
 
 /** One trigger, its options resolved. Units: times in ISO 8601, `ttlMs` in milliseconds, `priority` in seconds. */
 export type TriggerItem = {
@@ -219,4 +220,4 @@ left join seen_requests q on q.ord = r.ord`;
  * Cost: one round trip, whatever the count.
  */
 export const triggerRuns = async (db: Database, items: readonly TriggerItem[]): Promise<TriggerOutcome[]> =>
-  z.array(Outcome).parse(await db.call(statement, [JSON.stringify(items)]));
+  z.array(Outcome).parse(await db.call(statement, [jsonbText(items)]));

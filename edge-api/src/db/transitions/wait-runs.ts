@@ -2,6 +2,7 @@ import type { WaitSpec } from "@longshore/shared/contract/agent-protocol";
 import { TaskError } from "@longshore/shared/contract/task-error";
 import { z } from "zod";
 import type { Database } from "../database.ts";
+import { jsonbText } from "../jsonb-text.ts";
 import { freeSlots } from "./fragments.ts";
 import { type Fence, HintsDue } from "./move-result.ts";
 
@@ -28,7 +29,8 @@ export type WaitAnswer = z.infer<typeof Answer>;
 /*
  * The points are locked before their status is read: whoever completes one of them either did so before, and it counts
  * as done, or comes after this statement and finds the run waiting. A run whose points are all done stays as it is and
- * is answered `ready`: its result goes to the process that asked, under the same epoch.
+ * is answered `ready`: its result goes to the process that asked, under the same epoch. A child's point that was taken
+ * already is found again, so that a report whose answer was lost is answered the same.
  */
 const statement = `
 with facts as (
@@ -60,8 +62,8 @@ named as (
   select a.ord, a.run_id, a.position, (
     select rw.wait_point_id
     from run_waits rw join wait_points p on p.id = rw.wait_point_id
-    where rw.run_id = a.run_id and p.child_run_id = a.child_run_id and rw.taken_epoch is null
-    order by p.id limit 1)
+    where rw.run_id = a.run_id and p.child_run_id = a.child_run_id
+    order by rw.taken_epoch nulls first, p.id limit 1)
   from asked a where a.kind = 'run'
 ),
 points as (
@@ -142,4 +144,4 @@ export const waitRuns = async (
   db: Database,
   agentId: string,
   requests: readonly WaitRequest[],
-): Promise<WaitAnswer> => Answer.parse(await db.call(statement, [agentId, JSON.stringify(requests)]));
+): Promise<WaitAnswer> => Answer.parse(await db.call(statement, [agentId, jsonbText(requests)]));

@@ -6,7 +6,15 @@ import { HintsDue } from "./move-result.ts";
 const Answer = z.object({ count: z.int(), hints: HintsDue });
 
 const statement = `
-with stuck as (
+with done_points as (
+  update wait_points p
+  set status = 'completed', due_at = null, completed_at = app_now(),
+      output = c.output, output_type = c.output_type, error = c.error
+  from runs c
+  where p.child_run_id = c.id and p.status = 'pending' and c.finished_at is not null
+  returning p.id
+),
+stuck as (
   select r.id from runs r
   where r.waiting_agent_id is not null and r.state = 'waiting'
     and not exists (
@@ -29,8 +37,13 @@ logged as (
   insert into run_events (run_id, at, kind, from_state, to_state, attempt, agent_id, message)
   select id, app_now(), 'wake', 'waiting', 'queued', attempt, home_agent_id, 'found by the sweep' from woken
 )
-select json_build_object('count', (select count(*) from woken), 'hints', ${wakesDue})::text`;
+select json_build_object('count', (select count(*) from woken) + (select count(*) from done_points), 'hints', ${wakesDue})::text`;
 
-/** Safety net of the move `wake`: runs that wait for nothing that is still open. Cost: one round trip. */
+/**
+ * Safety net of the move `wake`: runs that wait for nothing that is still open, and points of runs that are over (one
+ * that was made for a known child while that child ended). Who waits for those is woken by the next call.
+ *
+ * Cost: one round trip.
+ */
 export const wakeSettledRuns = async (db: Database): Promise<z.infer<typeof Answer>> =>
   Answer.parse(await db.call(statement, []));
