@@ -21,7 +21,11 @@ const demo = async (): Promise<{ ok: boolean }> => {
     const client = createClient({ baseURL: local.api.url, accessToken: local.api.apiKey });
     const readBack = await client.runs.retrieve(run.runId);
     const listed = (await client.runs.list({ limit: 10 })).data.some(({ id }) => id === run.runId);
-    const ok = run.status === "COMPLETED" && readBack.status === "COMPLETED" && isDeepStrictEqual(readBack.output, expectedOutput) && listed;
+    const ok =
+      run.status === "COMPLETED" &&
+      readBack.status === "COMPLETED" &&
+      isDeepStrictEqual(readBack.output, expectedOutput) &&
+      listed;
     if (run.error !== null) say(`Error       ${run.error}`);
     const { runId, output, triggerToStartMs } = run;
     const result = { ok, runtime: local.runtime.kind, runId, output, triggerToStartMs };
