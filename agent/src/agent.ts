@@ -21,6 +21,7 @@ import { openOutbox } from "./adapters/outbox.ts";
 import { createProcessRuntime } from "./adapters/process.ts";
 import { createRunRecords } from "./adapters/run-records.ts";
 import { createOpenRunnerSocket } from "./adapters/runner-socket.ts";
+import { serveStatus } from "./adapters/status-socket.ts";
 import { buildRunner } from "./build-runner.ts";
 import type { AgentConfig } from "./config.ts";
 import { createContact } from "./core/contact.ts";
@@ -58,6 +59,8 @@ export type AgentStatus = {
   silentMs: number;
   paused: boolean;
   draining: boolean;
+  /** The API was heard within a lease. */
+  healthy: boolean;
   /** What each loop is doing now. */
   loops: Record<string, string>;
 };
@@ -265,6 +268,21 @@ const run = async (
     executions.setRuntimeAlive(false);
     logger.warn("the runtime does not answer yet", { runtime: runtime.name, why: String(error) });
   }
+  const status = (): AgentStatus => ({
+    agentId: identity.agentId,
+    name: config.name,
+    runtime: runtime.name,
+    slots: config.slots,
+    free: executions.capacity(),
+    held: executions.held(),
+    outbox: { facts: outbox.size().facts, bytes: outbox.size().bytes },
+    silentMs: Math.round(contact.silentMs()),
+    paused: executions.arePaused(),
+    draining: executions.isDraining(),
+    healthy: contact.silentMs() < contact.settings().holdMs + contact.settings().leaseMs,
+    loops: { ...loops },
+  });
+  const closeStatus = await serveStatus(config.dataDir, status);
   const { signal } = stopLoops;
   const labels = { name: config.name };
   const running = [
@@ -285,6 +303,7 @@ const run = async (
     if (first.kind === "stopped") await flushReports(depsFor("report"), AbortSignal.timeout(flushMs));
     else logger.error("the agent ends", { reason: first.reason });
     await outbox.close();
+    await closeStatus();
     await release();
     return first;
   };
@@ -300,18 +319,6 @@ const run = async (
       stopLoops.abort();
       await done;
     },
-    status: () => ({
-      agentId: identity.agentId,
-      name: config.name,
-      runtime: runtime.name,
-      slots: config.slots,
-      free: executions.capacity(),
-      held: executions.held(),
-      outbox: { facts: outbox.size().facts, bytes: outbox.size().bytes },
-      silentMs: Math.round(contact.silentMs()),
-      paused: executions.arePaused(),
-      draining: executions.isDraining(),
-      loops: { ...loops },
-    }),
+    status,
   };
 };

@@ -1,0 +1,110 @@
+import { cp, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join, relative } from "node:path";
+import { Readable } from "node:stream";
+import { fileURLToPath } from "node:url";
+import { buildRunner } from "@longshore/agent/build-runner";
+import type Docker from "dockerode";
+import { build, type Plugin } from "esbuild";
+import { pack } from "tar-stream";
+
+const root = fileURLToPath(new URL("../../..", import.meta.url));
+const images = join(root, "infra/images");
+const out = join(root, "infra/dist/images");
+
+/** The images of `docker-compose.agent.yml`, as they are called on this machine. */
+export const agentImages = { agent: "longshore-agent:local", proxy: "longshore-socket-proxy:local" };
+
+/** What dockerode loads for remote engines and buildkit; the agent uses neither, and one part of it is native code. */
+const unused = /^(ssh2|cpu-features|@grpc\/grpc-js|@grpc\/proto-loader|protobufjs)$/;
+const withoutUnused: Plugin = {
+  name: "without-unused",
+  setup(builder) {
+    builder.onResolve({ filter: unused }, ({ path }) => ({ path, namespace: "unused" }));
+    builder.onLoad({ filter: /./, namespace: "unused" }, () => ({ contents: "module.exports = {};" }));
+  },
+};
+
+const bundle = (entryPoints: Record<string, string>, outdir: string) =>
+  build({
+    entryPoints,
+    outdir,
+    outExtension: { ".js": ".mjs" },
+    bundle: true,
+    platform: "node",
+    format: "esm",
+    target: "node20",
+    legalComments: "none",
+    minifySyntax: true,
+    external: ["esbuild"],
+    plugins: [withoutUnused],
+    // CommonJS packages ask for Node's own modules with require.
+    banner: {
+      js: 'import { createRequire as makeRequire } from "node:module"; const require = makeRequire(import.meta.url);',
+    },
+    logLevel: "error",
+  });
+
+/**
+ * Bundles what the two images hold.
+ *
+ * Shape: `agent/bin/{entry,agent,health}.mjs`, `agent/dist/{runner,executor}.mjs` (where the agent looks for its runner),
+ * `socket-proxy/main.mjs`, in the answered folder. Cost: under a second.
+ */
+export const bundleAgent = async (): Promise<string> => {
+  const runner = await buildRunner();
+  await rm(out, { recursive: true, force: true });
+  await mkdir(join(out, "agent/dist"), { recursive: true });
+  await bundle(
+    {
+      agent: join(root, "agent/src/main.ts"),
+      entry: join(images, "agent/entry.ts"),
+      health: join(images, "agent/health.ts"),
+    },
+    join(out, "agent/bin"),
+  );
+  await bundle({ main: join(images, "socket-proxy/main.ts") }, join(out, "socket-proxy"));
+  for (const file of ["runner.mjs", "executor.mjs"])
+    await cp(join(runner, file), join(out, "agent/dist", file));
+  // There are no sources beside it that could be newer.
+  await writeFile(join(out, "agent/dist/runner.stamp.json"), JSON.stringify({ inputs: {} }));
+  return out;
+};
+
+/** The build context as `.dockerignore` leaves it: the Dockerfile and the bundles. */
+const packContext = async (dockerfile: string): Promise<Readable> => {
+  const tar = pack();
+  tar.entry({ name: "Dockerfile", mode: 0o644 }, await readFile(join(images, dockerfile)));
+  for (const entry of await readdir(out, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue;
+    const path = join(entry.parentPath, entry.name);
+    tar.entry({ name: relative(root, path), mode: 0o644 }, await readFile(path));
+  }
+  tar.finalize();
+  return Readable.from(tar);
+};
+
+const buildImage = async (docker: Docker, dockerfile: string, tag: string, base: string): Promise<void> => {
+  const answer = await docker.buildImage(await packContext(dockerfile), {
+    t: tag,
+    buildargs: { BASE: base },
+  });
+  await new Promise<void>((resolve, reject) => {
+    docker.modem.followProgress(answer, (error, lines: { error?: string }[] | null) => {
+      const failed = error?.message ?? lines?.find((line) => line.error)?.error;
+      if (failed) reject(new Error(`${tag} could not be built: ${failed}`));
+      else resolve();
+    });
+  });
+};
+
+/**
+ * Makes the images of `docker-compose.agent.yml` on `base`, which the engine must have or be able to pull.
+ *
+ * Errors: throws with the engine's words. Cost: some seconds; under one when nothing has changed.
+ */
+export const buildAgentImages = async (docker: Docker, base: string): Promise<typeof agentImages> => {
+  await bundleAgent();
+  await buildImage(docker, "agent.Dockerfile", agentImages.agent, base);
+  await buildImage(docker, "socket-proxy/Dockerfile", agentImages.proxy, base);
+  return agentImages;
+};
