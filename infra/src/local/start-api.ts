@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { startServer } from "@longshore/edge-api/platform/node";
 import { createDatabase } from "../services/create-database.ts";
 import { ensurePostgres } from "../services/ensure-postgres.ts";
@@ -42,6 +43,8 @@ export const startNodeApi = async (options: Options): Promise<LocalApi> => {
   };
 };
 
+const assetsDir = fileURLToPath(new URL("../../../edge-api/dashboard/dist", import.meta.url));
+
 const require = async (name: string, service: Service): Promise<RunningService> => {
   if (isRunning(service)) return service;
   throw new Error(`workerd needs ${name}: ${service.missing}`);
@@ -60,7 +63,7 @@ export const startWorkerdApi = async (options: Options): Promise<LocalApi> => {
   };
   try {
     const databaseUrl = await createDatabase(postgres.url, "longshore");
-    const api = await startWorkerd({ databaseUrl, redisUrl: redis.url, port: options.port });
+    const api = await startWorkerd({ databaseUrl, redisUrl: redis.url, port: options.port, assetsDir });
     return {
       ...api,
       how: "workerd, Postgres through Neon's protocol, Redis through Upstash's",
