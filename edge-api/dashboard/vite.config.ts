@@ -7,6 +7,6 @@ const apiOrigin = "http://127.0.0.1:3030";
 
 export default defineConfig({
   plugins: [react(), tailwindcss()],
-  build: { target: "es2023", chunkSizeWarningLimit: 700 },
+  build: { target: "es2023", chunkSizeWarningLimit: 800 },
   server: { proxy: { "/api": apiOrigin } },
 });

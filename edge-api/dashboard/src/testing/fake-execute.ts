@@ -29,7 +29,7 @@ export const executeFake = async (run: FakeRun, signal: AbortSignal): Promise<vo
   move(run, "executing", run.startedAt, { kind: "start", agentId });
   log(run, Date.now(), "info", `Start ${run.task}`, { attempt: 1 });
   for (let step = 1; run.task === "long-report" || step <= 4; step++) {
-    await pause(300);
+    await pause(run.task === "long-report" ? 100 : 300);
     log(run, Date.now(), step % 5 === 0 ? "warn" : "log", `step ${step} is done`);
   }
   run.output = { ok: true, echoed: run.payload ?? null };

@@ -76,18 +76,20 @@ function Lines({
   useEffect(() => {
     if (follow && items.length > 0) go.current();
   }, [follow, items.length]);
-  const onWheel = () => {
+  const lastTop = useRef(0);
+  // Only a reader scrolls up; following only ever scrolls down.
+  const onScroll = () => {
     const element = scroller.current;
     if (!element) return;
     const atEnd = element.scrollHeight - element.scrollTop - element.clientHeight < nearEndPx;
-    if (atEnd !== follow) onFollow(atEnd);
+    const wentUp = element.scrollTop < lastTop.current;
+    lastTop.current = element.scrollTop;
+    if (follow && wentUp && !atEnd) onFollow(false);
   };
   return (
     <div
       ref={scroller}
-      onWheel={onWheel}
-      onTouchMove={onWheel}
-      onKeyUp={onWheel}
+      onScroll={onScroll}
       role="log"
       aria-label="Log lines"
       aria-live="off"

@@ -1,6 +1,5 @@
 import type { Run, RunItem } from "@longshore/sdk";
 import type { ReactNode } from "react";
-import { shortId } from "../../lib/format.ts";
 import { Tag } from "../../ui/badge.tsx";
 import { CopyButton } from "../../ui/copy-button.tsx";
 import { JsonView, prettyJson } from "../../ui/json-view.tsx";
@@ -99,9 +98,7 @@ const RelatedRun = ({ kind, run }: { kind: string; run: Related }) => (
     <span className="w-12 shrink-0 text-faint text-xs">{kind}</span>
     <span className="min-w-0 flex-1">
       <span className="block truncate text-xs">{run.taskIdentifier}</span>
-      <RunLink run={run} className="font-mono text-accent text-xs hover:underline">
-        {shortId(run.id)}
-      </RunLink>
+      <RunLink run={run} className="font-mono text-accent text-xs hover:underline" />
     </span>
     <StatusBadge status={run.status} />
   </li>

@@ -53,9 +53,7 @@ export const runsColumns = column.columns([
     header: "Run",
     cell: ({ row }) => (
       <span className="flex items-center gap-0.5">
-        <RunLink run={row.original} className="font-mono text-soft text-xs after:absolute after:inset-0">
-          {shortId(row.original.id)}
-        </RunLink>
+        <RunLink run={row.original} className="font-mono text-soft text-xs after:absolute after:inset-0" />
         <CopyButton
           text={row.original.id}
           label={`Copy ${shortId(row.original.id)}`}
@@ -102,7 +100,7 @@ export const runsColumns = column.columns([
 
 /** On a narrow screen a row is two lines of two cells, and the rest is on the run's page. */
 export const gridClasses =
-  "grid items-center gap-x-4 gap-y-1 px-4 grid-cols-[minmax(0,1fr)_auto] [grid-template-areas:'task_status''run_created'] md:px-6 md:grid-cols-[8rem_9.5rem_minmax(8rem,1fr)_5.5rem_5rem] md:[grid-template-areas:'status_run_task_created_duration'] xl:grid-cols-[8rem_9.5rem_minmax(10rem,1.2fr)_6.5rem_6rem_5.5rem_5.5rem_minmax(8rem,1fr)] xl:[grid-template-areas:'status_run_task_version_created_queued_duration_tags']";
+  "grid items-center gap-x-4 gap-y-1 px-4 grid-cols-[minmax(0,1fr)_auto] [grid-template-areas:'task_status''run_created'] md:px-6 md:grid-cols-[8rem_9.5rem_minmax(8rem,1fr)_5.5rem_5rem] md:[grid-template-areas:'status_run_task_created_duration'] xl:grid-cols-[8rem_9.5rem_minmax(10rem,1fr)_6.5rem_6rem_5.5rem_5.5rem_minmax(8rem,1.1fr)] xl:[grid-template-areas:'status_run_task_version_created_queued_duration_tags']";
 
 export const cellClasses: Record<string, string> = {
   task: "[grid-area:task]",

@@ -44,10 +44,10 @@ export function EnvironmentMenu(props: { current: Environment; environments: rea
       trigger={
         <button
           type="button"
-          aria-label={`Environment: ${current.projectName}, ${nameOf(current)}`}
           className="flex w-full min-w-0 items-center gap-2.5 rounded-lg border bg-surface px-2.5 py-1.5 text-left hover:bg-hover"
         >
           <Dot type={current.type} />
+          <span className="sr-only">Environment:</span>
           <span className="min-w-0 flex-1">
             <span className="block truncate text-faint text-2xs">{current.projectName}</span>
             <span className="block truncate font-medium leading-4">{nameOf(current)}</span>

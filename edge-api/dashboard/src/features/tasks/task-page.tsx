@@ -1,7 +1,6 @@
 import { Link } from "@tanstack/react-router";
 import { ChevronRight } from "lucide-react";
 import type { ReactNode } from "react";
-import { shortId } from "../../lib/format.ts";
 import { JsonView } from "../../ui/json-view.tsx";
 import { EmptyState, ErrorPanel, Panel, Skeleton } from "../../ui/states.tsx";
 import { RunLink, RunRowLink } from "../runs/run-link.tsx";
@@ -88,9 +87,7 @@ function RecentRuns({ taskId }: { taskId: string }) {
             <RunLink
               run={run}
               className="min-w-0 truncate font-mono text-soft text-xs after:absolute after:inset-0"
-            >
-              {shortId(run.id)}
-            </RunLink>
+            />
             <span className="ml-auto text-faint text-xs">
               <RunRowLink run={run}>
                 <RelativeTime at={run.createdAt} />
