@@ -1,11 +1,14 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { createClient } from "@longshore/sdk";
 import { type Browser, chromium, type Page } from "playwright-core";
-import { startFakeApi } from "../../edge-api/dashboard/src/testing/fake-api.ts";
+import { bringUpLocal } from "./local/bring-up-local.ts";
+import { firstRun } from "./local/first-run.ts";
+import type { LocalApi } from "./local/start-api.ts";
+import { makeTempFolder } from "./services/temp-folder.ts";
 
-// `pnpm screenshots`: writes docs/screenshots/{runs,run,tasks,agents}-{light,dark}.png of the built dashboard, against
-// LONGSHORE_E2E_URL and LONGSHORE_E2E_SIGN_IN_URL, or else against the fake API.
+// `pnpm screenshots`: writes docs/screenshots/{runs,run,tasks,agents}-{light,dark}.png of a real server with real runs.
 const folder = fileURLToPath(new URL("../../docs/screenshots/", import.meta.url));
 const settleMs = 900;
 const launchArgs = [
@@ -18,56 +21,71 @@ const launchArgs = [
   "--disable-sync",
 ];
 
-type Shot = { name: string; open: (page: Page, environmentUrl: string) => Promise<void> };
+const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Runs in many states: completed, retried, waiting, delayed, canceled, queued behind a limit. */
+const makeRuns = async (api: LocalApi): Promise<string> => {
+  const client = createClient({ baseURL: api.url, accessToken: api.apiKey });
+  const greet = (name: string, tags: string[]) => client.tasks.trigger("hello-world", { name }, { tags });
+  for (let i = 1; i <= 8; i++) await greet(`customer ${i}`, [`customer:${i}`]);
+  await client.tasks.trigger("flaky", {}, { tags: ["nightly"] });
+  await sleep(3_000);
+  const doomed = await client.tasks.trigger("parent-and-child", { name: "nobody", pauseSeconds: 600 });
+  const { id } = await client.tasks.trigger(
+    "parent-and-child",
+    { name: "you", pauseSeconds: 600 },
+    { tags: ["customer:you"] },
+  );
+  await client.tasks.trigger("hello-world", { name: "later" }, { delay: "1h", tags: ["scheduled"] });
+  await sleep(4_000);
+  await client.runs.cancel(doomed.id);
+  await greet("one more", ["customer:9"]);
+  await sleep(2_000);
+  return id;
+};
 
 const goTo = async (page: Page, url: string, heading: string): Promise<void> => {
   await page.goto(url);
   await page.getByRole("heading", { level: 1, name: heading }).waitFor();
 };
 
-/** The run with the most to show; a real server may have none that waits, so then the newest. */
-const openRun = async (page: Page, environmentUrl: string): Promise<void> => {
-  await goTo(page, `${environmentUrl}/runs?status=WAITING`, "Runs");
-  const link = page.getByRole("link", { name: /^Run run_/ }).first();
-  await link.waitFor({ timeout: 3_000 }).catch(() => goTo(page, `${environmentUrl}/runs`, "Runs"));
-  await link.click();
-  await page.getByRole("list", { name: "Timeline" }).waitFor();
-};
-
-const shots: readonly Shot[] = [
-  { name: "runs", open: (page, url) => goTo(page, `${url}/runs`, "Runs") },
-  { name: "run", open: openRun },
-  { name: "tasks", open: (page, url) => goTo(page, `${url}/tasks`, "Tasks") },
-  { name: "agents", open: (page, url) => goTo(page, `${url}/agents`, "Agents") },
-];
-
-const shoot = async (browser: Browser, signInUrl: string): Promise<void> => {
+const shoot = async (browser: Browser, signInUrl: string, runId: string): Promise<void> => {
   const context = await browser.newContext({ viewport: { width: 1440, height: 900 } });
   const page = await context.newPage();
   await page.goto(signInUrl);
   await page.waitForURL(/\/env\/[^/]+\/runs/);
   const environmentUrl = page.url().replace(/\/runs.*$/, "");
+  const shots: Record<string, () => Promise<void>> = {
+    runs: () => goTo(page, `${environmentUrl}/runs`, "Runs"),
+    run: () => goTo(page, `${environmentUrl}/runs/${runId}`, "parent-and-child"),
+    tasks: () => goTo(page, `${environmentUrl}/tasks`, "Tasks"),
+    agents: () => goTo(page, `${environmentUrl}/agents`, "Agents"),
+  };
   for (const colorScheme of ["light", "dark"] as const) {
     await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
-    for (const { name, open } of shots) {
-      await open(page, environmentUrl);
+    for (const [name, open] of Object.entries(shots)) {
+      await open();
       await page.waitForTimeout(settleMs);
       await page.screenshot({ path: join(folder, `${name}-${colorScheme}.png`) });
-      process.stdout.write(`docs/screenshots/${name}-${colorScheme}.png\n`);
+      console.log(`docs/screenshots/${name}-${colorScheme}.png`);
     }
   }
 };
 
-const given = process.env.LONGSHORE_E2E_SIGN_IN_URL;
-const fake = given ? null : await startFakeApi();
-await mkdir(folder, { recursive: true });
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM_PATH ?? "/usr/bin/chromium",
-  args: launchArgs,
-});
+const data = makeTempFolder("screenshots");
+const local = await bringUpLocal(
+  { dataDir: data.path, port: 0, runtime: "auto", platform: "node", say: (line) => console.log(line) },
+  () => undefined,
+);
 try {
-  await shoot(browser, given ?? fake?.signInUrl() ?? "");
+  await firstRun(local.api, () => undefined);
+  const runId = await makeRuns(local.api);
+  await mkdir(folder, { recursive: true });
+  const executablePath = process.env.CHROMIUM_PATH ?? "/usr/bin/chromium";
+  const browser = await chromium.launch({ executablePath, args: launchArgs });
+  await shoot(browser, await local.api.signInUrl(), runId).finally(() => browser.close());
 } finally {
-  await browser.close();
-  await fake?.close();
+  await local.close();
+  data.remove();
 }
+process.exit(0);

@@ -4,7 +4,7 @@ import { AppError } from "@longshore/shared/core/error-codes";
 import { newId, randomText } from "@longshore/shared/core/ids";
 import { listAgentsOfPool } from "../db/queries/list-agents.ts";
 import { addEnrolToken, enrolAgent, revokeAgent } from "../db/transitions/enrol-agent.ts";
-import { type Principal, requireKey, requireScope } from "./authenticate.ts";
+import { type Principal, requireScope } from "./authenticate.ts";
 import { forgetAgent } from "./authenticate-agent.ts";
 import type { Deps } from "./deps.ts";
 import { hashToken } from "./hash-token.ts";
@@ -40,12 +40,18 @@ export const createEnrolToken = async (
   return { token, expiresAt };
 };
 
-/** `POST /api/v1/agents/enrol-tokens`. Errors: `forbidden` for anything but a secret key. */
+/** Who may change the fleet: a key or a signed-in person with the scope, never a run. */
+const requireOperator = (principal: Principal): void => {
+  if (principal.kind === "run") throw new AppError("forbidden", "Unauthorized");
+  requireScope(principal, "write", [{ type: "agents" }]);
+};
+
+/** `POST /api/v1/agents/enrol-tokens`. Errors: `forbidden`. */
 export const requestEnrolToken = async (
   deps: Deps,
   principal: Principal,
 ): Promise<{ token: string; expiresAt: string }> => {
-  requireKey(principal);
+  requireOperator(principal);
   return createEnrolToken(deps, principal.environmentId);
 };
 
@@ -66,7 +72,7 @@ export const enrol = async (deps: Deps, body: EnrolBody): Promise<EnrolResponse>
 
 /** `POST /api/v1/agents/:id/revoke`: the agent's next request is refused. Errors: `forbidden`, `not_found`. */
 export const revoke = async (deps: Deps, principal: Principal, agentId: string): Promise<{ id: string }> => {
-  requireKey(principal);
+  requireOperator(principal);
   if (!(await revokeAgent(deps.db, agentId, principal.environmentId)))
     throw new AppError("not_found", "Agent not found");
   forgetAgent(deps, agentId);

@@ -62,8 +62,3 @@ export const requireScope = (principal: Principal, action: string, resources: re
   if (isGranted(principal.scopes, action, resources)) return;
   throw new AppError("forbidden", "Unauthorized");
 };
-
-/** Errors: `forbidden` for anything but a secret key: what a public token must never do. */
-export const requireKey = (principal: Principal): void => {
-  if (principal.kind !== "key") throw new AppError("forbidden", "Unauthorized");
-};

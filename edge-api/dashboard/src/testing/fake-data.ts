@@ -143,7 +143,7 @@ const environment = (id: string, slug: string, type: "development" | "staging" |
 });
 
 export const fakeSession = {
-  user: { id: "user_01ada", email: "ada@northwind.dev", name: "Ada Palmer" },
+  user: { id: "user_01ada", email: "owner@example.test", name: "Owner" },
   environments: [
     environment("env_01prod", "prod", "production"),
     environment("env_01stg", "stg", "staging"),

@@ -91,7 +91,7 @@ const finished = (task: string, createdAt: number, random: () => number, fate: n
     move(run, fate > 0.97 ? "crashed" : "failed", endedAt, { kind: "fail", message: run.error.message });
   } else if (fate > 0.82) {
     endAttempt(run, endedAt, "canceled");
-    move(run, "canceled", endedAt, { kind: "cancel", message: "Canceled by ada@northwind.dev" });
+    move(run, "canceled", endedAt, { kind: "cancel", message: "Canceled by owner@example.test" });
   } else {
     run.output = { ok: true, processed: Math.floor(random() * 400), tookMs: Math.round(endedAt - startedAt) };
     log(run, endedAt - 10, "info", "done", { ok: true });
@@ -112,7 +112,7 @@ const showpiece = (nowMs: number): FakeRun[] => {
       customerId: "cus_7731",
       plan: "team",
       seats: 12,
-      contact: { name: "Grace", email: "grace@acme.dev" },
+      contact: { name: "New customer", email: "customer@example.test" },
     },
     tags: ["customer:acme", "onboarding"],
     metadata: { step: "provision-workspace", progress: 0.6 },
