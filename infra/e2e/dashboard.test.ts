@@ -210,7 +210,7 @@ inBrowser("new runs do not move the rows that are looked at", async ({ skip }) =
 
 inBrowser("a run that runs is cancelled after a question", async () => {
   await triggerFromForm(longTask, process.env.LONGSHORE_E2E_LONG_PAYLOAD ?? "{}");
-  await untilStatus("Executing");
+  await untilStatus(process.env.LONGSHORE_E2E_LONG_STATUS ?? "Executing");
   // Another server's long task may not write enough to scroll.
   if (fake) await logFollowsItsReader();
   await page.getByRole("button", { name: "Cancel run" }).click();

@@ -127,8 +127,40 @@ const why = (c: Circumstances): Why => {
   }
 };
 
-/** Why a run is where it is: a code and a sentence for people. */
-export const explain = (circumstances: Circumstances): Why & { moving: boolean } => {
-  const answer = why(circumstances);
-  return { ...answer, moving: ["executing", "starting", "next", "canceling"].includes(answer.code) };
+/** The few figures behind a sentence, flat, for people and programs. */
+const detailsOf = (c: Circumstances, code: Why["code"]): Record<string, unknown> => {
+  switch (code) {
+    case "environment_limit":
+      return { running: c.env?.running, limit: c.env?.runningMax };
+    case "queue_limit":
+    case "queue_paused":
+      return {
+        queue: c.queue?.name,
+        running: c.lane?.running,
+        limit: c.lane?.runningMax,
+        ahead: c.ahead,
+        ...(c.concurrencyKey === "" ? {} : { concurrencyKey: c.concurrencyKey }),
+      };
+    case "no_agent_online":
+    case "agents_full":
+      return { agents: c.agents.known, online: c.agents.online, freeSlots: c.agents.free };
+    case "delayed":
+    case "retry_scheduled":
+      return { dueAt: c.dueAt, ...(c.reason === null ? {} : { reason: c.reason }) };
+    case "waiting_for_run":
+      return { runId: c.waits[0]?.runId, waits: c.waits.length };
+    case "waiting_for_time":
+      return { dueAt: c.waits[0]?.dueAt, waits: c.waits.length };
+    default:
+      return {};
+  }
+};
+
+/** Why a run is where it is: a code, a sentence for people, and the figures behind it. */
+export const explain = (
+  circumstances: Circumstances,
+): Pick<RunExplanation, "code" | "sentence" | "moving" | "details"> => {
+  const { code, sentence } = why(circumstances);
+  const moving = ["executing", "starting", "next", "canceling"].includes(code);
+  return { code, sentence, moving, details: detailsOf(circumstances, code) };
 };

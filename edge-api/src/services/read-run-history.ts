@@ -83,11 +83,9 @@ export const explainRun = async (
     reason: run.reason,
     dueAt: wireDateOrNull(situation.dueAt),
   };
-  const { env, lane, queue, ahead, agents, home } = situation;
   return {
     runId,
     status: wireStatus({ state, attempt: run.attempt, releaseCount: run.releaseCount }),
     ...explain(circumstances),
-    details: { environment: env, lane, queue, ahead, agents, homeAgent: home, waits, reason: run.reason },
   };
 };
