@@ -10,7 +10,6 @@ import { defaultSettings } from "@longshore/edge-api/platform/settings";
 import { createApiKey, ensureWorkspace } from "@longshore/edge-api/services/bootstrap";
 import type { Deps, Settings } from "@longshore/edge-api/services/deps";
 import { createSignInToken } from "@longshore/edge-api/services/sessions";
-import { newId } from "@longshore/shared/core/ids";
 import { createDatabase } from "../../../infra/src/services/create-database.ts";
 import { startWorkerd } from "../../../infra/src/start-workerd.ts";
 
@@ -24,7 +23,7 @@ export type Platform = {
   /** Another environment of the same project. */
   otherEnvironmentId: string;
   otherKey: string;
-  /** A secret key that may only read runs. */
+  /** A new one-time token of the owner. */
   signInToken(): Promise<string>;
   close(): Promise<void>;
 };
@@ -48,7 +47,7 @@ const seedingDeps = (db: Deps["db"]): Deps => ({
 
 const beginOf = async (db: Deps["db"]) => {
   const deps = seedingDeps(db);
-  const workspace = await ensureWorkspace(deps, 100);
+  const workspace = await ensureWorkspace(deps, 1_000);
   const named = (slug: string) => {
     const found = workspace.environments.find((environment) => environment.slug === slug);
     if (found === undefined) throw new Error(`no environment ${slug}`);
@@ -110,7 +109,7 @@ export const startEmbeddedPlatform = async (): Promise<Platform> => {
   const dataDir = await mkdtemp(join(tmpdir(), "longshore-http-"));
   const secret = randomBytes(32);
   const server = await startServer(
-    { LONGSHORE_SECRET: secret.toString("hex") },
+    { LONGSHORE_SECRET: secret.toString("hex"), LONGSHORE_CONCURRENCY: "1000" },
     { port: 0, dataDir, log: noError },
   );
   const { bootstrap } = server;
@@ -157,6 +156,7 @@ export const startWorkerdPlatform = async (options: { redisUrl: string }): Promi
     databaseUrl,
     redisUrl: options.redisUrl,
     secret: secret.toString("hex"),
+    runningMax: 1_000,
   });
   const { db, close: closeSeed } = openPg(databaseUrl, { connectionsMax: 1, onError: noError });
   const begin = await beginOf(db);
@@ -170,6 +170,3 @@ export const startWorkerdPlatform = async (options: { redisUrl: string }): Promi
     },
   };
 };
-
-/** An id that no row has. */
-export const strangerId = (kind: Parameters<typeof newId>[0]): string => newId(kind);

@@ -1,0 +1,122 @@
+import { randomBytes } from "node:crypto";
+import { TaskList } from "@longshore/shared/contract/dashboard";
+import { Deployment } from "@longshore/shared/contract/deployments";
+import { describe, expect, test } from "vitest";
+import { announce, call, deploy, expectError, hashOf, manifestOf, retrieve, trigger } from "../client.ts";
+import type { Platform } from "../platforms.ts";
+
+const common = [{ id: "hello" }, { id: "other" }, { id: "folder/task" }];
+
+/** Bundles, deployments and what they hold. */
+export const deploymentCases = (platform: () => Platform) =>
+  describe("deployments", () => {
+    const api = (
+      method: string,
+      path: string,
+      options: { json?: unknown; body?: BodyInit; token?: string } = {},
+    ) => call(platform(), method, path, { token: platform().apiKey, ...options });
+    const create = (bundleHash: string, tasks: object[]) =>
+      api("POST", "/api/v1/deployments", { json: { bundleHash, manifest: manifestOf(tasks) } });
+    const upload = async () => {
+      const bytes = new Uint8Array(randomBytes(32));
+      return { bytes, hash: hashOf(bytes) };
+    };
+
+    test("bundles: 404 before, 200 after, created once", async () => {
+      const { bytes, hash } = await upload();
+      expect((await api("HEAD", `/api/v1/bundles/${hash}`)).status).toBe(404);
+      const first = await api("PUT", `/api/v1/bundles/${hash}`, { body: bytes });
+      expect(first.json).toEqual({ hash, sizeBytes: 32, created: true });
+      expect((await api("PUT", `/api/v1/bundles/${hash}`, { body: bytes })).json).toMatchObject({
+        created: false,
+      });
+      expect((await api("HEAD", `/api/v1/bundles/${hash}`)).status).toBe(200);
+      expectError(await api("GET", `/api/v1/bundles/${hash}`), 405, "method_not_allowed");
+    });
+
+    test("bundles: 422 when the bytes are not what their name says, 400 for a name that is no hash", async () => {
+      const { bytes } = await upload();
+      const other = "0".repeat(64);
+      expectError(await api("PUT", `/api/v1/bundles/${other}`, { body: bytes }), 422, "unprocessable");
+      expect((await api("HEAD", `/api/v1/bundles/${other}`)).status).toBe(404);
+      expectError(await api("PUT", "/api/v1/bundles/name", { body: bytes }), 400);
+    });
+
+    test("bundles: 413 for more than 100 MB, by the announced length alone", async () => {
+      const answer = await announce(platform(), "PUT", `/api/v1/bundles/${"1".repeat(64)}`, {
+        authorization: `Bearer ${platform().apiKey}`,
+        "content-length": String(100 * 1024 * 1024 + 1),
+      });
+      expect(answer).toMatchObject({ status: 413 });
+    });
+
+    test("create answers a version that nothing uses yet; finalise needs the bundle: 422; promote needs finalise: 422", async () => {
+      const before = (await api("GET", "/api/v1/tasks")).text;
+      const { bytes, hash } = await upload();
+      const made = Deployment.parse((await create(hash, [{ id: "new" }])).json);
+      expect(made).toMatchObject({ status: "PENDING", isCurrent: false, taskCount: 1 });
+      expectError(await api("POST", `/api/v1/deployments/${made.id}/finalise`), 422);
+      expectError(await api("POST", `/api/v1/deployments/${made.id}/promote`), 422);
+      expect((await api("GET", "/api/v1/tasks")).text).toBe(before);
+      await api("PUT", `/api/v1/bundles/${hash}`, { body: bytes });
+      const done = await api("POST", `/api/v1/deployments/${made.id}/finalise`);
+      expect(done.json).toMatchObject({ status: "DEPLOYED", isCurrent: false });
+      expect((await api("POST", `/api/v1/deployments/${made.id}/finalise`)).json).toEqual(done.json);
+    });
+
+    test("a deployment that fails leaves the running version as it was", async () => {
+      const current = await deploy(platform(), common);
+      const broken = Deployment.parse((await create("2".repeat(64), [{ id: "hello" }])).json);
+      expectError(await api("POST", `/api/v1/deployments/${broken.id}/finalise`), 422);
+      expectError(await create("2".repeat(64), [{ id: "a" }, { id: "a" }]), 422);
+      expectError(await create("no hash", common), 400);
+      expectError(await create("2".repeat(64), [{ id: "" }]), 400);
+      const id = await trigger(platform(), "hello");
+      const list = (await api("GET", "/api/v1/deployments")).json as { data: Deployment[] };
+      expect(list.data.filter(({ isCurrent }) => isCurrent).map((row) => row.id)).toEqual([current.id]);
+      expect(await retrieve(platform(), id)).toMatchObject({ status: "QUEUED" });
+    });
+
+    test("versions count up within a day, also when they are made at once", async () => {
+      const answers = await Promise.all(Array.from({ length: 5 }, () => create("3".repeat(64), common)));
+      const versions = answers.map(({ json }) => Deployment.parse(json).version);
+      expect(new Set(versions).size).toBe(5);
+      for (const version of versions) expect(version).toMatch(/^\d{8}\.\d+$/);
+    });
+
+    test("list pages newest first, promote moves the current one back", async () => {
+      const older = await deploy(platform(), common);
+      const newer = await deploy(platform(), common);
+      const page = (await api("GET", "/api/v1/deployments?page[size]=1")).json as {
+        data: Deployment[];
+        pagination: { next: string };
+      };
+      expect(page.data.map(({ id }) => id)).toEqual([newer.id]);
+      const next = await api("GET", `/api/v1/deployments?page[size]=1&page[after]=${page.pagination.next}`);
+      expect(next.json).toMatchObject({ data: [{ id: older.id, isCurrent: false }] });
+      const back = await api("POST", `/api/v1/deployments/${older.id}/promote`);
+      expect(back.json).toMatchObject({ id: older.id, isCurrent: true });
+      expectError(await api("GET", "/api/v1/deployments?page[size]=0"), 400);
+    });
+
+    test("404 for another environment's deployment", async () => {
+      const mine = await deploy(platform(), common);
+      const token = platform().otherKey;
+      for (const verb of ["finalise", "promote"])
+        expectError(await api("POST", `/api/v1/deployments/${mine.id}/${verb}`, { token }), 404, "not_found");
+    });
+
+    test("tasks list what the current deployment holds, with its queues", async () => {
+      const limited = { id: "narrow", queue: { name: "n", concurrencyLimit: 2 }, machine: "micro" };
+      const { version } = await deploy(platform(), [...common, limited]);
+      const { data } = TaskList.parse((await api("GET", "/api/v1/tasks")).json);
+      expect(data.map(({ id }) => id)).toEqual(["folder/task", "hello", "narrow", "other"]);
+      expect(data.find(({ id }) => id === "narrow")).toMatchObject({
+        ...limited,
+        version,
+        queued: 0,
+        running: 0,
+      });
+      expect((await api("GET", "/api/v1/tasks", { token: platform().otherKey })).json).toEqual({ data: [] });
+    });
+  });

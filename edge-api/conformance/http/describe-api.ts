@@ -1,0 +1,31 @@
+import { afterAll, beforeAll, describe } from "vitest";
+import { agentCases } from "./cases/agent.ts";
+import { credentialCases } from "./cases/credentials.ts";
+import { deploymentCases } from "./cases/deployments.ts";
+import { runCases } from "./cases/runs.ts";
+import { sessionCases } from "./cases/sessions.ts";
+import { surfaceCases } from "./cases/surface.ts";
+import { triggerCases } from "./cases/trigger.ts";
+import { deploy } from "./client.ts";
+import type { Platform } from "./platforms.ts";
+
+/** The black-box suite: the same cases for each platform, which they know by its address and its keys alone. */
+export const describeApi = (name: string, isAvailable: boolean, start: () => Promise<Platform>): void => {
+  describe.skipIf(!isAvailable)(`the API on ${name}`, () => {
+    let running: Platform;
+    const platform = () => running;
+    beforeAll(async () => {
+      running = await start();
+      await deploy(running, [...[{ id: "hello" }, { id: "other" }, { id: "folder/task" }]]);
+    }, 60_000);
+    afterAll(() => running?.close());
+
+    triggerCases(platform);
+    runCases(platform);
+    agentCases(platform);
+    deploymentCases(platform);
+    sessionCases(platform);
+    surfaceCases(platform);
+    credentialCases(platform);
+  });
+};
