@@ -18,7 +18,7 @@ await firstRun(local.api, () => undefined);
 // A page full of runs, so that there is something to scroll; none of them is executed.
 const client = createClient({ baseURL: local.api.url, accessToken: local.api.apiKey });
 await Promise.all(
-  Array.from({ length: 40 }, () => client.tasks.trigger("hello-world", { name: "later" }, { delay: "1d" })),
+  Array.from({ length: 60 }, () => client.tasks.trigger("hello-world", { name: "later" }, { delay: "1d" })),
 );
 process.env.LONGSHORE_E2E_URL = local.api.url;
 process.env.LONGSHORE_E2E_SIGN_IN_URL = await local.api.signInUrl();

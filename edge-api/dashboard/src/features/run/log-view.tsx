@@ -186,7 +186,9 @@ export function LogView({ run }: { run: Run }) {
         <>
           Log{" "}
           {total > 0 && (
-            <span className="font-normal text-faint tabular-nums">{total.toLocaleString()} {total === 1 ? "line" : "lines"}</span>
+            <span className="font-normal text-faint tabular-nums">
+              {total.toLocaleString()} {total === 1 ? "line" : "lines"}
+            </span>
           )}
         </>
       }
