@@ -22,6 +22,7 @@ export type Step = { op: (typeof ops)[number]; a: number; b: number; c: number }
 export const ops = [
   ...["trigger", "trigger", "trigger", "claim", "claim", "claim", "start", "start", "complete", "fail"],
   ...["wait", "wait", "cancel", "release", "repeat", "stale", "advance", "due", "silence"],
+  ...["child", "child", "child", "wait", "complete", "complete"],
 ] as const;
 
 const envMax = 4;
@@ -135,10 +136,10 @@ export const playHistory = async (t: TestDatabase, steps: readonly Step[]): Prom
   };
   const wait = async (run: ModelRun, epoch: number, n: number) => {
     const agent = agentOf(run, n);
-    const children = [...new Set(run.children)].slice(0, 1 + (n % 2));
+    const children = [...new Set(run.children)].slice(n % 2, 2);
     const child = pick(children, n);
     const waits =
-      n % 3 === 0 || child === undefined
+      n % 4 === 0 || child === undefined
         ? [{ dueMs: model.nowMs + (n % 2) * 4_000 }]
         : children.map((id) => ({ child: id }));
     const specs = waits.map((one) =>
@@ -199,7 +200,7 @@ export const playHistory = async (t: TestDatabase, steps: readonly Step[]): Prom
         a,
       );
     const any = pick([...model.runs.values()], a);
-    if (op === "trigger") return trigger(step);
+    if (op === "trigger" || op === "child") return trigger(step);
     if (op === "claim") return claim(step);
     if (op === "due") return due();
     if (op === "silence") return silence();
