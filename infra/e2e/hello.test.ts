@@ -53,7 +53,9 @@ describe.each([
     const { id } = await client.tasks.trigger("parent-and-child", { name: "Grace", pauseSeconds });
     // The child needs the slot: that it ran is the proof that the waiting parent gave it away.
     const wait = await until("the pause", async () =>
-      (await client.runs.timeline(id)).waits.find(({ kind, status }) => kind === "time" && status === "pending"),
+      (await client.runs.timeline(id)).waits.find(
+        ({ kind, status }) => kind === "time" && status === "pending",
+      ),
     );
     expect((await client.runs.retrieve(id)).status).toBe("WAITING");
     expect((await client.runs.explain(id)).code).toBe("waiting_for_time");

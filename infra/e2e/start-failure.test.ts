@@ -9,7 +9,8 @@ import { until } from "./stage/until.ts";
 const hasDocker = Boolean(needs("docker"));
 const noImage = "127.0.0.1:9/longshore/none:1";
 const says = `The runner image ${noImage} is not on the agent's host. Pull it there, or set LONGSHORE_RUNNER_IMAGE.`;
-const good = 'import { task } from "@longshore/sdk";\nexport const one = task({ id: "one", run: async () => 1 });\n';
+const good =
+  'import { task } from "@longshore/sdk";\nexport const one = task({ id: "one", run: async () => 1 });\n';
 
 describe.concurrent("what cannot start says why", () => {
   let stage: Stage;
@@ -21,23 +22,27 @@ describe.concurrent("what cannot start says why", () => {
   });
   afterAll(() => stage?.close());
 
-  test.skipIf(!hasDocker)("a missing image is named within seconds, and after all tries fails the run", {
-    timeout: 90_000,
-  }, async () => {
-    const { client } = stage;
-    await stage.agent({ name: "no-image", runtime: "docker", runnerImage: noImage });
-    const { id } = await client.tasks.trigger("one", {});
-    const explained = await until("the reason", async () => {
-      const answer = await client.runs.explain(id);
-      return answer.code === "retry_scheduled" && answer;
-    });
-    expect(explained.sentence).toContain(says);
-    // One, two, four, eight and sixteen seconds: it is tried six times.
-    const run = await client.runs.poll(id, { pollIntervalMs: 250 });
-    expect(run).toMatchObject({ status: "SYSTEM_FAILURE", error: { message: says } });
-    const { events } = await client.runs.timeline(id);
-    expect(events.filter(({ kind }) => kind === "release")).toHaveLength(6);
-  });
+  test.skipIf(!hasDocker)(
+    "a missing image is named within seconds, and after all tries fails the run",
+    {
+      timeout: 90_000,
+    },
+    async () => {
+      const { client } = stage;
+      await stage.agent({ name: "no-image", runtime: "docker", runnerImage: noImage });
+      const { id } = await client.tasks.trigger("one", {});
+      const explained = await until("the reason", async () => {
+        const answer = await client.runs.explain(id);
+        return answer.code === "retry_scheduled" && answer;
+      });
+      expect(explained.sentence).toContain(says);
+      // One, two, four, eight and sixteen seconds: it is tried six times.
+      const run = await client.runs.poll(id, { pollIntervalMs: 250 });
+      expect(run).toMatchObject({ status: "SYSTEM_FAILURE", error: { message: says } });
+      const { events } = await client.runs.timeline(id);
+      expect(events.filter(({ kind }) => kind === "release")).toHaveLength(6);
+    },
+  );
 
   test("a task file that throws at import is named by file and line, and changes nothing", async () => {
     const { apiKey, client, url } = stage;

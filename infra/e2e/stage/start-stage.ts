@@ -125,7 +125,14 @@ export const startStage = async (
     const docker = runtime === "docker" ? dockerSettings() : {};
     spawned.set(agentName, {
       part,
-      config: agentConfig({ url: api.url, dataDir, name: agentName, runtime, endRunsOnStop: true, ...docker }),
+      config: agentConfig({
+        url: api.url,
+        dataDir,
+        name: agentName,
+        runtime,
+        endRunsOnStop: true,
+        ...docker,
+      }),
     });
     return part;
   };
