@@ -2,7 +2,7 @@ import type { RunState } from "@longshore/shared/contract/run-status";
 import type { TaskError } from "@longshore/shared/contract/task-error";
 import { z } from "zod";
 import type { Database } from "../database.ts";
-import { freeSlots, hintsDue, settleFinals, wakeParents } from "./fragments.ts";
+import { dropWaits, freeSlots, hintsDue, settleFinals, wakeParents } from "./fragments.ts";
 import { type Fence, FencedResult, HintsDue } from "./move-result.ts";
 
 /**
@@ -86,9 +86,7 @@ logged as (
     left(coalesce(attempt_error->>'message', attempt_error->>'raw', attempt_error->>'code'), 500)
   from moved
 ),
-waits_dropped as (
-  delete from run_waits w using moved m where w.run_id = m.id
-),
+${dropWaits("moved")},
 finals as (select * from moved where state <> 'delayed'),
 ${settleFinals},
 ${wakeParents},
