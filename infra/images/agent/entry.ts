@@ -1,27 +1,26 @@
 import { chownSync, lstatSync, mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
+import { agentUser, becomeAgentUser } from "./agent-user.ts";
 
 /**
  * Starts the agent in its container as a user that nothing else on the host is: not root, and not the 1000 of the
  * runs' containers. A data folder that Docker made, or that an agent as root used, is given to that user first.
  */
-const agentUser = 10_001;
 const dataDir = process.env.LONGSHORE_AGENT_DATA ?? "/var/lib/longshore";
 
-/** Links are changed, not followed. */
+/** Children first: what has its owner already is done, below it too. Links are left alone, not followed. */
 const giveAway = (path: string): void => {
   const seen = lstatSync(path);
-  if (seen.uid !== agentUser && !seen.isSymbolicLink()) chownSync(path, agentUser, agentUser);
+  if (seen.uid === agentUser || seen.isSymbolicLink()) return;
   if (seen.isDirectory()) for (const name of readdirSync(path)) giveAway(join(path, name));
+  chownSync(path, agentUser, agentUser);
 };
 
 if (process.getuid?.() === 0) {
   mkdirSync(dataDir, { recursive: true });
-  if (lstatSync(dataDir).uid !== agentUser) giveAway(dataDir);
-  process.setgroups?.([]);
-  process.setgid?.(agentUser);
-  process.setuid?.(agentUser);
+  giveAway(dataDir);
 }
+becomeAgentUser();
 process.env.HOME = "/tmp";
 // A name known only in the image: the bundle beside this one.
 const agent = "./agent.mjs";

@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import {
   createServer,
   type IncomingMessage,
@@ -38,6 +39,24 @@ const parse = (text: string): unknown => {
   } catch {
     throw new Refused("the request is no JSON");
   }
+};
+
+/** The body of a request that asks for an upgrade: the parser leaves it in the stream. Shape: the body, what follows. */
+const takeBody = async (
+  request: IncomingMessage,
+  client: Duplex,
+  head: Buffer,
+): Promise<[Buffer, Buffer]> => {
+  const length = Number(request.headers["content-length"] ?? 0);
+  if (!(length <= bodyBytesMax) || request.headers["transfer-encoding"])
+    throw new Refused("the request is too large");
+  let have = head;
+  while (have.length < length) {
+    const [piece] = (await once(client, "data")) as [Buffer];
+    client.pause();
+    have = Buffer.concat([have, piece]);
+  }
+  return [have.subarray(0, length), have.subarray(length)];
 };
 
 const headLines = (answer: IncomingMessage): string => {
@@ -130,7 +149,10 @@ export const createSocketProxy = ({ engineSocket, policy, log }: ProxyOptions): 
     }
   };
 
-  /** A request that becomes a raw stream (attach): checked alike, then both ends are joined. */
+  /**
+   * A request that becomes a raw stream (attach): checked alike, and both ends are joined once the engine has agreed.
+   * What a client sends after a request that was not upgraded goes nowhere: it could be another request.
+   */
   const hijack = async (request: IncomingMessage, client: Duplex, head: Buffer): Promise<void> => {
     const fail = (error: unknown): void => {
       const { status, text } = why(request, error);
@@ -141,7 +163,8 @@ export const createSocketProxy = ({ engineSocket, policy, log }: ProxyOptions): 
     client.on("error", () => client.destroy());
     try {
       if ((await check(request)) !== null) throw new Refused("agents may not do this");
-      const engine = send(request, Buffer.alloc(0));
+      const [body, rest] = await takeBody(request, client, head);
+      const engine = send(request, body);
       client.once("close", () => engine.destroy());
       engine.once("error", fail);
       engine.once("response", (answer) => {
@@ -151,7 +174,7 @@ export const createSocketProxy = ({ engineSocket, policy, log }: ProxyOptions): 
       engine.once("upgrade", (answer, stream, first) => {
         client.write(headLines(answer));
         client.write(first);
-        stream.write(head);
+        stream.write(rest);
         stream.on("error", () => client.destroy());
         client.once("close", () => stream.destroy());
         stream.pipe(client).pipe(stream);

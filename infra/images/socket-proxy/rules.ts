@@ -106,8 +106,9 @@ const checkBind = (bind: unknown, { dataDir }: Policy): string | null => {
 const checkHost = (host: Record<string, unknown>, policy: Policy): string | null => {
   const stranger = findStranger(host, hostKeys);
   if (stranger) return `it sets HostConfig.${stranger}`;
-  const network = host.NetworkMode ?? "default";
-  if (!policy.networks.includes(String(network))) return `it joins the network ${String(network)}`;
+  // The engine's own default.
+  const network = String(host.NetworkMode || "default").replace(/^default$/, "bridge");
+  if (!policy.networks.includes(network)) return `it joins the network ${network}`;
   if (!["private", "none"].includes(String(host.IpcMode || "private")))
     return `it joins the IPC namespace ${String(host.IpcMode)}`;
   const option = texts(host.SecurityOpt).find((one) => !/^no-new-privileges(:true)?$/.test(String(one)));
@@ -133,8 +134,8 @@ export const checkCreate = (body: unknown, policy: Policy): string | null => {
   if (stranger) return `it sets ${stranger}`;
   const label = isObject(body.Labels) ? body.Labels[agentLabel] : undefined;
   if (typeof label !== "string" || label === "") return `it has no label ${agentLabel}`;
-  if (body.HostConfig === undefined || body.HostConfig === null) return null;
-  return isObject(body.HostConfig) ? checkHost(body.HostConfig, policy) : "its HostConfig is no object";
+  const host = body.HostConfig ?? {};
+  return isObject(host) ? checkHost(host, policy) : "its HostConfig is no object";
 };
 
 /** Why a container may not be changed like this, or null: limits only. */

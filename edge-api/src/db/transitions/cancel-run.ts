@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Database } from "../database.ts";
-import { settleFinals, wakeParents } from "./fragments.ts";
+import { dropWaits, settleFinals, wakeParents } from "./fragments.ts";
 import { HintsDue } from "./move-result.ts";
 
 const Answer = z.discriminatedUnion("kind", [
@@ -53,9 +53,7 @@ attempts_ended as (
   update attempts a set status = 'canceled', finished_at = app_now()
   from finals f where a.run_id = f.id and a.number = f.attempt and a.finished_at is null
 ),
-waits_dropped as (
-  delete from run_waits w using finals f where w.run_id = f.id
-),
+${dropWaits("finals")},
 logged as (
   insert into run_events (run_id, at, kind, from_state, to_state, attempt, agent_id, message)
   select t.id, app_now(), 'cancel', t.state, coalesce(f.state, t.state), t.attempt, t.home_agent_id, $3

@@ -3,7 +3,7 @@ import type { TaskError } from "@longshore/shared/contract/task-error";
 import { z } from "zod";
 import type { Database } from "../database.ts";
 import { jsonbText } from "../jsonb-text.ts";
-import { freeSlots, hintsDue, settleFinals, wakeParents } from "./fragments.ts";
+import { dropWaits, freeSlots, hintsDue, settleFinals, wakeParents } from "./fragments.ts";
 import { type Fence, FencedResult, HintsDue } from "./move-result.ts";
 
 /**
@@ -92,9 +92,7 @@ logged as (
     left(coalesce(attempt_error->>'message', attempt_error->>'raw', attempt_error->>'code'), 500)
   from moved
 ),
-waits_dropped as (
-  delete from run_waits w using moved m where w.run_id = m.id
-),
+${dropWaits("moved")},
 finals as (select * from moved where state <> 'delayed'),
 ${settleFinals},
 ${wakeParents},

@@ -55,6 +55,18 @@ export const wakeParents = `
   )`;
 
 /**
+ * Lets go of the waits of attempts that have just ended. A run that is over keeps those that were completed, as its
+ * history; one that tries again must not meet the answers of its last attempt.
+ * Needs `from`: a name of runs with `id` and `state`.
+ */
+export const dropWaits = (from: "moved" | "finals"): string => `
+  waits_dropped as (
+    delete from run_waits w using ${from} m
+    where w.run_id = m.id
+      and (m.state = 'delayed' or exists (select from wait_points p where p.id = w.wait_point_id and p.status = 'pending'))
+  )`;
+
+/**
  * Completes the wait points of runs that have just become final, and lets go of their idempotency keys where the end
  * was not the wanted one. Needs `finals(id, environment_id, task_slug, idempotency_key, state, output, output_type, error)`.
  * Gives `done_points(id)`.

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Database } from "../database.ts";
 import { jsonbText } from "../jsonb-text.ts";
-import { settleFinals, wakeParents, wakesDue } from "./fragments.ts";
+import { dropWaits, settleFinals, wakeParents, wakesDue } from "./fragments.ts";
 import { HintsDue } from "./move-result.ts";
 
 const Answer = z.object({ count: z.int(), hints: HintsDue, nextDueAt: z.string().nullable() });
@@ -39,9 +39,7 @@ attempts_ended as (
   update attempts a set status = 'lost', finished_at = app_now(), error = $2::jsonb
   from moved m where a.run_id = m.id and a.number = m.attempt
 ),
-waits_dropped as (
-  delete from run_waits w using moved m where w.run_id = m.id
-),
+${dropWaits("moved")},
 logged as (
   insert into run_events (run_id, at, kind, from_state, to_state, attempt, agent_id, message)
   select id, app_now(), 'lose', from_state, state, attempt, agent_id, $2::jsonb->>'message' from moved

@@ -1,0 +1,119 @@
+import { join } from "node:path";
+import { EnrolTokenResponse } from "@longshore/shared/contract/dashboard";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { buildAgentImages } from "../src/images/build-agent-image.ts";
+import { aptInstall } from "../src/services/apt-install.ts";
+import { connectDocker } from "../src/services/connect-docker.ts";
+import { findBinary } from "../src/services/find-binary.ts";
+import { runCommand } from "../src/services/run-command.ts";
+import { needs } from "../src/testing/need.ts";
+import { findContainers } from "./stage/leftovers.ts";
+import { root } from "./stage/spawn-part.ts";
+import { embeddedApi, type Stage, startStage } from "./stage/start-stage.ts";
+import { until } from "./stage/until.ts";
+
+const host = needs("docker");
+const image = needs("runnerImage");
+
+/** `docker compose` where the plugin is, else docker-compose, installed if we may. */
+const findCompose = async (): Promise<string[] | undefined> => {
+  const docker = findBinary(["docker"]);
+  if (docker && (await runCommand(docker, ["compose", "version"])).code === 0) return [docker, "compose"];
+  if (!findBinary(["docker-compose"])) await aptInstall(["docker-compose"]);
+  const standalone = findBinary(["docker-compose"]);
+  return standalone ? [standalone] : undefined;
+};
+const compose = host && image ? await findCompose() : undefined;
+
+describe.skipIf(!compose)("docker-compose.agent.yml", () => {
+  const project = `longshore-e2e-${process.pid}`;
+  const docker = connectDocker(host);
+  let stage: Stage;
+  let env: NodeJS.ProcessEnv;
+
+  const run = async (...args: string[]): Promise<string> => {
+    const [command = "", ...first] = compose as string[];
+    const file = join(root, "docker-compose.agent.yml");
+    const all = [...first, "-p", project, "-f", file, ...args];
+    const { code, output } = await runCommand(command, all, { env, cwd: root, timeoutMs: 90_000 });
+    if (code !== 0) throw new Error(`compose ${args.join(" ")} failed:\n${output}`);
+    return output;
+  };
+
+  beforeAll(async () => {
+    const { agent, proxy } = await buildAgentImages(docker, image as string);
+    stage = await startStage("compose", (folder, log) => embeddedApi(folder, log, { HOST: "0.0.0.0" }));
+    const bridge = (await docker.getNetwork("bridge").inspect()) as {
+      IPAM: { Config: { Gateway?: string }[] };
+    };
+    const gateway = bridge.IPAM.Config.find(({ Gateway }) => Gateway)?.Gateway ?? "172.17.0.1";
+    env = {
+      PATH: process.env.PATH,
+      HOME: process.env.HOME,
+      DOCKER_HOST: host,
+      LONGSHORE_DOCKER_SOCKET: (host as string).replace("unix://", ""),
+      LONGSHORE_URL: stage.url.replace("127.0.0.1", gateway),
+      LONGSHORE_ENROL_TOKEN: (
+        await stage.client.request(EnrolTokenResponse, "POST", "/api/v1/agents/enrol-tokens")
+      ).token,
+      LONGSHORE_AGENT_DATA: join(stage.folder, "agents/compose"),
+      LONGSHORE_AGENT_NAME: "composed",
+      LONGSHORE_AGENT_IMAGE: agent,
+      LONGSHORE_SOCKET_PROXY_IMAGE: proxy,
+      LONGSHORE_RUNNER_IMAGE: image,
+      LONGSHORE_SLOTS: "2",
+    };
+  }, 90_000);
+  afterAll(async () => {
+    await run("down", "-v", "-t", "5").catch(() => undefined);
+    await stage?.close();
+  });
+
+  test("its agent runs a task through the proxy and leaves nothing behind", {
+    timeout: 120_000,
+  }, async () => {
+    const { client } = stage;
+    await run("up", "-d");
+    const agent = await until(
+      "the agent is online",
+      async () => (await client.agents.list()).data.find(({ slots }) => slots > 0),
+      { saw: () => run("logs") },
+    );
+    expect(agent).toMatchObject({ name: "composed", runtime: "docker", slots: 2, status: "online" });
+
+    await stage.deploy(join(root, "examples/hello-world"));
+    const { id } = await client.tasks.trigger("hello-world", { name: "Compose" });
+    const run1 = await client.runs.poll(id, { pollIntervalMs: 100 });
+    expect(run1, await run("logs")).toMatchObject({
+      status: "COMPLETED",
+      output: { message: "Hello, Compose!" },
+      attemptCount: 1,
+    });
+
+    const label = `com.docker.compose.project=${project}`;
+    const found = await docker.listContainers({ filters: { label: [label] } });
+    const inspected = await Promise.all(found.map(({ Id }) => docker.getContainer(Id).inspect()));
+    const agentBox = inspected.find(({ Name }) => Name.includes("agent"));
+    const mounted = (agentBox?.Mounts ?? []).map(({ Source }) => Source);
+    expect(mounted).toEqual([env.LONGSHORE_AGENT_DATA]);
+    // The agent's process is not root: whoever takes it over holds no file of the host's.
+    const top = (await docker.getContainer(agentBox?.Id ?? "").top({ ps_args: "-eo pid,uid,args" })) as {
+      Processes: string[][];
+    };
+    const own = top.Processes.filter(([, , command]) => /^node/.test(command ?? ""));
+    expect(own.map(([, uid]) => uid)).toEqual(["10001"]);
+    await until(
+      "the health check",
+      async () =>
+        (await docker.getContainer(agentBox?.Id ?? "").inspect()).State.Health?.Status === "healthy",
+      { saw: async () => (await docker.getContainer(agentBox?.Id ?? "").inspect()).State.Health?.Log },
+    );
+
+    await run("down", "-t", "10");
+    expect(await findContainers(host as string, label)).toEqual([]);
+    expect(await findContainers(host as string, `dev.longshore.agent=${agent.id}`)).toEqual([]);
+    const networks = await docker.listNetworks({ filters: { label: [label] } });
+    expect(networks).toEqual([]);
+    expect((await client.agents.list()).data.map(({ leased, executing }) => leased + executing)).toEqual([0]);
+  });
+});
