@@ -50,6 +50,20 @@ test("stopping lets go of runs, and the next start takes them up", { timeout: 30
   expect(harness.lines(lease.runId)).toEqual(ticks);
 });
 
+test("an agent that ends its runs with itself says so, and leaves nothing", { timeout: 30_000 }, async () => {
+  harness = await makeHarness({ endRunsOnStop: true });
+  const lease = makeLease(await harness.bundle({ long }), "long");
+  const agent = await harness.start();
+  harness.api.lease(lease);
+  await harness.api.until("some lines", () => harness.lines(lease.runId).length >= 3);
+  await agent.stop();
+  expect(harness.factsOf(lease.runId).at(-1)).toMatchObject({
+    kind: "failed",
+    error: { code: "TASK_RUN_LEASE_LOST", message: "The agent that executed this run was stopped." },
+  });
+  expect(await readdir(join(harness.config.dataDir, "runs"))).toEqual([]);
+});
+
 test("facts wait for an API that is away, and arrive once and in order", { timeout: 30_000 }, async () => {
   harness = await makeHarness();
   const lease = makeLease(await harness.bundle({ slow }), "slow");

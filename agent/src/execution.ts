@@ -285,6 +285,15 @@ export const createExecution = (record: RunRecord, deps: ExecutionDeps, onChange
       if (phase.kind !== "ending") end(Promise.resolve());
       return over;
     },
+    /** Ends the run with its agent and says so, so that it is tried again now and not when its lease is over. */
+    giveUp(): Promise<void> {
+      const message = "The agent that executed this run was stopped.";
+      const error = { type: "INTERNAL_ERROR", code: "TASK_RUN_LEASE_LOST", message } as const;
+      if (phase.kind === "preparing") release(message, true);
+      else if (phase.kind === "running") endWith({ kind: "failed", error, executedMs: 0 });
+      // A waiting run holds no lease to report under; its agent's absence is found by the API.
+      return this.stop();
+    },
     /** The container ended: whatever it still said is read first. */
     async onExit(exit: ExitInfo | null): Promise<void> {
       const deadline = clock.monotonic() + drainMs;

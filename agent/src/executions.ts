@@ -235,7 +235,7 @@ export const createExecutions = (
       await Promise.all([...byKey.values()].map((execution) => execution.detach()));
     },
     async endAll() {
-      await Promise.all([...byKey.values()].map((execution) => execution.stop()));
+      await Promise.all([...byKey.values()].map((execution) => execution.giveUp()));
     },
   };
 };

@@ -73,7 +73,7 @@ describe.skipIf(!postgresUrl || !redisUrl)("an API that is killed in the middle 
       return server;
     };
     const started = await startServer();
-    const said = await until("the key", () => /^{[^]*?^}|^{.*"apiKey".*}$/m.exec(started.output())?.[0], {
+    const said = await until("the key", () => /^{[\s\S]*?^}|^{.*"apiKey".*}$/m.exec(started.output())?.[0], {
       saw: started.output,
     });
     const { url, apiKey } = JSON.parse(said) as { url: string; apiKey: string };

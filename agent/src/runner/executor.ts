@@ -2,12 +2,12 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { findTask, type RegisteredTask, type RunParams } from "@longshore/sdk/catalog";
 import { installHost } from "@longshore/sdk/host";
+import { parsePacket, stringifyPacket } from "@longshore/sdk/packets";
 import type { RunnerJob } from "@longshore/shared/contract/runner-protocol";
 import { defaultRetryPolicy } from "@longshore/shared/core/back-off";
 import { captureConsole } from "./console-capture.ts";
 import { createExecutorHost } from "./executor-host.ts";
 import type { FromExecutor, RunOutcome, ToExecutor } from "./ipc.ts";
-import { parsePacket, stringifyPacket } from "./packets.ts";
 import { internalError, isAbort, toTaskError } from "./task-error.ts";
 
 /**
