@@ -20,13 +20,53 @@ import { Model, type ModelRun, maxAttempts, retryPauseMs, silentMs } from "./mod
 export type Step = { op: (typeof ops)[number]; a: number; b: number; c: number };
 
 export const ops = [
-  ...["trigger", "trigger", "trigger", "claim", "claim", "claim", "start", "start", "complete", "fail"],
-  ...["wait", "wait", "cancel", "release", "repeat", "stale", "advance", "due", "silence"],
-  ...["child", "child", "child", "wait", "complete", "complete"],
+  ...["trigger", "trigger", "trigger", "child", "child", "child", "child", "child", "child"],
+  ...[
+    "claim",
+    "claim",
+    "claim",
+    "claim",
+    "claim",
+    "claim",
+    "claim",
+    "start",
+    "start",
+    "start",
+    "start",
+    "start",
+  ],
+  ...[
+    "start",
+    "start",
+    "complete",
+    "complete",
+    "complete",
+    "fail",
+    "fail",
+    "wait",
+    "wait",
+    "wait",
+    "wait",
+    "wait",
+  ],
+  ...[
+    "cancel",
+    "cancel",
+    "release",
+    "repeat",
+    "repeat",
+    "stale",
+    "stale",
+    "advance",
+    "advance",
+    "due",
+    "due",
+    "silence",
+  ],
 ] as const;
 
-const envMax = 4;
-const laneMax = 2;
+const envMax = 5;
+const laneMax = 3;
 const error = { type: "STRING_ERROR" as const, raw: "no" };
 const retry = {
   maxAttempts,
@@ -79,7 +119,7 @@ export const playHistory = async (t: TestDatabase, steps: readonly Step[]): Prom
 
   const claim = async ({ a, b, c }: Step) => {
     const agent = pick(agentIds, a) ?? "";
-    const free = b % 4;
+    const free = b % 10 === 9 ? 0 : 1 + (b % 4);
     const mine = model.all((run) => run.hasLease && run.agent === agent);
     const held = c % 2 === 0 ? [] : mine.map(({ id, epoch }) => ({ runId: id, epoch }));
     const isHeld = (id: string) => held.some(({ runId }) => runId === id);
@@ -216,7 +256,11 @@ export const playHistory = async (t: TestDatabase, steps: readonly Step[]): Prom
     if (target === undefined) return undefined;
     if (op === "start") return start(target, target.epoch, b);
     if (op === "release") return release(target, target.epoch, b);
-    if (op === "wait") return wait(target, target.epoch, b);
+    if (op === "wait") {
+      const parents = model.all(({ state, children }) => state === "executing" && children.length > 0);
+      const waiter = (c % 4 === 0 ? undefined : pick(parents, a)) ?? target;
+      return wait(waiter, waiter.epoch, b);
+    }
     return end(
       target,
       target.epoch,

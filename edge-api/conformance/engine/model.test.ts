@@ -4,7 +4,7 @@ import { openTestPglite, openTestPostgres, type TestDatabase } from "./fixture.t
 import { ops, playHistory } from "./history.ts";
 
 const serverUrl = process.env.LONGSHORE_TEST_DATABASE_URL;
-const histories = Number(process.env.LONGSHORE_HISTORIES ?? 60);
+const histories = Number(process.env.LONGSHORE_HISTORIES ?? 45);
 const seed = process.env.LONGSHORE_SEED;
 const number = fc.nat({ max: 59 });
 const step = fc.record({ op: fc.constantFrom(...ops), a: number, b: number, c: number });
@@ -18,8 +18,9 @@ describe("the engine against its model", () => {
   afterAll(() => t.close());
 
   test(`${histories} random histories end in the states, epochs and answers of the model`, async () => {
-    const property = fc.asyncProperty(fc.array(step, { minLength: 30, maxLength: 50 }), (steps) =>
-      playHistory(t, steps),
+    const property = fc.asyncProperty(
+      fc.array(step, { minLength: 60, maxLength: 90, size: "max" }),
+      (steps) => playHistory(t, steps),
     );
     await fc.assert(property, {
       numRuns: histories,
