@@ -54,7 +54,7 @@ export const claimWork = async (deps: Deps, request: ClaimRequest): Promise<Work
     orders: claim.orders,
     poolId: claim.poolId,
     draining: claim.draining,
-    nextDueMs: claim.nextDueAt === null ? null : Date.parse(claim.nextDueAt),
+    nextDueMs: claim.nextDueInMs === null ? null : Math.round(Date.now() + claim.nextDueInMs),
   };
 };
 

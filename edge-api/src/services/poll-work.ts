@@ -21,6 +21,9 @@ const toRequest = (agent: AgentRow, body: PollBody): ClaimRequest => ({
   draining: body.draining ?? null,
 });
 
+/** What is overdue is looked for no more often than this, should another poll be at it. Units: milliseconds. */
+const duePauseMs = 20;
+
 /** A poll's cursor: what was known of the topics, when the database was last asked, and what it said comes due next. */
 type Cursor = { topics: string; askedMs: number; nextDueMs: number | null };
 
@@ -49,7 +52,7 @@ const hasSomething = (work: Work): boolean => work.leases.length > 0 || work.ord
 /** How long to park: until the hold is over, something comes due, or (with hints cut) it is time to look again. */
 const parkMs = (deps: Deps, listener: Listener, endsAtMs: number, nextDueMs: number | null): number => {
   const left = endsAtMs - performance.now();
-  const due = nextDueMs === null ? Number.POSITIVE_INFINITY : Math.max(0, nextDueMs - Date.now()) + 2;
+  const due = nextDueMs === null ? Number.POSITIVE_INFINITY : Math.max(duePauseMs, nextDueMs - Date.now());
   const blind = listener.isLive() ? Number.POSITIVE_INFINITY : blindPollMs * (0.5 + deps.random());
   return Math.max(0, Math.min(left, due, blind));
 };
@@ -89,7 +92,8 @@ export const pollWork = async (
         work = await claimWork(deps, toRequest(agent, body));
         ({ nextDueMs, draining } = work);
         askedMs = Date.now();
-        if (hasSomething(work) || draining) break;
+        // An agent that does not know yet that it should drain is told at once.
+        if (hasSomething(work) || (draining && body.draining !== true)) break;
       }
       const ms = parkMs(deps, listener, endsAtMs, nextDueMs);
       if (ms <= 0 && endsAtMs - performance.now() <= 0) break;

@@ -4,6 +4,7 @@ import { machineNames } from "./machines.ts";
 import { PacketType } from "./packets.ts";
 import { RunContext } from "./run-context.ts";
 import { LogLine } from "./runs.ts";
+import { Count, WireTime } from "./scalars.ts";
 import { TaskError } from "./task-error.ts";
 
 /** Version of this protocol, sent as `x-longshore-protocol` on each request; another one is answered with 426. */
@@ -26,7 +27,7 @@ export type EnrolResponse = z.infer<typeof EnrolResponse>;
 /** A run that the agent holds a process or container for. */
 export const HeldRun = z.object({
   runId: z.string(),
-  epoch: z.int(),
+  epoch: Count,
 });
 export type HeldRun = z.infer<typeof HeldRun>;
 
@@ -46,7 +47,7 @@ export type CompletedWait = z.infer<typeof CompletedWait>;
 /** What a run waits for. The id is made by the caller, so that a repeated report makes nothing twice; a child run's
  * wait point was made when the child was triggered and is found by the child's id. Units: `at` in ISO 8601. */
 export const WaitSpec = z.discriminatedUnion("kind", [
-  z.object({ kind: z.literal("time"), id: z.string(), at: z.iso.datetime() }),
+  z.object({ kind: z.literal("time"), id: z.string(), at: WireTime }),
   z.object({ kind: z.literal("run"), runId: z.string() }),
   z.object({ kind: z.literal("token"), id: z.string() }),
 ]);
@@ -55,8 +56,8 @@ export type WaitSpec = z.infer<typeof WaitSpec>;
 /** The right to execute a run until it is lost, and everything needed to do so. */
 export const Lease = z.object({
   runId: z.string(),
-  epoch: z.int(),
-  attempt: z.int(),
+  epoch: Count,
+  attempt: Count,
   /** `start`: a new attempt. `continue`: the attempt this agent already holds a process for goes on. */
   kind: z.enum(["start", "continue"]),
   task: z.string(),
@@ -84,7 +85,7 @@ export type Lease = z.infer<typeof Lease>;
 export const Order = z.object({
   kind: z.enum(["cancel", "stop"]),
   runId: z.string(),
-  epoch: z.int(),
+  epoch: Count,
   reason: z.string(),
 });
 export type Order = z.infer<typeof Order>;
@@ -127,7 +128,7 @@ const Work = z.object({
 export const PollResponse = Work;
 export type PollResponse = z.infer<typeof PollResponse>;
 
-const factBase = { seq: z.int().min(1), runId: z.string(), epoch: z.int(), at: z.iso.datetime() };
+const factBase = { seq: z.int().min(1), runId: z.string(), epoch: Count, at: WireTime };
 
 /** Something that happened to a run on the agent. Facts of a run are applied in the order of `seq`. */
 export const Fact = z.discriminatedUnion("kind", [

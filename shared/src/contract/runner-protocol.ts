@@ -3,6 +3,7 @@ import { CompletedWait, WaitSpec } from "./agent-protocol.ts";
 import { PacketType } from "./packets.ts";
 import { RunContext } from "./run-context.ts";
 import { LogLine } from "./runs.ts";
+import { Count, WireTime } from "./scalars.ts";
 import { TaskError } from "./task-error.ts";
 
 export { frameBytesMax, runnerProtocolVersion } from "./runner-limits.ts";
@@ -10,8 +11,8 @@ export { frameBytesMax, runnerProtocolVersion } from "./runner-limits.ts";
 /** What the runner needs to execute one run; paths are as the runner sees them. */
 export const RunnerJob = z.object({
   runId: z.string(),
-  epoch: z.int(),
-  attempt: z.int(),
+  epoch: Count,
+  attempt: Count,
   task: z.string(),
   payload: z.string().nullable(),
   payloadType: PacketType,
@@ -25,7 +26,7 @@ export const RunnerJob = z.object({
 });
 export type RunnerJob = z.infer<typeof RunnerJob>;
 
-const runFact = { runId: z.string(), epoch: z.int(), at: z.iso.datetime() };
+const runFact = { runId: z.string(), epoch: Count, at: WireTime };
 
 /** Facts as the runner sees them; the agent gives them their place in its outbox. */
 export const RunnerFact = z.discriminatedUnion("kind", [
@@ -59,7 +60,7 @@ export const AgentFrame = z.discriminatedUnion("t", [
   z.object({
     t: z.literal("continue"),
     runId: z.string(),
-    epoch: z.int(),
+    epoch: Count,
     wait: z.int(),
     waits: z.array(CompletedWait),
   }),
@@ -84,7 +85,7 @@ export const RunnerFrame = z.discriminatedUnion("t", [
     t: z.literal("hello"),
     protocol: z.int(),
     token: z.string(),
-    running: z.object({ runId: z.string(), epoch: z.int() }).nullable(),
+    running: z.object({ runId: z.string(), epoch: Count }).nullable(),
   }),
   z.object({ t: z.literal("fact"), seq: z.int(), fact: RunnerFact }),
   /** A call of the run's own SDK to the API; the agent sends it with the run's token. */

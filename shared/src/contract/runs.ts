@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { legacyRunStatuses, RunState, RunStatus } from "./run-status.ts";
+import { Count, WireTime } from "./scalars.ts";
 
 const WireDate = z.iso.datetime();
 
@@ -166,9 +167,9 @@ export type LogLevel = z.infer<typeof LogLevel>;
 
 /** One captured line. `stream` says where it came from: the process's own output or the SDK's logger. */
 export const LogLine = z.object({
-  seq: z.int(),
-  at: WireDate,
-  attempt: z.int(),
+  seq: Count,
+  at: WireTime,
+  attempt: Count,
   level: LogLevel,
   stream: z.enum(["stdout", "stderr", "logger", "system"]),
   message: z.string(),

@@ -72,7 +72,8 @@ const Claim = z.discriminatedUnion("kind", [
     emptied: z.array(z.string()),
     /** Whether open lanes with work remain. */
     more: z.boolean(),
-    nextDueAt: z.string().nullable(),
+    /** From now by the database's clock, so that the caller's may differ. Units: milliseconds. */
+    nextDueInMs: z.number().nullable(),
   }),
 ]);
 export type Claim = z.infer<typeof Claim>;
@@ -86,6 +87,7 @@ export type ClaimRequest = {
   version: string | null;
   runtime: string | null;
   labels: Record<string, string> | null;
+  /** The agent's own word that it takes nothing more; an operator's is kept in its row. */
   draining: boolean | null;
 };
 
@@ -107,11 +109,10 @@ known as (select a.* from agents a, request r where a.id = r."agentId"),
 agent as (
   update agents a
   set beat_at = app_now(), boot_id = r."bootId", slots = r."slots", version = coalesce(r."version", a.version),
-      runtime = coalesce(r."runtime", a.runtime), labels = coalesce(r."labels", a.labels),
-      draining = coalesce(r."draining", a.draining)
+      runtime = coalesce(r."runtime", a.runtime), labels = coalesce(r."labels", a.labels)
   from request r
   where a.id = r."agentId" and a.revoked_at is null and a.boot_id <= r."bootId"
-  returning a.id, a.pool_id, a.draining, r."free" as free
+  returning a.id, a.pool_id, a.draining, case when r."draining" then 0 else r."free" end as free
 ),
 held as (
   select h."runId" as run_id, h.epoch
@@ -324,10 +325,10 @@ select (case
     'more', exists (
       select from lanes_counted where has_work and (running_max is null or running < running_max)
     ) or (select count(*) from lanes_wanted) >= greatest((select free from agent), 16),
-    'nextDueAt', least(
+    'nextDueInMs', 1000 * extract(epoch from least(
       (select min(due_at) from runs where due_at is not null),
       (select min(expires_at) from runs where expires_at is not null),
-      (select min(due_at) from wait_points where due_at is not null)))
+      (select min(due_at) from wait_points where due_at is not null)) - app_now()))
 end)::text`;
 
 /**
