@@ -16,18 +16,29 @@ const Claims = z.object({
 });
 export type TokenClaims = z.infer<typeof Claims>;
 
+/** Keys are derived anew when more environments than this sign at once. */
+const keysMax = 10_000;
+const keys = new WeakMap<Uint8Array, Map<string, CryptoKey>>();
+const hmac = { name: "HMAC", hash: "SHA-256" } as const;
+
+const deriveKey = async (secret: Uint8Array, environmentId: string): Promise<CryptoKey> => {
+  const root = await crypto.subtle.importKey("raw", new Uint8Array(secret), hmac, false, ["sign"]);
+  const bytes = await crypto.subtle.sign(
+    "HMAC",
+    root,
+    new TextEncoder().encode(`environment:${environmentId}`),
+  );
+  return crypto.subtle.importKey("raw", bytes, hmac, false, ["sign", "verify"]);
+};
+
 /** Each environment signs with a key of its own, derived from the API's secret: nothing to store, nothing to leak across. */
-const keyOf = async (secret: Uint8Array, environmentId: string): Promise<Uint8Array> => {
-  const root = await crypto.subtle.importKey(
-    "raw",
-    new Uint8Array(secret),
-    { name: "HMAC", hash: "SHA-256" },
-    false,
-    ["sign"],
-  );
-  return new Uint8Array(
-    await crypto.subtle.sign("HMAC", root, new TextEncoder().encode(`environment:${environmentId}`)),
-  );
+const keyOf = async (secret: Uint8Array, environmentId: string): Promise<CryptoKey> => {
+  const known = keys.get(secret) ?? new Map<string, CryptoKey>();
+  keys.set(secret, known);
+  const key = known.get(environmentId) ?? (await deriveKey(secret, environmentId));
+  if (known.size >= keysMax) known.clear();
+  known.set(environmentId, key);
+  return key;
 };
 
 /** A token for one environment. Units: `lifeS` seconds. */
