@@ -1,7 +1,7 @@
 import { bringUpLocal } from "./local/bring-up-local.ts";
 import { firstRun } from "./local/first-run.ts";
 import { readFlags } from "./local/options.ts";
-import { atEnd } from "./services/at-end.ts";
+import { atEnd, isEndingNow } from "./services/at-end.ts";
 
 // `pnpm start`: everything on this machine, a first run, and then it stays up until Ctrl-C.
 const defaultPort = 3030;
@@ -45,6 +45,8 @@ Trigger again:
 
 Ctrl-C ends everything; the data stays.`);
   await local.agentEnded;
+  // The agent also ends as a part of our own shutting down, which then goes on by itself.
+  if (isEndingNow()) return;
   await local.close();
   throw new Error("the agent ended by itself; start again with --verbose to see why");
 };

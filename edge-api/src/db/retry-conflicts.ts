@@ -1,6 +1,12 @@
 /** Postgres' codes for "somebody else came first, do it again": deadlock and serialization failure. */
 const conflictCodes = new Set(["40P01", "40001"]);
 
+/** Classes of SQLSTATE that blame a value: wrong data, a broken constraint, a limit of the server. */
+const dataClasses = new Set(["22", "23", "54"]);
+
+/** Whether a statement failed because of what it was given: sent again, it fails again. */
+export const isDataFault = (error: unknown): boolean => dataClasses.has(codeOf(error)?.slice(0, 2) ?? "");
+
 const codeOf = (error: unknown): string | undefined => {
   if (typeof error !== "object" || error === null || !("code" in error)) return undefined;
   return typeof error.code === "string" ? error.code : undefined;

@@ -7,22 +7,29 @@ import { readBundle } from "../services/bundles.ts";
 import { pollWork } from "../services/poll-work.ts";
 import { reportFacts } from "../services/report-facts.ts";
 import { type AppEnv, withAgent } from "./context.ts";
-import { tooLarge } from "./errors.ts";
+import { smallBody, tooLarge } from "./errors.ts";
 import { routeSpecs as r } from "./specs.ts";
 import { validBody } from "./validate.ts";
 
 /** Largest report that is read: outputs of up to 10 MB among its facts. Units: bytes. */
 const reportBytesMax = 32 * 1024 * 1024;
 
+/** Largest poll that is read: ten thousand held runs. Units: bytes. */
+const pollBytesMax = 2 * 1024 * 1024;
+
 /** The protocol of agents. */
 export const agentRoutes = (): Hono<AppEnv> => {
   const app = new Hono<AppEnv>();
 
-  app.post(r.enrolAgent.path, ...validBody(r.enrolAgent.body), async (c) =>
+  app.post(r.enrolAgent.path, smallBody, ...validBody(r.enrolAgent.body), async (c) =>
     c.json(await enrol(c.var.deps, c.req.valid("json"))),
   );
-  app.post(r.pollWork.path, withAgent, ...validBody(r.pollWork.body), async (c) =>
-    c.json(await pollWork(c.var.deps, c.var.agent, c.req.valid("json"), c.req.raw.signal)),
+  app.post(
+    r.pollWork.path,
+    withAgent,
+    bodyLimit({ maxSize: pollBytesMax, onError: tooLarge(pollBytesMax) }),
+    ...validBody(r.pollWork.body),
+    async (c) => c.json(await pollWork(c.var.deps, c.var.agent, c.req.valid("json"), c.req.raw.signal)),
   );
   app.post(
     r.reportFacts.path,

@@ -1,6 +1,7 @@
 import type { WireError } from "@longshore/shared/contract/wire-error";
 import { AppError } from "@longshore/shared/core/error-codes";
 import type { Context } from "hono";
+import { bodyLimit } from "hono/body-limit";
 import { HTTPException } from "hono/http-exception";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import type { AppEnv } from "./context.ts";
@@ -10,6 +11,12 @@ import { ValidationError } from "./validate.ts";
 export const tooLarge = (bytesMax: number) => (): never => {
   throw new AppError("payload_too_large", `The request body is over the limit of ${bytesMax} bytes.`);
 };
+
+/** Largest body of routes that anyone may call. Units: bytes. */
+const smallBytesMax = 16 * 1024;
+
+/** For routes that read their body before they know the caller. */
+export const smallBody = bodyLimit({ maxSize: smallBytesMax, onError: tooLarge(smallBytesMax) });
 
 const bodyOf = (error: AppError, requestId: string): WireError => ({
   error: error.message,

@@ -2,6 +2,7 @@ import { type Context, Hono } from "hono";
 import { deleteCookie, getCookie, setCookie } from "hono/cookie";
 import { createEnvironmentToken, getSession, sessionTtlMs, signIn, signOut } from "../services/sessions.ts";
 import type { AppEnv } from "./context.ts";
+import { smallBody } from "./errors.ts";
 import { routeSpecs as r } from "./specs.ts";
 import { validBody } from "./validate.ts";
 
@@ -9,16 +10,20 @@ const cookieName = "longshore_session";
 
 const sessionOf = (c: Context<AppEnv>): string | undefined => getCookie(c, cookieName);
 
+/** Whether the browser came by TLS, also when a proxy in front ends it. */
+const isSecure = (c: Context<AppEnv>): boolean =>
+  new URL(c.req.url).protocol === "https:" || c.req.header("x-forwarded-proto") === "https";
+
 /** Signing in and out, and the tokens that pages work with. The cookie opens nothing else. */
 export const sessionRoutes = (): Hono<AppEnv> => {
   const app = new Hono<AppEnv>();
 
-  app.post(r.signIn.path, ...validBody(r.signIn.body), async (c) => {
+  app.post(r.signIn.path, smallBody, ...validBody(r.signIn.body), async (c) => {
     const { session, sessionToken } = await signIn(c.var.deps, c.req.valid("json").token);
     setCookie(c, cookieName, sessionToken, {
       httpOnly: true,
       sameSite: "Lax",
-      secure: new URL(c.req.url).protocol === "https:",
+      secure: isSecure(c),
       path: "/api/v1/session",
       maxAge: sessionTtlMs / 1_000,
     });

@@ -4,7 +4,7 @@ import { AppError } from "@longshore/shared/core/error-codes";
 import { newId, randomText } from "@longshore/shared/core/ids";
 import { listAgentsOfPool } from "../db/queries/list-agents.ts";
 import { addEnrolToken, enrolAgent, revokeAgent } from "../db/transitions/enrol-agent.ts";
-import { type Principal, requireScope } from "./authenticate.ts";
+import { type Principal, requireOutsider, requireScope } from "./authenticate.ts";
 import { forgetAgent } from "./authenticate-agent.ts";
 import type { Deps } from "./deps.ts";
 import { hashToken } from "./hash-token.ts";
@@ -42,7 +42,7 @@ export const createEnrolToken = async (
 
 /** Who may change the fleet: a key or a signed-in person with the scope, never a run. */
 const requireOperator = (principal: Principal): void => {
-  if (principal.kind === "run") throw new AppError("forbidden", "Unauthorized");
+  requireOutsider(principal);
   requireScope(principal, "write", [{ type: "agents" }]);
 };
 

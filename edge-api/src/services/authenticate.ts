@@ -57,6 +57,11 @@ const authenticateToken = async (deps: Deps, token: string): Promise<Principal> 
   return { kind: "run", environmentId: claims.sub, scopes: claims.scopes };
 };
 
+/** Errors: `forbidden` for a run: its code must not change what the environment executes, or who executes it. */
+export const requireOutsider = (principal: Principal): void => {
+  if (principal.kind === "run") throw new AppError("forbidden", "Unauthorized");
+};
+
 /** Errors: `forbidden`, in the words the client packages know, unless a scope grants one of the resources. */
 export const requireScope = (principal: Principal, action: string, resources: readonly Resource[]): void => {
   if (isGranted(principal.scopes, action, resources)) return;

@@ -2,7 +2,7 @@ import { type BundleReceipt, bundleBytesMax } from "@longshore/shared/contract/d
 import { AppError } from "@longshore/shared/core/error-codes";
 import type { AgentRow } from "../db/queries/find-credentials.ts";
 import { addBundle, hasBundle, isBundleOfAgent } from "../db/transitions/bundles.ts";
-import { type Principal, requireScope } from "./authenticate.ts";
+import { type Principal, requireOutsider, requireScope } from "./authenticate.ts";
 import type { Deps } from "./deps.ts";
 import { hashBytes } from "./hash-token.ts";
 
@@ -18,6 +18,7 @@ export const storeBundle = async (
   hash: string,
   bytes: Uint8Array<ArrayBuffer>,
 ): Promise<BundleReceipt> => {
+  requireOutsider(principal);
   requireScope(principal, "write", [{ type: "deployments" }]);
   if (bytes.byteLength > bundleBytesMax) {
     throw new AppError(

@@ -20,6 +20,7 @@ export const cancelRunById = async (
     reason: "The run was cancelled by a request.",
   });
   if (answer.kind === "missing") throw new AppError("not_found", "Run not found", { shouldRetry: false });
+  if (answer.kind === "again") throw new AppError("unavailable", "The run is changing hands; try again.");
   if (answer.kind === "moved") await wakeAfter(deps, answer.hints);
   if (answer.kind === "requested") await deps.hints.wakeAgent(answer.agentId);
   return { id: runId };

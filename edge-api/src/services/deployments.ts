@@ -3,7 +3,7 @@ import { BundleManifest } from "@longshore/shared/contract/manifest";
 import { AppError } from "@longshore/shared/core/error-codes";
 import { newId, randomText } from "@longshore/shared/core/ids";
 import * as rows from "../db/transitions/deployments.ts";
-import { type Principal, requireScope } from "./authenticate.ts";
+import { type Principal, requireOutsider, requireScope } from "./authenticate.ts";
 import type { Deps } from "./deps.ts";
 import { resolveManifest } from "./resolve-manifest.ts";
 import { wireDate } from "./wire-date.ts";
@@ -22,8 +22,10 @@ const serialise = (row: rows.DeploymentRow): Deployment => ({
   taskCount: row.taskCount,
 });
 
-const requireDeploy = (principal: Principal): void =>
+const requireDeploy = (principal: Principal): void => {
+  requireOutsider(principal);
   requireScope(principal, "write", [{ type: "deployments" }]);
+};
 
 const missing = () => new AppError("not_found", "Deployment not found");
 

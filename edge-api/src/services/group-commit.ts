@@ -2,15 +2,28 @@
  * Merges calls that arrive while earlier ones are on their way into one call of `run`: the first goes out at once, those
  * that come meanwhile share the next statement.
  *
- * Shape: `run` answers one result for each item, in order. Errors: what `run` throws reaches each caller of that group.
+ * Shape: `run` answers one result for each item, in order. Errors: what `run` throws reaches each caller of that group,
+ * unless `isItemFault` says that a single item is to blame: then each item goes alone, and only the bad one fails.
  */
 export const groupCommit = <Item, Result>(
   run: (items: Item[]) => Promise<Result[]>,
-  limits: { itemsMax: number; flightsMax: number },
+  limits: { itemsMax: number; flightsMax: number; isItemFault?: (error: unknown) => boolean },
 ): ((item: Item) => Promise<Result>) => {
   type Waiting = { item: Item; resolve(result: Result): void; reject(error: unknown): void };
   const waiting: Waiting[] = [];
   let flights = 0;
+
+  const flyAlone = async (group: readonly Waiting[]): Promise<void> => {
+    for (const member of group) {
+      try {
+        const [result] = await run([member.item]);
+        if (result === undefined) throw new Error("a statement answered no result");
+        member.resolve(result);
+      } catch (error) {
+        member.reject(error);
+      }
+    }
+  };
 
   const fly = async (): Promise<void> => {
     const group = waiting.splice(0, limits.itemsMax);
@@ -23,7 +36,8 @@ export const groupCommit = <Item, Result>(
         else member.resolve(result);
       });
     } catch (error) {
-      for (const member of group) member.reject(error);
+      if (group.length > 1 && limits.isItemFault?.(error)) await flyAlone(group);
+      else for (const member of group) member.reject(error);
     } finally {
       flights--;
       if (waiting.length > 0) void fly();

@@ -7,6 +7,9 @@ import { type Principal, requireScope } from "./authenticate.ts";
 import type { Deps } from "./deps.ts";
 import { serialiseSummary, type Vocabulary } from "./serialise-run.ts";
 
+/** What no run here has yet: a list by it is empty, never everything. */
+const foreignFilters = ["filter[region]", "filter[bulkAction]", "filter[schedule]", "filter[error]"] as const;
+
 const filterOf = (query: RunListQuery): RunFilter => {
   const filter: RunFilter = {};
   if (query["filter[status]"]) filter.states = query["filter[status]"].flatMap(statesOfStatus);
@@ -15,6 +18,8 @@ const filterOf = (query: RunListQuery): RunFilter => {
   if (query["filter[tag]"]) filter.tags = query["filter[tag]"];
   if (query["filter[queue]"]) filter.queueNames = query["filter[queue]"];
   if (query["filter[machine]"]) filter.machines = query["filter[machine]"];
+  if (query["filter[batch]"]) filter.batchIds = query["filter[batch]"];
+  filter.matchesNothing = foreignFilters.some((name) => query[name] !== undefined);
   if (query["filter[isTest]"]) filter.isTest = query["filter[isTest]"] === "true";
   const from = query["filter[createdAt][from]"] ?? sinceOf(query["filter[createdAt][period]"]);
   if (from !== undefined) filter.fromMs = from;
@@ -34,6 +39,15 @@ const sinceOf = (period: string | undefined): number | undefined => {
   return Date.now() - periodMs;
 };
 
+/** The tags of a filter must all be there, so a right to one covers the list; its tasks are alternatives, so each needs one. */
+const requireListScope = (principal: Principal, query: RunListQuery): void => {
+  const tags = (query["filter[tag]"] ?? []).map((id) => ({ type: "tags", id }));
+  const tasks = query["filter[taskIdentifier]"] ?? [];
+  const whole = [{ type: "runs" }, ...tags];
+  if (tasks.length === 0) requireScope(principal, "read", whole);
+  for (const id of tasks) requireScope(principal, "read", [...whole, { type: "tasks", id }]);
+};
+
 /** `GET /api/v1/runs`: newest first, by cursor. Errors: `bad_request`, `forbidden`. */
 export const listRunPage = async (
   deps: Deps,
@@ -41,11 +55,7 @@ export const listRunPage = async (
   query: RunListQuery,
   vocabulary: Vocabulary,
 ): Promise<RunList> => {
-  requireScope(principal, "read", [
-    { type: "runs" },
-    ...(query["filter[taskIdentifier]"] ?? []).map((id) => ({ type: "tasks", id })),
-    ...(query["filter[tag]"] ?? []).map((id) => ({ type: "tags", id })),
-  ]);
+  requireListScope(principal, query);
   const after = query["page[after]"];
   const before = query["page[before]"];
   const [page, slug] = await Promise.all([

@@ -1,9 +1,10 @@
 import type { PacketType } from "@longshore/shared/contract/packets";
 import { packetTypes } from "@longshore/shared/contract/packets";
-import type { TriggerBody } from "@longshore/shared/contract/trigger";
+import type { TriggerBody, TriggerOptions } from "@longshore/shared/contract/trigger";
 import { parseDurationMs, resolveDelayMs } from "@longshore/shared/core/durations";
 import { AppError } from "@longshore/shared/core/error-codes";
 import { newId } from "@longshore/shared/core/ids";
+import { isDataFault } from "../db/retry-conflicts.ts";
 import { type TriggerItem, type TriggerOutcome, triggerRuns } from "../db/transitions/trigger-runs.ts";
 import { type Principal, requireScope } from "./authenticate.ts";
 import type { Deps } from "./deps.ts";
@@ -12,6 +13,8 @@ import { hashToken } from "./hash-token.ts";
 import { signToken } from "./tokens.ts";
 
 const tagsMax = 10;
+/** Units: bytes of JSON. */
+const metadataBytesMax = 256 * 1024;
 /** Longest delay and time to live that are accepted. Units: milliseconds (ten years). */
 const spanMsMax = 315_360_000_000;
 /** Furthest that a priority moves a run in its queue. Units: seconds (ten years). */
@@ -29,7 +32,11 @@ const writerOf = (deps: Deps): ((item: TriggerItem) => Promise<TriggerOutcome>) 
   if (!deps.groupsCommits) return one;
   const known =
     writers.get(deps.db) ??
-    groupCommit((items) => triggerRuns(deps.db, items), { itemsMax: 200, flightsMax: 2 });
+    groupCommit((items) => triggerRuns(deps.db, items), {
+      itemsMax: 200,
+      flightsMax: 2,
+      isItemFault: isDataFault,
+    });
   writers.set(deps.db, known);
   return known;
 };
@@ -77,12 +84,17 @@ export const triggerRun = async (
 const write = async (deps: Deps, item: TriggerItem): Promise<TriggerOutcome> => {
   const writeItem = writerOf(deps);
   for (let tries = 0; tries < 5; tries++) {
-    const outcome = await writeItem(item);
+    const outcome = await writeItem(item).catch(refuseUnstorable);
     if (outcome.kind === "again") continue;
     refuseUnknown(outcome, item);
     return outcome;
   }
   throw new AppError("unavailable", "Other triggers with this idempotency key are in the way; try again.");
+};
+
+const refuseUnstorable = (cause: unknown): never => {
+  if (!isDataFault(cause)) throw cause;
+  throw new AppError("unprocessable", "The request holds a value that cannot be stored.", { cause });
 };
 
 const refuseUnknown = (outcome: TriggerOutcome, item: TriggerItem): void => {
@@ -112,7 +124,8 @@ const toItem = async (environmentId: string, request: TriggerRequest): Promise<T
   const tags = options.tags ?? [];
   if (tags.length > tagsMax)
     throw new AppError("unprocessable", `A run has at most ${tagsMax} tags; got ${tags.length}.`);
-  const idempotencyKey = options.idempotencyKey ?? request.idempotencyKey;
+  refuseUnsupported(options);
+  const idempotencyKey = await storableKey(options.idempotencyKey ?? request.idempotencyKey ?? null);
   const ttl = options.idempotencyKeyTTL ?? request.idempotencyKeyTtl;
   return {
     id: newId("run"),
@@ -125,10 +138,13 @@ const toItem = async (environmentId: string, request: TriggerRequest): Promise<T
     delayUntil: delayOf(options.delay),
     ttlMs: ttlOf(options.ttl),
     priority: priorityOf(options.priority),
-    idempotencyKey: idempotencyKey ?? null,
-    idempotencyExpiresAt: idempotencyKey == null ? null : expiryOf(ttl),
+    idempotencyKey,
+    idempotencyExpiresAt: idempotencyKey === null ? null : expiryOf(ttl),
+    // One key is enough, and the caller's own is the stronger: it also recognises a repeated request.
     requestKey:
-      request.requestKey === null ? null : await hashToken(`${request.task}\n${request.requestKey}`),
+      request.requestKey === null || idempotencyKey !== null
+        ? null
+        : await hashToken(`${request.task}\n${request.requestKey}`),
     parentRunId: options.parentRunId ?? null,
     resumeParent: options.resumeParentOnCompletion === true,
     waitPointId: newId("waitPoint"),
@@ -154,19 +170,54 @@ const payloadOf = (body: TriggerBody): { payload: string | null; payloadType: Pa
       "payloadType application/store needs the stored packet's path as payload.",
     );
   }
+  if (payloadType === "application/store") {
+    throw new AppError("unprocessable", "Stored payloads (application/store) are not supported yet.");
+  }
   if (body.payload === undefined) return { payload: null, payloadType };
   return { payload: packetText(body.payload, payloadType), payloadType };
 };
 
+/** Errors: a value so deep that it cannot be written as JSON. */
+const stringify = (value: unknown, name: string): string => {
+  try {
+    return JSON.stringify(value);
+  } catch (cause) {
+    throw new AppError("unprocessable", `The ${name} is nested too deeply.`, { cause });
+  }
+};
+
 /** Clients send packets as text; plain `curl` sends JSON, and a JSON text that is a string is a string payload. */
 const packetText = (payload: unknown, type: PacketType): string => {
-  if (typeof payload !== "string") return JSON.stringify(payload);
+  if (typeof payload !== "string") return stringify(payload, "payload");
   if (type !== "application/json") return payload;
   try {
     JSON.parse(payload);
     return payload;
   } catch {
     return JSON.stringify(payload);
+  }
+};
+
+/** Longest idempotency key a caller may send, and the longest that is kept as it is. Units: characters, bytes. */
+const idempotencyKeyMax = 2_048;
+const storedKeyBytesMax = 512;
+
+/** A key as it is kept: one that an index could not hold is kept as its hash. */
+const storableKey = async (key: string | null): Promise<string | null> => {
+  if (key === null || key === "") return null;
+  if (key.length > idempotencyKeyMax) {
+    throw new AppError("unprocessable", `An idempotency key has at most ${idempotencyKeyMax} characters.`);
+  }
+  const isShort = new TextEncoder().encode(key).length <= storedKeyBytesMax;
+  return isShort ? key : `sha256:${await hashToken(key)}`;
+};
+
+/** Errors: an option that would change what happens, and that this version cannot honour. */
+const refuseUnsupported = (options: TriggerOptions): void => {
+  for (const name of ["debounce", "gates", "concurrency"] as const) {
+    if (options[name] !== undefined) {
+      throw new AppError("unprocessable", `The option "${name}" is not supported yet.`);
+    }
   }
 };
 
@@ -216,7 +267,11 @@ const metadataOf = (metadata: unknown): Record<string, unknown> | null => {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     throw new AppError("unprocessable", "metadata must be an object.");
   }
-  return unwrapSuperjson(value as Record<string, unknown>);
+  const record = unwrapSuperjson(value as Record<string, unknown>);
+  if (new TextEncoder().encode(stringify(record, "metadata")).length > metadataBytesMax) {
+    throw new AppError("payload_too_large", `metadata is over the limit of ${metadataBytesMax} bytes.`);
+  }
+  return record;
 };
 
 const parseJson = (text: string): unknown => {

@@ -68,8 +68,13 @@ export const bringUpLocal = async (
   log: (line: string) => void,
 ): Promise<LocalLongshore> => {
   const ends: (() => Promise<void>)[] = [];
-  const close = async () => {
-    for (const end of ends.splice(0).reverse()) await end().catch((error: unknown) => log(String(error)));
+  const endAll = async () => {
+    for (const end of ends.reverse()) await end().catch((error: unknown) => log(String(error)));
+  };
+  let closing: Promise<void> | undefined;
+  const close = () => {
+    closing ??= endAll();
+    return closing;
   };
   try {
     const built = refreshDashboard(root);

@@ -1,4 +1,5 @@
-import { join } from "node:path";
+import { appendFileSync, mkdirSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { startServer } from "@longshore/edge-api/platform/node";
 import { createDatabase } from "../services/create-database.ts";
@@ -18,6 +19,12 @@ export type LocalApi = {
   close(): Promise<void>;
 };
 
+/** The server's log as a file: errors that callers see by their request id only are told there. */
+const writeLog = (path: string): ((line: string) => void) => {
+  mkdirSync(dirname(path), { recursive: true });
+  return (line) => appendFileSync(path, `${line}\n`);
+};
+
 type Options = { dataDir: string; port: number; say(line: string): void };
 
 /** The API on Node, with Postgres inside the process. */
@@ -29,7 +36,7 @@ export const startNodeApi = async (options: Options): Promise<LocalApi> => {
   const server = await startServer(env, {
     port: options.port,
     dataDir: join(options.dataDir, "server"),
-    log: () => undefined,
+    log: writeLog(join(options.dataDir, "server.log")),
   });
   const { apiKey, signInUrl, enrolToken } = server.bootstrap;
   if (apiKey === null) throw new Error("the embedded server kept no key");

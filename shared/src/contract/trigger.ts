@@ -19,7 +19,15 @@ export const TriggerOptions = z.object({
     .array(z.string().regex(/^[A-Za-z0-9_-]{1,122}$/))
     .max(2)
     .optional(),
-  concurrencyKey: z.union([z.string(), z.number()]).transform(String).optional(),
+  gates: z.array(z.unknown()).max(3).optional(),
+  debounce: z
+    .object({ key: text(512), delay: z.string() })
+    .loose()
+    .optional(),
+  concurrencyKey: z
+    .union([z.string().max(512), z.number()])
+    .transform(String)
+    .optional(),
   delay: z.union([z.string(), z.coerce.date()]).optional(),
   idempotencyKey: z.string().max(2048).optional(),
   idempotencyKeyTTL: z.string().optional(),

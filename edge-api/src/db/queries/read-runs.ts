@@ -74,6 +74,8 @@ export type RunFilter = {
   tags?: string[];
   queueNames?: string[];
   machines?: string[];
+  batchIds?: string[];
+  matchesNothing?: boolean;
   isTest?: boolean;
   fromMs?: number;
   toMs?: number;
@@ -109,6 +111,8 @@ const conditions = (environmentId: string, filter: RunFilter): (SQL | undefined)
   filter.queueNames &&
     sql`${runs.queueId} in (select ${queues.id} from ${queues} where ${queues.environmentId} = ${environmentId} and ${inArray(queues.name, filter.queueNames)})`,
   filter.machines && inArray(runs.machine, filter.machines),
+  filter.batchIds && inArray(runs.batchId, filter.batchIds),
+  filter.matchesNothing ? sql`false` : undefined,
   filter.isTest === undefined ? undefined : eq(runs.isTest, filter.isTest),
   filter.fromMs === undefined ? undefined : gte(runs.createdAt, iso(filter.fromMs)),
   filter.toMs === undefined ? undefined : lte(runs.createdAt, iso(filter.toMs)),

@@ -11,6 +11,8 @@ const Answer = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("moved"), hints: HintsDue }),
   /** An agent executes it and has been asked to end it. */
   z.object({ kind: z.literal("requested"), agentId: z.string() }),
+  /** Claims and releases of this run crossed every try. */
+  z.object({ kind: z.literal("again") }),
 ]);
 export type CancelAnswer = z.infer<typeof Answer>;
 
@@ -87,8 +89,7 @@ export const cancelRun = async (
   run: { runId: string; environmentId: string; reason: string },
 ): Promise<CancelAnswer> => {
   for (let crossed = 0; ; crossed++) {
-    const answer = await db.call(statement, [run.runId, run.environmentId, run.reason]);
-    const isCrossed = z.object({ kind: z.literal("again") }).safeParse(answer).success;
-    if (!isCrossed || crossed === 5) return Answer.parse(answer);
+    const answer = Answer.parse(await db.call(statement, [run.runId, run.environmentId, run.reason]));
+    if (answer.kind !== "again" || crossed === 5) return answer;
   }
 };
