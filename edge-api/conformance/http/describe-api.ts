@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe } from "vitest";
 import { agentCases } from "./cases/agent.ts";
 import { credentialCases } from "./cases/credentials.ts";
 import { deploymentCases } from "./cases/deployments.ts";
+import { limitCases } from "./cases/limits.ts";
 import { runCases } from "./cases/runs.ts";
 import { sessionCases } from "./cases/sessions.ts";
 import { surfaceCases } from "./cases/surface.ts";
@@ -27,5 +28,6 @@ export const describeApi = (name: string, isAvailable: boolean, start: () => Pro
     sessionCases(platform);
     surfaceCases(platform);
     credentialCases(platform);
+    limitCases(platform);
   });
 };

@@ -48,3 +48,22 @@ test("a failure reaches each caller of its group, and the next group is not kept
   calls[1]?.end([]);
   await expect(second).rejects.toThrow("too few results");
 });
+
+test("an item that spoils its group fails alone; what is nobody's fault fails all", async () => {
+  const isItemFault = (error: unknown) => error instanceof RangeError;
+  const run = async (items: number[]) => {
+    if (items.includes(13)) throw new RangeError("thirteen");
+    if (items.includes(0)) throw new Error("away");
+    return items.map((n) => n * 10);
+  };
+  const write = groupCommit(run, { itemsMax: 10, flightsMax: 1, isItemFault });
+  const answers = await Promise.allSettled([1, 2, 13, 4].map(write));
+  expect(answers.map((answer) => (answer.status === "fulfilled" ? answer.value : "failed"))).toEqual([
+    10,
+    20,
+    "failed",
+    40,
+  ]);
+  const others = await Promise.allSettled([1, 0, 3].map(write));
+  expect(others.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "rejected"]);
+});

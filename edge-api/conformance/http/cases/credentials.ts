@@ -100,13 +100,9 @@ export const credentialCases = (platform: () => Platform) =>
       },
     );
 
-    test.each(keyed.filter(([, { scope }]) => scope === undefined))(
-      "%s answers 403 to a token that may do everything else",
-      async (name, spec) => {
-        const token = await sign(platform(), platform().environmentId, ["admin"]);
-        expect(await send(name, spec, token)).toEqual({ status: 403, code: "unauthorized" });
-      },
-    );
+    test("every route of keys and tokens names its scope", () => {
+      expect(keyed.filter(([, { scope }]) => scope === undefined).map(([name]) => name)).toEqual([]);
+    });
 
     test.each(keyed.filter(([, { scope, method }]) => scope?.startsWith("read") && method === "get"))(
       "%s lets its own scope through",
