@@ -6,7 +6,6 @@ import { newId } from "@longshore/shared/core/ids";
 import { createBundleStore } from "./adapters/bundles.ts";
 import { createControlPlane } from "./adapters/control-plane.ts";
 import { lockData } from "./adapters/data-lock.ts";
-import { createDockerRuntime } from "./adapters/docker.ts";
 import { createHttpClient, type HttpClient } from "./adapters/http-client.ts";
 import {
   enrol,
@@ -18,11 +17,12 @@ import {
 } from "./adapters/identity.ts";
 import { createJsonLogger } from "./adapters/json-logger.ts";
 import { openOutbox } from "./adapters/outbox.ts";
-import { createProcessRuntime } from "./adapters/process.ts";
 import { createRunRecords } from "./adapters/run-records.ts";
 import { createOpenRunnerSocket } from "./adapters/runner-socket.ts";
 import { serveStatus } from "./adapters/status-socket.ts";
+import { AgentError } from "./agent-error.ts";
 import { buildRunner } from "./build-runner.ts";
+import { chooseRuntime } from "./choose-runtime.ts";
 import type { AgentConfig } from "./config.ts";
 import { createContact } from "./core/contact.ts";
 import { createExecutions } from "./executions.ts";
@@ -67,20 +67,14 @@ export type AgentStatus = {
 
 export type Agent = {
   agentId: string;
+  /** Settles when the API has acknowledged a poll; never when it does not. */
+  accepted: Promise<void>;
   status(): AgentStatus;
   /** Stops claiming, reports what is known, and lets go; runs go on unless the config says otherwise. */
   stop(): Promise<void>;
   /** Settles when the agent has ended: by `stop`, or because it can never succeed again. */
   done: Promise<LoopEnd>;
 };
-
-/** The agent cannot start or go on, for a reason that only a person can change. */
-export class AgentError extends Error {
-  constructor(message: string) {
-    super(message);
-    this.name = "AgentError";
-  }
-}
 
 /** How long the last report of a stopping agent may take. Units: milliseconds. */
 const flushMs = 5_000;
@@ -145,29 +139,9 @@ export const enrolAgent = async (
   }
 };
 
-const chooseRuntime = async (
-  config: AgentConfig,
-  agentId: string,
-  logger: Logger,
-): Promise<ContainerRuntime> => {
-  const asProcess = () => createProcessRuntime(join(config.dataDir, "runs"), agentId);
-  if (config.runtime === "process") return asProcess();
-  const docker = createDockerRuntime({
-    agentId,
-    image: config.runnerImage,
-    network: config.network,
-    host: config.dockerHost,
-    dataDir: config.dataDir,
-    hostDataDir: config.hostDataDir,
-  });
-  if (config.runtime === "docker" || (await docker.ping())) return docker;
-  logger.info("no Docker engine answers: runs execute as plain processes");
-  return asProcess();
-};
-
 /**
  * Starts an agent in this process: enrols it if need be, takes up what an earlier process left, and works until it is
- * stopped or can never succeed again.
+ * stopped or can never succeed again. Why it ended is for the caller to say.
  *
  * Errors: `AgentError`, `ConfigError`. Cost: one request when it must enrol.
  */
@@ -203,7 +177,7 @@ const wire = async (config: AgentConfig, identity: Identity, runnerDir: string, 
   const inData = (name: string) => join(config.dataDir, name);
   await mkdir(inData("runs"), { recursive: true, mode: 0o711 });
   await mkdir(inData("bundles"), { recursive: true, mode: 0o755 });
-  const runtime = await chooseRuntime(config, identity.agentId, logger);
+  const runtime = await chooseRuntime(config, identity.agentId, logger, base.signal);
   const controlPlane = createControlPlane(http, config.url, identity, clock);
   const outbox = await openOutbox(inData("outbox.log"));
   const stopped = new AbortController();
@@ -228,7 +202,7 @@ const wire = async (config: AgentConfig, identity: Identity, runnerDir: string, 
     stopped: stopped.signal,
     slots: config.slots,
   });
-  return { base, runtime, controlPlane, outbox, records, stopped, executions, contact };
+  return { base, runtime, controlPlane, outbox, records, stopped, executions, contact, contacted };
 };
 
 const run = async (
@@ -292,7 +266,6 @@ const run = async (
     sweepLoop(depsFor("sweep"), signal),
     fenceLoop(depsFor("fence"), signal),
   ];
-  logger.info("the agent is up", { agentId: identity.agentId, runtime: runtime.name, slots: config.slots });
 
   const finish = async (first: LoopEnd): Promise<LoopEnd> => {
     stopLoops.abort();
@@ -301,7 +274,6 @@ const run = async (
     if (config.endRunsOnStop) await executions.endAll();
     else await executions.detachAll();
     if (first.kind === "stopped") await flushReports(depsFor("report"), AbortSignal.timeout(flushMs));
-    else logger.error("the agent ends", { reason: first.reason });
     await outbox.close();
     await closeStatus();
     await release();
@@ -313,6 +285,7 @@ const run = async (
 
   return {
     agentId: identity.agentId,
+    accepted: wired.contacted,
     done,
     async stop() {
       executions.setDraining(true);

@@ -18,7 +18,8 @@ export const AgentConfig = z.object({
   runtime: z.enum(["docker", "process", "auto"]),
   /** How many runs may execute at once. */
   slots: wholeNumber(1, 1_000),
-  runnerImage: z.string().min(1),
+  /** Image of the runs' containers; when absent, the public one or the local base that stands in for it. */
+  runnerImage: z.string().min(1).optional(),
   /** Docker network of the runs' containers; `none` leaves them only the agent's socket. */
   network: z.string().min(1),
   /** Address of the Docker engine; its default socket when absent. */
@@ -41,7 +42,7 @@ const Environment = z.object({
   LONGSHORE_AGENT_HOST_DATA: text.optional(),
   LONGSHORE_RUNTIME: z.enum(["docker", "process", "auto"]).default("auto"),
   LONGSHORE_SLOTS: wholeNumber(1, 1_000).optional(),
-  LONGSHORE_RUNNER_IMAGE: text.default("node:22-bookworm-slim"),
+  LONGSHORE_RUNNER_IMAGE: text.optional(),
   LONGSHORE_NETWORK: text.default("bridge"),
   DOCKER_HOST: text.optional(),
 });
@@ -55,6 +56,7 @@ export class ConfigError extends Error {
 }
 
 export const defaultSlots = (): number => Math.max(4, availableParallelism() * 4);
+export const defaultDataDir = (): string => join(homedir(), ".longshore", "agent");
 export const defaultOrphanGraceMs = 10 * 60 * 1000;
 
 /**
@@ -69,7 +71,6 @@ export const agentConfig = (given: Partial<AgentConfig> & { url: string; dataDir
     hostDataDir: dataDir,
     runtime: "auto",
     slots: defaultSlots(),
-    runnerImage: "node:22-bookworm-slim",
     network: "bridge",
     orphanGraceMs: defaultOrphanGraceMs,
     endRunsOnStop: false,
@@ -90,7 +91,7 @@ export const readConfig = (env: Record<string, string | undefined>): AgentConfig
     throw new ConfigError(`The agent cannot start with these variables:\n  ${lines.join("\n  ")}`);
   }
   const vars = parsed.data;
-  const dataDir = resolve(vars.LONGSHORE_AGENT_DATA ?? join(homedir(), ".longshore", "agent"));
+  const dataDir = resolve(vars.LONGSHORE_AGENT_DATA ?? defaultDataDir());
   return agentConfig({
     url: vars.LONGSHORE_URL,
     enrolToken: vars.LONGSHORE_ENROL_TOKEN,

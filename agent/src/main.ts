@@ -1,4 +1,6 @@
-import { AgentError, startAgent } from "./agent.ts";
+import { createJsonLogger } from "./adapters/json-logger.ts";
+import { startAgent } from "./agent.ts";
+import { AgentError } from "./agent-error.ts";
 import { ConfigError, readConfig } from "./config.ts";
 
 /** An agent as a process of its own: the first signal lets go of the runs in order, the second ends at once. */
@@ -14,10 +16,14 @@ const main = async (): Promise<void> => {
   };
   process.on("SIGTERM", onSignal);
   process.on("SIGINT", onSignal);
-  const agent = await startAgent(config, { signal: starting.signal });
+  const logger = createJsonLogger();
+  const agent = await startAgent(config, { logger, signal: starting.signal });
+  const { runtime, slots } = agent.status();
+  logger.info("the agent is up", { agentId: agent.agentId, runtime, slots });
   stop = () => void agent.stop();
   if (signals > 0) stop();
   const end = await agent.done;
+  if (end.kind === "fatal") logger.error("the agent ends", { reason: end.reason });
   process.exit(end.kind === "stopped" ? 0 : 1);
 };
 

@@ -1,5 +1,6 @@
 import Docker from "dockerode";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { AgentError } from "../agent-error.ts";
 import { hasDocker, testRunnerImage } from "../testing/docker-image.ts";
 import { type Harness, makeHarness } from "../testing/harness.ts";
 import { makeLease } from "../testing/make-lease.ts";
@@ -191,17 +192,48 @@ describe.skipIf(!available)("docker", () => {
     });
   });
 
-  test("an image that is not there hands the run back with a reason", { timeout: 30_000 }, async () => {
-    const other = await makeHarness({ runtime: "docker", runnerImage: "longshore-none:1", network: "none" });
+  test("an image that was removed after the start hands the run back with a reason", {
+    timeout: 30_000,
+  }, async () => {
+    const name = `longshore-none-${process.pid}:1`;
+    await docker.getImage(image).tag({ repo: name.slice(0, -2), tag: "1" });
+    const other = await makeHarness({ runtime: "docker", runnerImage: name, network: "none" });
     try {
       await other.start();
+      await docker.getImage(name).remove();
       const lease = makeLease(await other.bundle(tasks), "hello");
       other.api.lease(lease);
       const final = await other.final(lease.runId, 5_000);
       expect(final).toMatchObject({ kind: "released", retryable: true });
-      expect((final as { reason: string }).reason).toContain("longshore-none:1 is not on the agent's host");
+      expect((final as { reason: string }).reason).toContain(`${name} is not on the agent's host`);
     } finally {
+      await docker
+        .getImage(name)
+        .remove()
+        .catch(() => undefined);
       await other.close();
     }
   });
+
+  test.each(["docker", "auto"] as const)(
+    "with runtime %s an image that cannot be had ends the start",
+    {
+      timeout: 30_000,
+    },
+    async (runtime) => {
+      const missing = "127.0.0.1:9/longshore/none:1";
+      const other = await makeHarness({ runtime, runnerImage: missing, network: "none" });
+      try {
+        const error = await other.start().catch((caught: unknown) => caught);
+        expect(error).toBeInstanceOf(AgentError);
+        const { message } = error as AgentError;
+        expect(message).toMatch(new RegExp(`^The runner image ${missing} is not on this host`));
+        expect(message).toContain("LONGSHORE_RUNNER_IMAGE");
+        expect(message).toContain("npx tsx infra/src/build-images.ts");
+        expect(message).not.toContain("\n");
+      } finally {
+        await other.close();
+      }
+    },
+  );
 });

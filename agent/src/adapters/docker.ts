@@ -6,27 +6,12 @@ import {
   StartError,
   type StartSpec,
 } from "../ports/container-runtime.ts";
+import { asEngineError, connection, engineSays } from "./docker-engine.ts";
 import { containerOptions, type DockerConfig, labelNames, labelsFrom } from "./docker-options.ts";
 
 /** Units: milliseconds. Waits and event streams go through a client without one. */
 const requestTimeoutMs = 60_000;
 const pingTimeoutMs = 5_000;
-
-const connection = (host: string | undefined): Docker.DockerOptions => {
-  if (!host) return { socketPath: "/var/run/docker.sock" };
-  if (host.startsWith("unix://")) return { socketPath: host.slice("unix://".length) };
-  const url = new URL(host.replace(/^tcp:/, "http:"));
-  return {
-    host: url.hostname,
-    port: Number(url.port || 2375),
-    protocol: url.protocol === "https:" ? "https" : "http",
-  };
-};
-
-type EngineError = { statusCode?: number; reason?: string; message: string; json?: { message?: string } };
-const asEngineError = (error: unknown): EngineError =>
-  error instanceof Error ? (error as Error & EngineError) : { message: String(error) };
-const engineSays = (error: EngineError): string => (error.json?.message ?? error.message).trim();
 
 /** Gone, or going: what was wanted is true or about to be. */
 const ignoreGone = (error: unknown): void => {

@@ -1,56 +1,45 @@
-import { hostname } from "node:os";
-import path from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { type Command, Option } from "commander";
-import { type AgentRuntime, enrolAgent, startAgent } from "../adapters/agent.ts";
+import { type AgentFlags, enrolAgentHere, type RunningAgent, startAgentHere } from "../adapters/agent.ts";
 import { CliError } from "../cli-error.ts";
 import { print, printJson, printNote } from "../terminal/output.ts";
 import { parseCount } from "../terminal/parse-count.ts";
 import { aborted, interruptSignal } from "../terminal/until-interrupted.ts";
 import { runAction } from "./run-action.ts";
 
-type Common = { apiUrl?: string; dataDir: string; json?: boolean };
-type EnrolOptions = Common & { token?: string; name: string };
-type StartOptions = Common & { runtime: AgentRuntime; slots: number; image?: string };
+type Options = AgentFlags & { json?: boolean };
 
-const defaultDataDir = path.join(".longshore", "agent");
-const defaultSlots = 10;
+/** An API that refuses an agent does so at once, and one that holds its poll for longer has taken it. Units: milliseconds. */
+const acceptedWithinMs = 2_000;
 
-const demand = (value: string | undefined, what: string, next: string): string => {
-  if (value) return value;
-  throw new CliError(`no ${what}`, { next, exitCode: 2 });
+const enrol = async ({ json, ...flags }: Options): Promise<void> => {
+  const { agentId, name } = await enrolAgentHere(flags, printNote);
+  if (json) return printJson({ agentId });
+  const folder = flags.dataDir === undefined ? "" : ` --data-dir ${flags.dataDir}`;
+  print(`This machine is now the agent "${name}". Start it with: longshore agent start${folder}`);
 };
 
-const demandUrl = (options: Common): string =>
-  demand(
-    options.apiUrl ?? process.env.LONGSHORE_API_URL,
-    "API address",
-    "pass --api-url or set LONGSHORE_API_URL",
-  );
-
-const enrol = async (options: EnrolOptions): Promise<void> => {
-  const url = demandUrl(options);
-  const token = demand(
-    options.token ?? process.env.LONGSHORE_ENROL_TOKEN,
-    "enrol token",
-    "make one on the dashboard's agents page; pass --token or set LONGSHORE_ENROL_TOKEN",
-  );
-  const enrolled = await enrolAgent({ url, token, name: options.name, dataDir: options.dataDir });
-  if (options.json) return printJson(enrolled);
-  print(`This machine is now the agent "${options.name}". Start it with: longshore agent start`);
-};
-
-const start = async (options: StartOptions): Promise<void> => {
-  const url = demandUrl(options);
-  const interrupted = interruptSignal();
-  const { dataDir, runtime, slots, image } = options;
-  const agent = await startAgent(
-    { url, dataDir, runtime, slots, ...(image === undefined ? {} : { image }) },
-    printNote,
-  );
-  print(`Agent started: ${agent.runtime.kind} (${agent.runtime.why}), ${slots} slots`);
-  const ended = await Promise.race([agent.done.then(() => true), aborted(interrupted).then(() => false)]);
+/** Errors: `CliError` with the reason when it ends by itself. */
+const untilEnd = async (agent: RunningAgent, interrupted: AbortSignal): Promise<void> => {
+  const end = await Promise.race([agent.done, aborted(interrupted)]);
   await agent.stop();
-  if (ended) throw new CliError("the agent ended by itself", { next: "see its last lines above" });
+  if (end?.kind === "fatal") throw new CliError(end.reason);
+};
+
+const start = async ({ json, ...flags }: Options): Promise<void> => {
+  const interrupted = interruptSignal();
+  const agent = await startAgentHere(flags, printNote, interrupted);
+  const isSettled = new AbortController();
+  const tooLong = delay(acceptedWithinMs, "started", { signal: isSettled.signal }).catch(() => "started");
+  const ended = Promise.race([agent.done, aborted(interrupted)]).then(() => "ended");
+  const state = await Promise.race([agent.accepted.then(() => "started"), ended, tooLong]);
+  isSettled.abort();
+  const { runtime, slots } = agent;
+  if (state === "started") {
+    if (json) printJson({ runtime: runtime.kind, slots });
+    else print(`Agent started: ${runtime.kind} (${runtime.why}), ${slots} slots`);
+  }
+  await untilEnd(agent, interrupted);
 };
 
 /** `longshore agent enrol|start`. */
@@ -58,22 +47,31 @@ export const addAgentCommand = (program: Command): void => {
   const agent = program.command("agent").description("make this machine execute runs");
   const withCommon = (command: Command) =>
     command
-      .option("--api-url <url>", "address of the API (or LONGSHORE_API_URL)")
-      .option("--data-dir <dir>", "folder of the agent's identity and cache", defaultDataDir)
+      .option("--api-url <url>", "address of the API (or LONGSHORE_URL; start knows it from enrol)")
+      .option(
+        "--data-dir <dir>",
+        "folder of the agent's identity and cache (or LONGSHORE_AGENT_DATA; ~/.longshore/agent)",
+      )
+      .option("--token <token>", "a one-time token (or LONGSHORE_ENROL_TOKEN)")
+      .option("--name <name>", "how the agent is called (or LONGSHORE_AGENT_NAME; the host's name)")
       .option("--json", "answer as JSON");
   withCommon(agent.command("enrol"))
     .description("register this machine with a one-time token")
-    .option("--token <token>", "the token (or LONGSHORE_ENROL_TOKEN)")
-    .option("--name <name>", "how the agent is called", hostname())
-    .action((options: EnrolOptions) => runAction(options, () => enrol(options)));
+    .action((options: Options) => runAction(options, () => enrol(options)));
   withCommon(agent.command("start"))
     .description("take runs and execute them until interrupted")
     .addOption(
-      new Option("--runtime <kind>", "where runs execute")
-        .choices(["docker", "process", "auto"])
-        .default("auto"),
+      new Option("--runtime <kind>", "where runs execute (or LONGSHORE_RUNTIME; auto)").choices([
+        "docker",
+        "process",
+        "auto",
+      ]),
     )
-    .option("--slots <count>", "how many runs at once", parseCount, defaultSlots)
-    .option("--image <image>", "image of the runner containers")
-    .action((options: StartOptions) => runAction(options, () => start(options)));
+    .option(
+      "--slots <count>",
+      "how many runs at once (or LONGSHORE_SLOTS; from the number of CPUs)",
+      parseCount,
+    )
+    .option("--image <image>", "image of the runner containers (or LONGSHORE_RUNNER_IMAGE)")
+    .action((options: Options) => runAction(options, () => start(options)));
 };

@@ -58,7 +58,7 @@ const dev = async (dir: string, options: Options): Promise<void> => {
   if (platform.signInUrl) print(`Dashboard  ${platform.signInUrl}`);
   print(
     agent
-      ? `Agent      ${agent.runtime.kind} (${agent.runtime.why})`
+      ? `Agent      ${agent.runtime.kind} (dev runs tasks as processes of this machine)`
       : "Agent      none here: pass --enrol-token",
   );
   print(style("dim", "Watching for changes; Ctrl-C ends."));
@@ -73,14 +73,14 @@ const dev = async (dir: string, options: Options): Promise<void> => {
   );
   rebuilder.request();
 
-  const agentEnded = agent ? agent.done.then(() => true) : new Promise<never>(() => {});
-  const endedByItself = await Promise.race([agentEnded, aborted(interrupted).then(() => false)]);
+  const agentEnded = agent ? agent.done : new Promise<never>(() => {});
+  const end = await Promise.race([agentEnded, aborted(interrupted)]);
   ended.abort();
   await watcher.close();
   await rebuilder.idle();
   await following;
   await platform.close();
-  if (endedByItself) throw new CliError("the agent ended by itself", { next: "run again with --verbose" });
+  if (end?.kind === "fatal") throw new CliError(end.reason, { next: "run again with --verbose" });
 };
 
 /** `longshore dev`. */

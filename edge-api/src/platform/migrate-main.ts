@@ -1,5 +1,5 @@
 import pg from "pg";
-import { MigrationError, migratePgPool } from "./migrate.ts";
+import { checkReachable, DatabaseError, MigrationError, migratePgPool } from "./migrate.ts";
 
 /** `pnpm migrate`: applies pending migrations to DATABASE_URL. */
 const url = process.env.DATABASE_URL;
@@ -11,10 +11,12 @@ if (url === undefined || url === "") {
 }
 const pool = new pg.Pool({ connectionString: url, max: 1 });
 try {
+  await checkReachable(url);
   await migratePgPool(pool);
   console.log("The database is up to date.");
 } catch (error) {
-  console.error(error instanceof MigrationError ? error.message : error);
+  const isExpected = error instanceof MigrationError || error instanceof DatabaseError;
+  console.error(isExpected ? error.message : error);
   process.exitCode = 1;
 } finally {
   await pool.end();

@@ -21,7 +21,7 @@ import { createDiskBlobs } from "./blobs-disk.ts";
 import { loadCredentials, saveCredentials } from "./credentials-file.ts";
 import { openPg } from "./database-pg.ts";
 import { openPglite } from "./database-pglite.ts";
-import { migrateEmbedded, migratePgPool } from "./migrate.ts";
+import { checkMigrated, checkReachable, migrateEmbedded, migratePgPool } from "./migrate.ts";
 import { type NodeConfig, readNodeConfig } from "./node-config.ts";
 import { defaultSettings } from "./settings.ts";
 
@@ -68,6 +68,7 @@ const openDatabase = async (config: NodeConfig, dataDir: string, log: Log): Prom
     await migrateEmbedded(pglite);
     return { db, close };
   }
+  await (config.migrates ? checkReachable : checkMigrated)(config.databaseUrl);
   const onError = (error: Error) => log("database.connection_lost", { error: error.message });
   const { db, pool, close } = openPg(config.databaseUrl, { connectionsMax: config.connectionsMax, onError });
   if (config.migrates) await migratePgPool(pool);
@@ -173,7 +174,7 @@ const listen = (app: ReturnType<typeof createApp>, port: number, hostname: strin
 /**
  * Starts the API on Node: embedded when DATABASE_URL is not set, otherwise on Postgres, with Redis when REDIS_URL is set.
  *
- * Errors: `ConfigError`, `MigrationError`, a taken port; nothing is left running then.
+ * Errors: `ConfigError`, `DatabaseError`, `MigrationError`, a taken port; nothing is left running then.
  */
 export const startServer = async (
   env: Record<string, string | undefined>,
