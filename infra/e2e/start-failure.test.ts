@@ -1,13 +1,17 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { connectDocker } from "../src/services/connect-docker.ts";
 import { needs } from "../src/testing/need.ts";
 import { ended, spawnCli, spawnPart } from "./stage/spawn-part.ts";
 import { type Stage, startStage } from "./stage/start-stage.ts";
 import { until } from "./stage/until.ts";
 
-const hasDocker = Boolean(needs("docker"));
-const noImage = "127.0.0.1:9/longshore/none:1";
+const host = needs("docker");
+const image = needs("runnerImage");
+const hasDocker = Boolean(host && image);
+const noImageRepo = "127.0.0.1:9/longshore/none";
+const noImage = `${noImageRepo}:1`;
 const says = `The runner image ${noImage} is not on the agent's host. Pull it there, or set LONGSHORE_RUNNER_IMAGE.`;
 const good =
   'import { task } from "@longshore/sdk";\nexport const one = task({ id: "one", run: async () => 1 });\n';
@@ -29,7 +33,11 @@ describe.concurrent("what cannot start says why", () => {
     },
     async () => {
       const { client } = stage;
+      // The agent makes sure of its image when it starts; this one goes away afterwards.
+      const docker = connectDocker(host);
+      await docker.getImage(image ?? "").tag({ repo: noImageRepo, tag: "1" });
       await stage.agent({ name: "no-image", runtime: "docker", runnerImage: noImage });
+      await docker.getImage(noImage).remove();
       const { id } = await client.tasks.trigger("one", {});
       const explained = await until("the reason", async () => {
         const answer = await client.runs.explain(id);
