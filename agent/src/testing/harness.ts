@@ -49,6 +49,7 @@ export const makeHarness = async (over: Partial<AgentConfig> = {}): Promise<Harn
     name: "test",
     runtime: "process",
     orphanGraceMs: 20_000,
+    ...(process.env.DOCKER_HOST ? { dockerHost: process.env.DOCKER_HOST } : {}),
     ...over,
   });
   const agents: Agent[] = [];
