@@ -41,8 +41,9 @@ function listen(): void {
   for (const signal of Object.keys(EXIT_CODES)) process.on(signal, endOnSignal);
   process.on("exit", killAll);
   process.on("disconnect", endAsOrphan);
-  // Listening must not keep us alive.
-  process.channel?.unref();
+  // Listening must not keep us alive; but who waits for messages (a test runner's worker) lives by this channel, and
+  // would be gone before it was told to stop.
+  if (process.listenerCount("message") === 0) process.channel?.unref();
 }
 
 function unlisten(): void {
