@@ -42,7 +42,7 @@ describe("the arrows of the house", () => {
     ["domain", "edge-api/src/domain", 'import "../../db/database.ts";'],
     ["db", "edge-api/src/db", 'import "../../services/deps.ts";'],
     ["services", "edge-api/src/services", 'import "../../routes/app.ts";'],
-    ["routes", "edge-api/src/routes", 'import "../../db/schema.ts";'],
+    ["routes", "edge-api/src/routes", 'import "../../db/schema/record.ts";'],
     ["hints", "edge-api/src/hints", 'import "../../services/deps.ts";'],
     ["dashboard", "edge-api/dashboard/src", 'import "../../../src/services/deps.ts";'],
     ["contract", "shared/src/contract", 'import "../../core/ids.ts";'],

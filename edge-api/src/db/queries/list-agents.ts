@@ -1,20 +1,9 @@
+import { AgentItem } from "@longshore/shared/contract/dashboard";
 import { z } from "zod";
 import type { Database } from "../database.ts";
 
-const AgentRow = z.object({
-  id: z.string(),
-  name: z.string(),
-  version: z.string(),
-  runtime: z.string(),
-  status: z.enum(["online", "draining", "offline", "revoked"]),
-  slots: z.int(),
-  leased: z.int(),
-  executing: z.int(),
-  waiting: z.int(),
-  lastSeenAt: z.string().nullable(),
-  enrolledAt: z.string(),
-  labels: z.record(z.string(), z.string()),
-});
+/** The same as on the wire, its times as the database writes them. */
+const AgentRow = AgentItem.extend({ lastSeenAt: z.string().nullable(), enrolledAt: z.string() });
 export type AgentListRow = z.infer<typeof AgentRow>;
 
 const statement = `

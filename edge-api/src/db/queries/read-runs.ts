@@ -17,7 +17,9 @@ import {
 } from "drizzle-orm";
 import type { DelayKind } from "../../domain/wire-status.ts";
 import type { Database } from "../database.ts";
-import { deployments, environments, queues, runs } from "../schema.ts";
+import { deployments, queues } from "../schema/code.ts";
+import { environments } from "../schema/places.ts";
+import { runs } from "../schema/record.ts";
 
 const { payload: _payload, output: _output, ...summaryColumns } = getTableColumns(runs);
 const columns = { ...summaryColumns, version: deployments.version };
