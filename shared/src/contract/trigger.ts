@@ -7,7 +7,8 @@ export const triggerBodyBytesMax = 3 * 1024 * 1024;
 const Tag = z.string().min(1).max(128);
 const text = (max: number) => z.string().min(1).max(max);
 
-/** Options of a trigger, as the client sends them. Fields that later features read are validated and kept. */
+/** Options of a trigger, as the client sends them. What a version cannot honour it refuses (see triggerRun); a few
+ * that only concern later features are read and left. */
 export const TriggerOptions = z.object({
   parentRunId: z.string().nullish(),
   resumeParentOnCompletion: z.boolean().optional(),
