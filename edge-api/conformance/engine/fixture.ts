@@ -158,6 +158,13 @@ export const triggerItem = (
   metadata: null,
   isTest: false,
   triggerFunction: "trigger",
+  batchId: null,
+  batchIndex: null,
+  scheduleId: null,
+  bulkActionId: null,
+  replayedFromId: null,
+  region: null,
+  idempotencyOptions: null,
   ...over,
 });
 

@@ -1,7 +1,8 @@
 import { WireError } from "@longshore/shared/contract/wire-error";
 import { errorStatus } from "@longshore/shared/core/error-codes";
 import { z } from "zod";
-import { type RouteSpec, routeSpecs } from "./specs.ts";
+import type { RouteSpec } from "./specs/spec.ts";
+import { routeSpecs } from "./specs.ts";
 
 const json = (schema: z.ZodType, io: "input" | "output") => ({
   "application/json": {

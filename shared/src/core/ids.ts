@@ -18,6 +18,12 @@ export const idPrefixes = {
   waitPoint: "waitpoint",
   boot: "boot",
   request: "req",
+  batch: "batch",
+  schedule: "sched",
+  bulkAction: "bulk",
+  concurrencyLimit: "climit",
+  limitSlot: "lslot",
+  personalToken: "pat",
 } as const;
 
 export type IdKind = keyof typeof idPrefixes;

@@ -1,4 +1,5 @@
-import { type RouteSpec, routeSpecs } from "@longshore/edge-api/routes/specs";
+import { routeSpecs } from "@longshore/edge-api/routes/specs";
+import type { RouteSpec } from "@longshore/edge-api/routes/specs/spec";
 import { signToken } from "@longshore/edge-api/services/tokens";
 import { SignJWT } from "jose";
 import { describe, expect, test } from "vitest";

@@ -1,8 +1,10 @@
+import { sql } from "drizzle-orm";
 import {
   bigint,
   boolean,
   check,
   doublePrecision,
+  index,
   integer,
   jsonb,
   pgTable,
@@ -39,11 +41,15 @@ export const deployments = pgTable(
     bundleHash: text("bundle_hash").notNull(),
     manifest: jsonb("manifest").notNull(),
     externalId: text("external_id"),
+    git: jsonb("git"),
+    /** Why it failed, as the caller who failed it said. */
+    error: jsonb("error"),
     deployedAt: at("deployed_at"),
     createdAt: createdAt(),
   },
   (t) => [
     uniqueIndex("deployments_version").on(t.environmentId, t.version),
+    index("deployments_external").on(t.environmentId, t.externalId).where(sql`external_id is not null`),
     check("deployments_status", oneOf(t.status, ["PENDING", "DEPLOYED", "FAILED"])),
   ],
 );
@@ -65,6 +71,10 @@ export const tasks = pgTable(
     maxDurationS: doublePrecision("max_duration_s"),
     ttlMs: bigint("ttl_ms", { mode: "number" }),
     payloadSchema: jsonb("payload_schema"),
+    /** Concurrency limits that its runs pass unless the trigger names others: `task/<slug>` for one of its own. */
+    limitNames: text("limit_names").array().notNull().default(sql`'{}'`),
+    /** Declared schedule. Shape: {cron, timezone, environments?, window?}. */
+    schedule: jsonb("schedule"),
   },
   (t) => [primaryKey({ columns: [t.deploymentId, t.slug] })],
 );
@@ -78,12 +88,40 @@ export const queues = pgTable(
       .references(() => environments.id),
     name: text("name").notNull(),
     type: text("type").notNull(),
+    /** What the code declares; null = as many as the environment allows. */
     concurrencyLimit: integer("concurrency_limit"),
+    /** What an operator set in its place. */
+    concurrencyOverride: integer("concurrency_override"),
+    overriddenAt: at("overridden_at"),
+    /** What a trigger does when a run of the same lane is not over: queue behind it, be it, or take its place. */
+    policy: text("policy").notNull().default("queue"),
     paused: boolean("paused").notNull().default(false),
     createdAt: createdAt(),
   },
   (t) => [
     uniqueIndex("queues_name").on(t.environmentId, t.name),
     check("queues_type", oneOf(t.type, ["task", "custom"])),
+    check("queues_policy", oneOf(t.policy, ["queue", "skip", "replace"])),
   ],
+);
+
+/** A named limit that runs of several tasks share. `per_key` holds for each concurrency key, `total` for all together. */
+export const concurrencyLimits = pgTable(
+  "concurrency_limits",
+  {
+    id: text("id").primaryKey(),
+    environmentId: text("environment_id")
+      .notNull()
+      .references(() => environments.id),
+    name: text("name").notNull(),
+    perKey: integer("per_key"),
+    total: integer("total"),
+    perKeyOverride: integer("per_key_override"),
+    perKeyOverriddenAt: at("per_key_overridden_at"),
+    totalOverride: integer("total_override"),
+    totalOverriddenAt: at("total_overridden_at"),
+    paused: boolean("paused").notNull().default(false),
+    createdAt: createdAt(),
+  },
+  (t) => [uniqueIndex("concurrency_limits_name").on(t.environmentId, t.name)],
 );

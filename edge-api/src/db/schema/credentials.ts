@@ -1,4 +1,5 @@
-import { integer, pgTable, text } from "drizzle-orm/pg-core";
+import { sql } from "drizzle-orm";
+import { boolean, index, integer, pgTable, primaryKey, text } from "drizzle-orm/pg-core";
 import { at, createdAt } from "./columns.ts";
 import { environments, pools, users } from "./places.ts";
 
@@ -13,8 +14,51 @@ export const apiKeys = pgTable("api_keys", {
   scopes: text("scopes").array(),
   expiresAt: at("expires_at"),
   revokedAt: at("revoked_at"),
+  /** A revoked key still works until then. */
+  graceUntil: at("grace_until"),
   createdAt: createdAt(),
 });
+
+/** A token of a person, for the CLI and for what spans environments. */
+export const personalTokens = pgTable("personal_tokens", {
+  id: text("id").primaryKey(),
+  userId: text("user_id")
+    .notNull()
+    .references(() => users.id),
+  name: text("name").notNull(),
+  tokenHash: text("token_hash").notNull().unique(),
+  hint: text("hint").notNull(),
+  expiresAt: at("expires_at"),
+  revokedAt: at("revoked_at"),
+  createdAt: createdAt(),
+});
+
+/** One-time tokens that were used: their hash, until they would have expired. */
+export const usedTokens = pgTable(
+  "used_tokens",
+  {
+    tokenHash: text("token_hash").primaryKey(),
+    expiresAt: at("expires_at").notNull(),
+  },
+  (t) => [index("used_tokens_expiry").on(t.expiresAt)],
+);
+
+/** Variables of an environment. The value is encrypted; `key_id` names the key that did it. */
+export const envVars = pgTable(
+  "env_vars",
+  {
+    environmentId: text("environment_id")
+      .notNull()
+      .references(() => environments.id),
+    name: text("name").notNull(),
+    sealed: text("sealed").notNull(),
+    keyId: text("key_id").notNull(),
+    isSecret: boolean("is_secret").notNull().default(false),
+    createdAt: createdAt(),
+    updatedAt: at("updated_at").notNull().default(sql`app_now()`),
+  },
+  (t) => [primaryKey({ columns: [t.environmentId, t.name] })],
+);
 
 export const signInTokens = pgTable("sign_in_tokens", {
   tokenHash: text("token_hash").primaryKey(),

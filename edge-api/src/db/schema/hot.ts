@@ -1,5 +1,14 @@
 import { sql } from "drizzle-orm";
-import { boolean, check, index, integer, pgTable, text, uniqueIndex } from "drizzle-orm/pg-core";
+import {
+  boolean,
+  check,
+  doublePrecision,
+  index,
+  integer,
+  pgTable,
+  text,
+  uniqueIndex,
+} from "drizzle-orm/pg-core";
 import { at, oneOf } from "./columns.ts";
 
 /** Slots of an environment: runs that hold a lease, and how many may. */
@@ -9,7 +18,11 @@ export const environmentSlots = pgTable(
     environmentId: text("environment_id").primaryKey(),
     poolId: text("pool_id").notNull(),
     running: integer("running").notNull().default(0),
+    /** The limit times the burst factor. */
     runningMax: integer("running_max").notNull(),
+    /** What one queue of the environment may have at most. */
+    concurrencyLimit: integer("concurrency_limit").notNull().default(100),
+    burstFactor: doublePrecision("burst_factor").notNull().default(1),
     paused: boolean("paused").notNull().default(false),
     turnAt: at("turn_at").notNull().default(sql`app_now()`),
   },
@@ -30,16 +43,48 @@ export const lanes = pgTable(
     running: integer("running").notNull().default(0),
     runningMax: integer("running_max"),
     paused: boolean("paused").notNull().default(false),
+    /** The named limits its runs pass, sorted and joined with commas. */
+    limitsKey: text("limits_key").notNull().default(""),
+    /** Counters of those limits. */
+    limitSlotIds: text("limit_slot_ids").array(),
+    /** A counter that had no room when the lane was last looked at: the lane stands aside until it has. */
+    blockedBy: text("blocked_by"),
     hasWork: boolean("has_work").notNull().default(false),
     turnAt: at("turn_at").notNull().default(sql`app_now()`),
   },
   (t) => [
-    uniqueIndex("lanes_key").on(t.queueId, t.concurrencyKey),
+    uniqueIndex("lanes_key").on(t.queueId, t.concurrencyKey, t.limitsKey),
     index("lanes_open")
       .on(t.environmentId, t.turnAt)
-      .where(sql`has_work and not paused and (running_max is null or running < running_max)`),
+      .where(
+        sql`has_work and not paused and blocked_by is null and (running_max is null or running < running_max)`,
+      ),
+    index("lanes_blocked").on(t.blockedBy).where(sql`blocked_by is not null`),
     index("lanes_idle").on(t.turnAt).where(sql`not has_work`),
     check("lanes_running", sql`${t.running} >= 0`),
+  ],
+);
+
+/** A counter of a named limit: runs that hold a lease under it, in all or with one concurrency key. */
+export const limitSlots = pgTable(
+  "limit_slots",
+  {
+    id: text("id").primaryKey(),
+    limitId: text("limit_id").notNull(),
+    environmentId: text("environment_id").notNull(),
+    isTotal: boolean("is_total").notNull(),
+    concurrencyKey: text("concurrency_key").notNull().default(""),
+    running: integer("running").notNull().default(0),
+    runningMax: integer("running_max"),
+    /** Set for this key alone, until it expires. */
+    overrideMax: integer("override_max"),
+    overrideExpiresAt: at("override_expires_at"),
+    paused: boolean("paused").notNull().default(false),
+  },
+  (t) => [
+    uniqueIndex("limit_slots_key").on(t.limitId, t.isTotal, t.concurrencyKey),
+    index("limit_slots_override").on(t.overrideExpiresAt).where(sql`override_expires_at is not null`),
+    check("limit_slots_running", sql`${t.running} >= 0`),
   ],
 );
 

@@ -29,8 +29,13 @@ export const runs = pgTable(
     /** Wait points still open while it waits. */
     waitsOpen: integer("waits_open").notNull().default(0),
     deploymentId: text("deployment_id"),
-    queueId: text("queue_id").notNull(),
-    laneId: text("lane_id").notNull(),
+    /** Null only before a deployment that has its task. */
+    queueId: text("queue_id"),
+    laneId: text("lane_id"),
+    concurrencyKey: text("concurrency_key").notNull().default(""),
+    /** As the trigger named them; null = those of the task. */
+    requestedQueue: text("requested_queue"),
+    limitNames: text("limit_names").array(),
     homeAgentId: text("home_agent_id"),
     /** Set only while waiting, or queued to continue: the agent that keeps the process. */
     waitingAgentId: text("waiting_agent_id"),
@@ -46,17 +51,34 @@ export const runs = pgTable(
     priority: doublePrecision("priority").notNull().default(0),
     tags: text("tags").array().notNull().default(sql`'{}'`),
     metadata: jsonb("metadata"),
+    /** Raised by each change: a writer names the one it read. */
+    metadataVersion: integer("metadata_version").notNull().default(0),
     isTest: boolean("is_test").notNull().default(false),
     idempotencyKey: text("idempotency_key"),
+    /** Shape: {key, scope}, as the caller made the key. */
+    idempotencyOptions: jsonb("idempotency_options"),
     triggerFunction: text("trigger_function").notNull().default("trigger"),
     parentRunId: text("parent_run_id"),
     rootRunId: text("root_run_id"),
     batchId: text("batch_id"),
+    batchIndex: integer("batch_index"),
+    externalDeploymentId: text("external_deployment_id"),
+    region: text("region"),
+    scheduleId: text("schedule_id"),
+    bulkActionId: text("bulk_action_id"),
+    replayedFromId: text("replayed_from_id"),
+    debounceKey: text("debounce_key"),
+    /** It holds its lane's place under the policy skip or replace. */
+    isExclusive: boolean("is_exclusive").notNull().default(false),
     depth: integer("depth").notNull().default(0),
     executedMs: doublePrecision("executed_ms").notNull().default(0),
     /** Why it went where it is, when a person should know (an agent's reason for giving it back). */
     reason: text("reason"),
     cancelRequestedAt: at("cancel_requested_at"),
+    /** The state it ended in: it changes once, so an index on it costs the other moves nothing. */
+    outcome: text("outcome").generatedAlwaysAs(sql`case when finished_at is not null then state end`),
+    /** What kind of error ended it: the same text for the same fault. */
+    errorFingerprint: text("error_fingerprint"),
     /** Set only while delayed. */
     dueAt: at("due_at"),
     /** Set only while queued and never started. */
@@ -73,8 +95,10 @@ export const runs = pgTable(
     index("runs_due").on(t.dueAt).where(sql`due_at is not null`),
     index("runs_expiring").on(t.expiresAt).where(sql`expires_at is not null`),
     index("runs_waiting_agent").on(t.waitingAgentId).where(sql`waiting_agent_id is not null`),
+    index("runs_pending").on(t.environmentId, t.id).where(sql`lane_id is null`),
     index("runs_parent").on(t.parentRunId).where(sql`parent_run_id is not null`),
     check("runs_state", oneOf(t.state, runStates)),
+    check("runs_lane", sql`${t.laneId} is not null or ${t.state} in ('pending_version', 'canceled')`),
     check("runs_due_while_delayed", sql`(${t.state} = 'delayed') = (${t.dueAt} is not null)`),
     check("runs_expiry_while_queued", sql`${t.expiresAt} is null or ${t.state} = 'queued'`),
     check("runs_waits_while_waiting", sql`${t.waitsOpen} = 0 or ${t.state} = 'waiting'`),
@@ -124,12 +148,17 @@ export const waitPoints = pgTable(
     error: jsonb("error"),
     idempotencyKey: text("idempotency_key"),
     idempotencyExpiresAt: at("idempotency_expires_at"),
+    batchId: text("batch_id"),
+    /** When a token gives up, kept after it did. */
+    timeoutAt: at("timeout_at"),
     tags: text("tags").array().notNull().default(sql`'{}'`),
     createdAt: createdAt(),
     completedAt: at("completed_at"),
   },
   (t) => [
     index("wait_points_due").on(t.dueAt).where(sql`due_at is not null`),
+    index("wait_points_tokens").on(t.environmentId, t.id).where(sql`kind = 'token'`),
+    index("wait_points_batch").on(t.batchId).where(sql`batch_id is not null`),
     index("wait_points_child").on(t.childRunId).where(sql`child_run_id is not null`),
     check("wait_points_kind", oneOf(t.kind, ["time", "run", "token", "batch"])),
     check("wait_points_status", oneOf(t.status, ["pending", "completed"])),

@@ -59,7 +59,8 @@ made as (
   insert into environments (id, project_id, pool_id, slug, type) select id, project_id, pool_id, slug, type from envs
 ),
 slots as (
-  insert into environment_slots (environment_id, pool_id, running_max) select id, pool_id, running_max from envs
+  insert into environment_slots (environment_id, pool_id, running_max, concurrency_limit)
+  select id, pool_id, running_max, running_max from envs
 )
 select json_build_object('created', true, 'userId', "userId", 'projectRef', "projectRef", 'poolId', "poolId",
   'environments', (select json_agg(json_build_object('id', id, 'slug', slug) order by slug) from envs))::text

@@ -126,7 +126,7 @@ lane_rows as (
   insert into lanes (id, environment_id, queue_id, concurrency_key, running_max, paused)
   select q."laneId", r.environment_id, r.id, '', r.concurrency_limit, r.paused
   from queue_rows r join jsonb_to_recordset($4::jsonb) as q("laneId" text, "name" text) on q."name" = r.name
-  on conflict (queue_id, concurrency_key) do update set running_max = excluded.running_max
+  on conflict (queue_id, concurrency_key, limits_key) do update set running_max = excluded.running_max
 ),
 keyed_lanes as (
   update lanes l set running_max = r.concurrency_limit

@@ -31,6 +31,13 @@ export type TriggerItem = {
   metadata: Record<string, unknown> | null;
   isTest: boolean;
   triggerFunction: string;
+  batchId: string | null;
+  batchIndex: number | null;
+  scheduleId: string | null;
+  bulkActionId: string | null;
+  replayedFromId: string | null;
+  region: string | null;
+  idempotencyOptions: { key: string; scope: string } | null;
 };
 
 const Outcome = z.object({
@@ -60,7 +67,8 @@ with items as (
     "idempotencyKey" text, "idempotencyExpiresAt" timestamptz, "requestKey" text,
     "parentRunId" text, "resumeParent" boolean, "waitPointId" text, "lockVersion" text,
     "maxAttempts" int, "machine" text, "maxDurationS" float8, "tags" jsonb, "metadata" jsonb, "isTest" boolean,
-    "triggerFunction" text)
+    "triggerFunction" text, "batchId" text, "batchIndex" int, "scheduleId" text, "bulkActionId" text,
+    "replayedFromId" text, "region" text, "idempotencyOptions" jsonb)
 ),
 resolved as (
   select i.*, e.pool_id, d.id as deployment_id, t.slug as found_task, q.id as queue_id, q.concurrency_limit,
@@ -132,6 +140,7 @@ winners as (
 lanes_seen as (
   select w.ord, l.id, l.has_work
   from winners w join lanes l on l.queue_id = w.queue_id and l.concurrency_key = w."concurrencyKey"
+    and l.limits_key = ''
 ),
 lanes_opened as (
   insert into lanes (id, environment_id, queue_id, concurrency_key, running_max, paused, has_work)
@@ -143,7 +152,7 @@ lanes_opened as (
     select from lanes_seen s where s.ord = w.ord and (s.has_work or w.state <> 'queued')
   )
   order by w.queue_id, w."concurrencyKey", w.state = 'queued' desc
-  on conflict (queue_id, concurrency_key) do update set has_work = lanes.has_work or excluded.has_work
+  on conflict (queue_id, concurrency_key, limits_key) do update set has_work = lanes.has_work or excluded.has_work
   returning id, queue_id, concurrency_key
 ),
 placed as (
@@ -156,7 +165,8 @@ made as (
   insert into runs (
     id, environment_id, task_slug, state, deployment_id, queue_id, lane_id, payload, payload_type, retry, machine,
     max_duration_s, ttl_ms, priority, tags, metadata, is_test, idempotency_key, trigger_function,
-    parent_run_id, root_run_id, depth, due_at, expires_at, created_at, updated_at, queued_at)
+    parent_run_id, root_run_id, depth, due_at, expires_at, created_at, updated_at, queued_at, concurrency_key,
+    requested_queue, batch_id, batch_index, schedule_id, bulk_action_id, replayed_from_id, region, idempotency_options)
   select "id", "environmentId", "task", state, case when "lockVersion" is null then null else deployment_id end,
     queue_id, lane, "payload", "payloadType",
     case when "maxAttempts" is null then task_retry
@@ -166,7 +176,8 @@ made as (
     parent_id, root_id, case when parent_id is null then 0 else parent_depth + 1 end,
     case when state = 'delayed' then "delayUntil" end,
     case when state = 'queued' then app_now() + ttl_ms * interval '1 millisecond' end,
-    app_now(), app_now(), case when state = 'queued' then app_now() end
+    app_now(), app_now(), case when state = 'queued' then app_now() end, "concurrencyKey", "queue", "batchId",
+    "batchIndex", "scheduleId", "bulkActionId", "replayedFromId", "region", nullif("idempotencyOptions", 'null'::jsonb)
   from placed
   returning id, state
 ),

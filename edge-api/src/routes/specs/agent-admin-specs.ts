@@ -1,0 +1,31 @@
+import { AgentList, EnrolTokenResponse } from "@longshore/shared/contract/dashboard";
+import { RunIdResponse } from "@longshore/shared/contract/runs";
+import type { RouteSpec } from "./spec.ts";
+
+/** Agents as people manage them. */
+export const agentAdminSpecs = {
+  listAgents: {
+    method: "get",
+    path: "/api/v1/agents",
+    auth: "key",
+    scope: "read:agents",
+    summary: "Agents that serve the environment",
+    response: AgentList,
+  },
+  createEnrolToken: {
+    method: "post",
+    path: "/api/v1/agents/enrol-tokens",
+    auth: "key",
+    scope: "write:agents",
+    summary: "A one-time token that enrols an agent",
+    response: EnrolTokenResponse,
+  },
+  revokeAgent: {
+    method: "post",
+    path: "/api/v1/agents/:agentId/revoke",
+    auth: "key",
+    scope: "write:agents",
+    summary: "Refuse an agent from now on",
+    response: RunIdResponse,
+  },
+} as const satisfies Record<string, RouteSpec>;
