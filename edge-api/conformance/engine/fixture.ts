@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { Database } from "@longshore/edge-api/db/database";
+import { cancelRuns } from "@longshore/edge-api/db/transitions/cancel-runs";
 import type { ClaimRequest } from "@longshore/edge-api/db/transitions/claim-runs";
 import { createWorkspace } from "@longshore/edge-api/db/transitions/create-workspace";
 import {
@@ -128,6 +129,12 @@ export const seed = async (
   return { environmentId, poolId, agentIds, deploymentId };
 };
 
+/** Cancels one run and what it triggered. */
+export const cancelOne = async (db: Database, environmentId: string, runId: string) => {
+  const { results, hints } = await cancelRuns(db, { environmentId, runIds: [runId], reason: "asked" });
+  return { kind: results[0]?.kind, hints };
+};
+
 export const triggerItem = (
   environmentId: string,
   task: string,
@@ -139,6 +146,10 @@ export const triggerItem = (
   queue: null,
   concurrencyKey: "",
   laneId: newId("lane"),
+  limits: null,
+  gates: null,
+  debounceKey: null,
+  externalDeploymentId: null,
   payload: "{}",
   payloadType: "application/json",
   delayUntil: null,

@@ -1,5 +1,4 @@
 import { type Database, readJson } from "@longshore/edge-api/db/database";
-import { cancelRun } from "@longshore/edge-api/db/transitions/cancel-run";
 import { claimRuns } from "@longshore/edge-api/db/transitions/claim-runs";
 import { endAttempts } from "@longshore/edge-api/db/transitions/end-attempts";
 import { expireRuns } from "@longshore/edge-api/db/transitions/expire-runs";
@@ -11,7 +10,7 @@ import { waitRuns } from "@longshore/edge-api/db/transitions/wait-runs";
 import { wakeSettledRuns } from "@longshore/edge-api/db/transitions/wake-settled-runs";
 import pg from "pg";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { claimRequest, openTestPostgres, seed, triggerItem } from "./fixture.ts";
+import { cancelOne, claimRequest, openTestPostgres, seed, triggerItem } from "./fixture.ts";
 
 const serverUrl = process.env.LONGSHORE_TEST_DATABASE_URL;
 
@@ -123,7 +122,7 @@ describe.skipIf(serverUrl === undefined)("crossing statements on Postgres", () =
     const p = await place();
     const cancelled = await p.trigger();
     await t.advance(3_600_000);
-    await cancelRun(t.db, { runId: cancelled, environmentId: p.environmentId, reason: "asked" });
+    await cancelOne(t.db, p.environmentId, cancelled);
     await other.query("begin");
     await triggerRuns(held, [p.item()]);
     const claim = await claimRuns(t.db, claimRequest(p.agent, 1));
@@ -143,10 +142,7 @@ describe.skipIf(serverUrl === undefined)("crossing statements on Postgres", () =
       await other.query("begin");
       // The two steps of a claim, in its order.
       await other.query("delete from queue_entries where run_id = $1", [id]);
-      const crossing =
-        move === "cancel"
-          ? cancelRun(t.db, { runId: id, environmentId: p.environmentId, reason: "asked" })
-          : expireRuns(t.db);
+      const crossing = move === "cancel" ? cancelOne(t.db, p.environmentId, id) : expireRuns(t.db);
       if (move === "cancel") await untilBlocked();
       else await crossing;
       await other.query("set local lock_timeout = '500ms'");
@@ -160,7 +156,7 @@ describe.skipIf(serverUrl === undefined)("crossing statements on Postgres", () =
       await other.query("commit");
       const answer = await crossing;
       expect(answer).toMatchObject(
-        move === "cancel" ? { kind: "requested", agentId: p.agent } : { count: 0 },
+        move === "cancel" ? { kind: "requested", hints: { agentIds: [p.agent] } } : { count: 0 },
       );
       expect(await p.state(id)).toBe("leased");
     },

@@ -8,6 +8,7 @@ export const defaultSettings: Settings = {
   silentMs: 35_000,
   startMs: 60_000,
   holdMs: 50_000,
+  queueDepthMax: 1_000_000,
 };
 
 /** The secret that signs tokens: at least 32 bytes, in hex or base64. */

@@ -7,7 +7,9 @@ import { loseParkedRunsOfSilentAgents } from "../db/transitions/lose-parked-runs
 import { releaseRuns } from "../db/transitions/release-runs.ts";
 import { settleLanes } from "../db/transitions/settle-lanes.ts";
 import { wakeSettledRuns } from "../db/transitions/wake-settled-runs.ts";
+import { errorFingerprint } from "../domain/error-fingerprint.ts";
 import type { Deps } from "./deps.ts";
+import { releasePending } from "./release-pending.ts";
 import { runDueWork } from "./run-due-work.ts";
 import { wakeAfter } from "./wake.ts";
 
@@ -29,6 +31,7 @@ const toLoss = (lease: LostLease): AttemptEnd => ({
   finalState: "system_failure",
   retry: { spread: 1, delayMs: 0 },
   executedMs: 0,
+  errorFingerprint: errorFingerprint(lostError(lease.agentName)),
 });
 
 const loseLeases = async (deps: Deps): Promise<void> => {
@@ -66,6 +69,7 @@ export const sweep = async (deps: Deps): Promise<void> => {
   if (beats.length > 0) await beatAgents(deps.db, beats);
   await loseLeases(deps);
   await runDueWork(deps);
+  await releasePending(deps, null);
   await Promise.all([settleLanes(deps.db, null), wakeSettledRuns(deps.db)]);
   // Work that stands open has no one on the way to it, or its wake-up was lost: waking once more costs one claim.
   await wakeAfter(deps, await findOpenWork(deps.db));

@@ -43,8 +43,8 @@ export const toTriggerItem = async (environmentId: string, request: TriggerReque
   const tags = options.tags ?? [];
   if (tags.length > tagsMax)
     throw new AppError("unprocessable", `A run has at most ${tagsMax} tags; got ${tags.length}.`);
-  refuseUnsupported(options);
   const idempotencyKey = await storableKey(options.idempotencyKey ?? request.idempotencyKey ?? null);
+  const debounce = debounceOf(request.body.options);
   const ttl = options.idempotencyKeyTTL ?? request.idempotencyKeyTtl;
   return {
     id: newId("run"),
@@ -53,21 +53,23 @@ export const toTriggerItem = async (environmentId: string, request: TriggerReque
     queue: options.queue?.name ?? null,
     concurrencyKey: options.concurrencyKey ?? "",
     laneId: newId("lane"),
+    limits: options.concurrency ?? null,
+    gates: gatesOf(options),
     ...payloadOf(request.body),
-    delayUntil: delayOf(options.delay),
+    delayUntil:
+      debounce === null ? delayOf(options.delay) : new Date(Date.now() + debounce.delayMs).toISOString(),
     ttlMs: ttlOf(options.ttl),
     priority: priorityOf(options.priority),
+    debounceKey: options.debounce?.key ?? null,
     idempotencyKey,
     idempotencyExpiresAt: idempotencyKey === null ? null : expiryOf(ttl),
-    // One key is enough, and the caller's own is the stronger: it also recognises a repeated request.
     requestKey:
-      request.requestKey === null || idempotencyKey !== null
-        ? null
-        : await hashToken(`${request.task}\n${request.requestKey}`),
+      request.requestKey === null ? null : await hashToken(`${request.task}\n${request.requestKey}`),
     parentRunId: options.parentRunId ?? null,
     resumeParent: options.resumeParentOnCompletion === true,
     waitPointId: newId("waitPoint"),
     lockVersion: options.lockToVersion ?? null,
+    externalDeploymentId: options.externalDeploymentId ?? null,
     maxAttempts: options.maxAttempts ?? null,
     machine: options.machine ?? null,
     maxDurationS: options.maxDuration ?? null,
@@ -140,13 +142,35 @@ const storableKey = async (key: string | null): Promise<string | null> => {
   return isShort ? key : `sha256:${await hashToken(key)}`;
 };
 
-/** Errors: an option that would change what happens, and that this version cannot honour. */
-const refuseUnsupported = (options: TriggerOptions): void => {
-  for (const name of ["debounce", "gates", "concurrency"] as const) {
-    if (options[name] !== undefined) {
-      throw new AppError("unprocessable", `The option "${name}" is not supported yet.`);
-    }
+const gatesOf = (options: TriggerOptions): TriggerItem["gates"] =>
+  options.gates === undefined || options.gates.length === 0
+    ? null
+    : options.gates.map(({ queue, concurrencyKey }) => ({ queue, concurrencyKey: concurrencyKey ?? null }));
+
+/** How a trigger debounces. Units: milliseconds. */
+export type Debounce = { key: string; delayMs: number; maxDelayMs: number | null; replaces: boolean };
+
+/** Shortest pause that debounces. Units: milliseconds. */
+const debounceMsMin = 1_000;
+
+/** Reads the option `debounce`. Errors: `unprocessable` for a pause that is none. Source: the life cycle reference, 3.6. */
+export const debounceOf = (options: TriggerOptions | undefined): Debounce | null => {
+  const { debounce } = options ?? {};
+  if (debounce === undefined) return null;
+  const delayMs = spanOf("debounce.delay", debounce.delay);
+  if (delayMs < debounceMsMin) throw new AppError("unprocessable", "debounce.delay is at least one second.");
+  const maxDelayMs = debounce.maxDelay === undefined ? null : spanOf("debounce.maxDelay", debounce.maxDelay);
+  if (maxDelayMs !== null && maxDelayMs <= delayMs) {
+    throw new AppError("unprocessable", "debounce.maxDelay must be longer than debounce.delay.");
   }
+  return { key: debounce.key, delayMs, maxDelayMs, replaces: debounce.mode === "trailing" };
+};
+
+const spanOf = (name: string, text: string): number => {
+  const ms = parseDurationMs(text);
+  if (ms === null) throw new AppError("unprocessable", `Invalid ${name} "${text}": a duration such as 30s.`);
+  requireSpan(name, ms);
+  return ms;
 };
 
 const delayOf = (delay: string | Date | undefined): string | null => {

@@ -7,6 +7,8 @@ const Retry = z.object({
   minTimeoutInMs: z.number().min(0).optional(),
   maxTimeoutInMs: z.number().min(0).optional(),
   randomize: z.boolean().optional(),
+  /** The machine that an attempt gets after one that had too little memory. */
+  outOfMemory: z.object({ machine: z.enum(machineNames).optional() }).optional(),
 });
 
 /** A task as the indexer found it in a bundle. */

@@ -68,8 +68,10 @@ export const runs = pgTable(
     bulkActionId: text("bulk_action_id"),
     replayedFromId: text("replayed_from_id"),
     debounceKey: text("debounce_key"),
-    /** It holds its lane's place under the policy skip or replace. */
-    isExclusive: boolean("is_exclusive").notNull().default(false),
+    /** When the caller wished it to start, kept after it did. */
+    delayUntil: at("delay_until"),
+    /** Named queues whose slots it also takes. Shape: [{queue, concurrencyKey}]. */
+    gates: jsonb("gates"),
     depth: integer("depth").notNull().default(0),
     executedMs: doublePrecision("executed_ms").notNull().default(0),
     /** Why it went where it is, when a person should know (an agent's reason for giving it back). */
