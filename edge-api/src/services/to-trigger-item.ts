@@ -35,6 +35,8 @@ export type TriggerRequest = {
   idempotencyKey: string | null;
   idempotencyKeyTtl: string | null;
   origin?: TriggerOrigin;
+  /** Whether the caller may do this but once. */
+  isOneTime?: boolean;
 };
 
 /** Resolves a trigger's options. Errors: `unprocessable`, `bad_request`, `payload_too_large`, each naming the option. */
@@ -59,9 +61,10 @@ export const toTriggerItem = async (environmentId: string, request: TriggerReque
     priority: priorityOf(options.priority),
     idempotencyKey,
     idempotencyExpiresAt: idempotencyKey === null ? null : expiryOf(ttl),
-    // One key is enough, and the caller's own is the stronger: it also recognises a repeated request.
+    // One key is enough, and the caller's own is the stronger: it also recognises a repeated request. But whoever may
+    // ask only once could repeat the request with another key of its own.
     requestKey:
-      request.requestKey === null || idempotencyKey !== null
+      request.requestKey === null || (idempotencyKey !== null && request.isOneTime !== true)
         ? null
         : await hashToken(`${request.task}\n${request.requestKey}`),
     parentRunId: options.parentRunId ?? null,

@@ -19,14 +19,19 @@ export const triggerRun = async (
   request: TriggerRequest,
 ): Promise<{ id: string; isCached: boolean; token: string; claims: object }> => {
   requireScope(principal, "trigger", [{ type: "tasks", id: request.task }]);
-  const outcome = await writeTrigger(deps, await toTriggerItem(principal.environmentId, request));
+  const outcome = await writeTrigger(
+    deps,
+    await toTriggerItem(principal.environmentId, { ...request, isOneTime: principal.oneTime !== undefined }),
+  );
   const runId = outcome.runId ?? "";
   if (outcome.kind === "created" && outcome.poolId !== null) await deps.hints.wakePool(outcome.poolId);
+  const { realtime } = principal;
   const scopes = [`read:runs:${runId}`, `write:inputStreams:${runId}`];
+  const claims = { pub: true, scopes, ...(realtime === undefined ? {} : { realtime }) };
   return {
     id: runId,
     isCached: outcome.kind === "cached",
-    token: await signToken(deps, principal.environmentId, { pub: true, scopes }, handleTokenLifeS),
-    claims: { sub: principal.environmentId, pub: true, scopes },
+    token: await signToken(deps, principal.environmentId, claims, handleTokenLifeS),
+    claims: { sub: principal.environmentId, ...claims },
   };
 };
