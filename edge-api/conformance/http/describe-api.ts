@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe } from "vitest";
+import { accessCases } from "./cases/access.ts";
 import { agentCases } from "./cases/agent.ts";
 import { credentialCases } from "./cases/credentials.ts";
 import { deploymentCases } from "./cases/deployments.ts";
@@ -27,6 +28,7 @@ export const describeApi = (name: string, isAvailable: boolean, start: () => Pro
     deploymentCases(platform);
     sessionCases(platform);
     surfaceCases(platform);
+    accessCases(platform);
     credentialCases(platform);
     limitCases(platform);
   });

@@ -7,6 +7,7 @@ import type { Deps } from "../services/deps.ts";
 import { agentRoutes } from "./agent-routes.ts";
 import { clientRoutes } from "./client-routes.ts";
 import type { AppEnv } from "./context.ts";
+import { credentialRoutes } from "./credential-routes.ts";
 import { deploymentRoutes } from "./deployment-routes.ts";
 import { answerError } from "./errors.ts";
 import { openApiDocument } from "./openapi.ts";
@@ -53,6 +54,7 @@ export const createApp = (
     return c.json(document);
   });
   app.route("/", clientRoutes());
+  app.route("/", credentialRoutes());
   app.route("/", deploymentRoutes());
   app.route("/", sessionRoutes());
   app.route("/", agentRoutes());

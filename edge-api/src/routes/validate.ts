@@ -1,6 +1,7 @@
 import { zValidator } from "@hono/zod-validator";
 import type { WireError } from "@longshore/shared/contract/wire-error";
 import { AppError } from "@longshore/shared/core/error-codes";
+import type { Context } from "hono";
 import { createMiddleware } from "hono/factory";
 import type { z } from "zod";
 
@@ -30,7 +31,7 @@ const hasBody = (headers: Headers): boolean =>
   headers.has("transfer-encoding") || Number(headers.get("content-length") ?? 0) > 0;
 
 /** A body in another form than JSON would be read as an empty one; say so instead. */
-const jsonOnly = createMiddleware(async (c, next) => {
+const requireJson = (c: Context): void => {
   const type = c.req.header("content-type") ?? "";
   if (hasBody(c.req.raw.headers) && !/^application\/([\w.+-]+\+)?json\b/i.test(type)) {
     throw new AppError(
@@ -38,6 +39,10 @@ const jsonOnly = createMiddleware(async (c, next) => {
       `The body must be sent as content-type: application/json, not "${type}".`,
     );
   }
+};
+
+const jsonOnly = createMiddleware(async (c, next) => {
+  requireJson(c);
   await next();
 });
 
@@ -49,3 +54,20 @@ export const validBody = <T extends z.ZodType>(schema: T) =>
       if (!result.success) throw new ValidationError("body", result.error.issues);
     }),
   ] as const;
+
+/** Reads a JSON body that may be left out: then the schema's defaults hold. Errors: those of `validBody`. */
+export const optionalBody = async <T extends z.ZodType>(c: Context, schema: T): Promise<z.output<T>> => {
+  requireJson(c);
+  const text = await c.req.text();
+  const parsed = schema.safeParse(text.trim() === "" ? {} : parseJson(text));
+  if (!parsed.success) throw new ValidationError("body", parsed.error.issues);
+  return parsed.data;
+};
+
+const parseJson = (text: string): unknown => {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new AppError("bad_request", "Malformed JSON in request body", { cause });
+  }
+};

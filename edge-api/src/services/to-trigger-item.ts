@@ -35,6 +35,7 @@ export type TriggerRequest = {
   idempotencyKey: string | null;
   idempotencyKeyTtl: string | null;
   origin?: TriggerOrigin;
+  /** Whether the caller may do this but once. */
 };
 
 /** Resolves a trigger's options. Errors: `unprocessable`, `bad_request`, `payload_too_large`, each naming the option. */

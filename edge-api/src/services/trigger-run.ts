@@ -23,11 +23,13 @@ export const triggerRun = async (
   const item = await toTriggerItem(principal.environmentId, request);
   await requireRoom(deps, item);
   const { id: runId, isCached } = await writeTrigger(deps, item, debounceOf(request.body.options));
+  const { realtime } = principal;
   const scopes = [`read:runs:${runId}`, `write:inputStreams:${runId}`];
+  const claims = { pub: true, scopes, ...(realtime === undefined ? {} : { realtime }) };
   return {
     id: runId,
     isCached,
-    token: await signToken(deps, principal.environmentId, { pub: true, scopes }, handleTokenLifeS),
-    claims: { sub: principal.environmentId, pub: true, scopes },
+    token: await signToken(deps, principal.environmentId, claims, handleTokenLifeS),
+    claims: { sub: principal.environmentId, ...claims },
   };
 };
