@@ -60,10 +60,7 @@ export const toTriggerItem = async (environmentId: string, request: TriggerReque
     idempotencyKey,
     idempotencyExpiresAt: idempotencyKey === null ? null : expiryOf(ttl),
     // One key is enough, and the caller's own is the stronger: it also recognises a repeated request.
-    requestKey:
-      request.requestKey === null || idempotencyKey !== null
-        ? null
-        : await hashToken(`${request.task}\n${request.requestKey}`),
+    requestKey: idempotencyKey === null ? await requestKeyOf(request) : null,
     parentRunId: options.parentRunId ?? null,
     resumeParent: options.resumeParentOnCompletion === true,
     waitPointId: newId("waitPoint"),
@@ -85,6 +82,12 @@ export const toTriggerItem = async (environmentId: string, request: TriggerReque
     region: options.region ?? null,
     idempotencyOptions: options.idempotencyKeyOptions ?? null,
   };
+};
+
+/** An item of a batch is known by its place there, whatever its task. */
+const requestKeyOf = async ({ task, requestKey, origin }: TriggerRequest): Promise<string | null> => {
+  if (requestKey === null || origin?.batchId !== undefined) return requestKey;
+  return hashToken(`${task}\n${requestKey}`);
 };
 
 /** The packet as it is stored: a text is kept as it came, anything else as JSON. Source: the client wire contract, 3. */

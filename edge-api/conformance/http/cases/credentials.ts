@@ -41,6 +41,9 @@ const wrong: Credential[] = [
 /** What a request needs beside its credential to get as far as the check of scopes: a body that is well formed. */
 const bodyOf = (name: string): object | undefined => {
   if (name === "triggerTask") return {};
+  if (name === "createBatch") return { runCount: 1 };
+  if (name === "legacyBatch" || name === "legacyBatchRuns") return { items: [{ task: "hello" }] };
+  if (name === "legacyTaskBatch") return { items: [{}] };
   if (name !== "createDeployment") return undefined;
   const manifest = {
     format: 1,
@@ -109,7 +112,10 @@ export const credentialCases = (platform: () => Platform) =>
       "%s lets its own scope through",
       async (name, spec) => {
         const token = await sign(platform(), platform().environmentId, [spec.scope ?? ""]);
-        expect((await send(name, spec, token, await trigger(platform(), "hello"))).status).toBe(200);
+        const answer = await send(name, spec, token, await trigger(platform(), "hello"));
+        // A route of another thing gets as far as looking for it.
+        const isOther = /:(?!runId)\w+/.test(spec.path);
+        expect(answer.status).toBe(isOther ? 404 : 200);
       },
     );
   });
