@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe } from "vitest";
 import { accessCases } from "./cases/access.ts";
 import { agentCases } from "./cases/agent.ts";
+import { batchCases } from "./cases/batches.ts";
 import { credentialCases } from "./cases/credentials.ts";
 import { deploymentCases } from "./cases/deployments.ts";
 import { limitCases } from "./cases/limits.ts";
@@ -24,6 +25,7 @@ export const describeApi = (name: string, isAvailable: boolean, start: () => Pro
 
     triggerCases(platform);
     runCases(platform);
+    batchCases(platform);
     agentCases(platform);
     deploymentCases(platform);
     sessionCases(platform);

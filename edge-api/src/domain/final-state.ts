@@ -17,6 +17,8 @@ const faults: readonly InternalErrorCode[] = [
   "TASK_RUN_START_FAILED",
   "TASK_RUN_CONTINUATION_LOST",
   "TASK_DID_CONCURRENT_WAIT",
+  "BATCH_ITEM_COULD_NOT_TRIGGER",
+  "PAYLOAD_TOO_LARGE",
 ];
 
 /** Where a run ends when this error leaves it no attempt. Source: the life cycle reference, 3.4. */

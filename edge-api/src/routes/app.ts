@@ -5,6 +5,7 @@ import { cors } from "hono/cors";
 import { checkHealth } from "../services/check-health.ts";
 import type { Deps } from "../services/deps.ts";
 import { agentRoutes } from "./agent-routes.ts";
+import { batchRoutes } from "./batch-routes.ts";
 import { clientRoutes } from "./client-routes.ts";
 import type { AppEnv } from "./context.ts";
 import { credentialRoutes } from "./credential-routes.ts";
@@ -55,6 +56,7 @@ export const createApp = (
   });
   app.route("/", clientRoutes());
   app.route("/", credentialRoutes());
+  app.route("/", batchRoutes());
   app.route("/", deploymentRoutes());
   app.route("/", sessionRoutes());
   app.route("/", agentRoutes());

@@ -1,5 +1,6 @@
 import { agentAdminSpecs } from "./specs/agent-admin-specs.ts";
 import { agentSpecs } from "./specs/agent-specs.ts";
+import { batchSpecs } from "./specs/batch-specs.ts";
 import { credentialSpecs } from "./specs/credential-specs.ts";
 import { deploymentSpecs } from "./specs/deployment-specs.ts";
 import { runSpecs } from "./specs/run-specs.ts";
@@ -10,6 +11,7 @@ import { systemSpecs } from "./specs/system-specs.ts";
 export const routeSpecs = {
   ...systemSpecs,
   ...runSpecs,
+  ...batchSpecs,
   ...agentAdminSpecs,
   ...credentialSpecs,
   ...deploymentSpecs,

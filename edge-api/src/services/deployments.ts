@@ -5,6 +5,7 @@ import { newId, randomText } from "@longshore/shared/core/ids";
 import * as rows from "../db/transitions/deployments.ts";
 import { type Principal, requireOutsider, requireScope } from "./authenticate.ts";
 import type { Deps } from "./deps.ts";
+import { releasePending } from "./release-pending.ts";
 import { resolveManifest } from "./resolve-manifest.ts";
 import { wireDate } from "./wire-date.ts";
 
@@ -67,6 +68,7 @@ export const finaliseDeployment = async (
     queues,
   });
   if (row === null) throw new AppError("unprocessable", "The deployment's bundle has not been uploaded.");
+  if (row.externalId !== null) deps.later(releasePending(deps, principal.environmentId));
   return serialise(row);
 };
 
@@ -78,7 +80,10 @@ export const promoteDeployment = async (
 ): Promise<Deployment> => {
   requireDeploy(principal);
   const row = await rows.promoteDeployment(deps.db, { id, environmentId: principal.environmentId });
-  if (row !== null) return serialise(row);
+  if (row !== null) {
+    deps.later(releasePending(deps, principal.environmentId));
+    return serialise(row);
+  }
   const found = await rows.findDeployment(deps.db, id, principal.environmentId);
   if (found === null) throw missing();
   throw new AppError("unprocessable", "The deployment is not finalised.");

@@ -10,9 +10,9 @@ import { waitRuns } from "../db/transitions/wait-runs.ts";
 import { errorFingerprint } from "../domain/error-fingerprint.ts";
 import { finalStateOf, isOutOfMemory, isRetryable } from "../domain/final-state.ts";
 import { claimWork } from "./claim-work.ts";
+import { toCompletedWaits } from "./completed-waits.ts";
 import type { Deps } from "./deps.ts";
 import { answer } from "./poll-work.ts";
-import { toCompletedWait } from "./to-lease.ts";
 import { wakeAfter } from "./wake.ts";
 
 type EndFact = Extract<Fact, { kind: "completed" | "failed" | "canceled" }>;
@@ -121,11 +121,13 @@ const applyWaits = async (deps: Deps, agent: AgentRow, facts: Of<"waiting">[]): 
   const waited = await waitRuns(deps.db, agent.id, facts);
   const broken = facts.filter((_, index) => waited.results[index]?.kind === "broken");
   return {
-    results: waited.results.map((result, index) => ({
-      seq: facts[index]?.seq ?? 0,
-      result: result.kind === "broken" ? "refused" : result.kind,
-      ...(result.kind === "ready" ? { waits: result.waits.map(toCompletedWait) } : {}),
-    })),
+    results: await Promise.all(
+      waited.results.map(async (result, index) => ({
+        seq: facts[index]?.seq ?? 0,
+        result: result.kind === "broken" ? ("refused" as const) : result.kind,
+        ...(result.kind === "ready" ? { waits: await toCompletedWaits(deps, result.waits) } : {}),
+      })),
+    ),
     hints: [waited.hints, ...(await failBrokenWaits(deps, agent, broken))],
     isDueSoon: waited.nextDueAt !== null,
   };

@@ -1,10 +1,12 @@
 import type { TaskError } from "@longshore/shared/contract/task-error";
 import { findOpenWork } from "../db/queries/find-open-work.ts";
+import { abortUnsealedBatches } from "../db/transitions/abort-batches.ts";
 import { beatAgents } from "../db/transitions/beat-agents.ts";
 import { type AttemptEnd, loseAttemptsOfSilentAgents } from "../db/transitions/end-attempts.ts";
 import { findLostLeases } from "../db/transitions/find-lost-leases.ts";
 import { loseParkedRunsOfSilentAgents } from "../db/transitions/lose-parked-runs.ts";
 import { releaseRuns } from "../db/transitions/release-runs.ts";
+import { settleBatches } from "../db/transitions/settle-batches.ts";
 import { settleLanes } from "../db/transitions/settle-lanes.ts";
 import { wakeSettledRuns } from "../db/transitions/wake-settled-runs.ts";
 import { errorFingerprint } from "../domain/error-fingerprint.ts";
@@ -70,7 +72,14 @@ export const sweep = async (deps: Deps): Promise<void> => {
   await loseLeases(deps);
   await runDueWork(deps);
   await releasePending(deps, null);
-  await Promise.all([settleLanes(deps.db, null), wakeSettledRuns(deps.db)]);
+  const [aborted, settled] = await Promise.all([
+    abortUnsealedBatches(deps.db),
+    settleBatches(deps.db, null),
+    settleLanes(deps.db, null),
+    wakeSettledRuns(deps.db),
+  ]);
+  await wakeAfter(deps, aborted.hints);
+  await wakeAfter(deps, settled.hints);
   // Work that stands open has no one on the way to it, or its wake-up was lost: waking once more costs one claim.
   await wakeAfter(deps, await findOpenWork(deps.db));
 };

@@ -64,8 +64,7 @@ export const toTriggerItem = async (environmentId: string, request: TriggerReque
     debounceKey: options.debounce?.key ?? null,
     idempotencyKey,
     idempotencyExpiresAt: idempotencyKey === null ? null : expiryOf(ttl),
-    requestKey:
-      request.requestKey === null ? null : await hashToken(`${request.task}\n${request.requestKey}`),
+    requestKey: await requestKeyOf(request),
     parentRunId: options.parentRunId ?? null,
     resumeParent: options.resumeParentOnCompletion === true,
     waitPointId: newId("waitPoint"),
@@ -88,6 +87,12 @@ export const toTriggerItem = async (environmentId: string, request: TriggerReque
     region: options.region ?? null,
     idempotencyOptions: options.idempotencyKeyOptions ?? null,
   };
+};
+
+/** An item of a batch is known by its place there, whatever its task. */
+const requestKeyOf = async ({ task, requestKey, origin }: TriggerRequest): Promise<string | null> => {
+  if (requestKey === null || origin?.batchId !== undefined) return requestKey;
+  return hashToken(`${task}\n${requestKey}`);
 };
 
 /** The packet as it is stored: a text is kept as it came, anything else as JSON. Source: the client wire contract, 3. */

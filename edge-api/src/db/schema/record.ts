@@ -100,7 +100,11 @@ export const runs = pgTable(
     index("runs_pending").on(t.environmentId, t.id).where(sql`lane_id is null`),
     index("runs_parent").on(t.parentRunId).where(sql`parent_run_id is not null`),
     check("runs_state", oneOf(t.state, runStates)),
-    check("runs_lane", sql`${t.laneId} is not null or ${t.state} in ('pending_version', 'canceled')`),
+    // An item of a batch that could not be triggered is a run that failed before it had a lane.
+    check(
+      "runs_lane",
+      sql`${t.laneId} is not null or ${t.state} in ('pending_version', 'canceled') or (${t.state} = 'system_failure' and ${t.attempt} = 0)`,
+    ),
     check("runs_due_while_delayed", sql`(${t.state} = 'delayed') = (${t.dueAt} is not null)`),
     check("runs_expiry_while_queued", sql`${t.expiresAt} is null or ${t.state} = 'queued'`),
     check("runs_waits_while_waiting", sql`${t.waitsOpen} = 0 or ${t.state} = 'waiting'`),

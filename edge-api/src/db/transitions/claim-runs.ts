@@ -8,6 +8,7 @@ const ClaimedWait = z.object({
   id: z.string(),
   kind: z.enum(["time", "run", "token", "batch"]),
   runId: z.string().nullable(),
+  batchId: z.string().nullable(),
   taskIdentifier: z.string().nullable(),
   output: z.string().nullable(),
   outputType: z.string().nullable(),
@@ -387,6 +388,7 @@ select (case
         'organization', json_build_object('id', o.id, 'slug', o.slug, 'name', o.name),
         'waits', case when not m.is_continuation then '[]'::json else (
           select coalesce(json_agg(json_build_object('id', wp.id, 'kind', wp.kind, 'runId', wp.child_run_id,
+            'batchId', wp.batch_id,
             'taskIdentifier', c.task_slug, 'output', wp.output, 'outputType', wp.output_type, 'error', wp.error)
             order by w.position), '[]')
           from run_waits w

@@ -3,6 +3,9 @@
  * them together when its module loads, never at run time. They rely on this order of locks, which every statement
  * keeps: wait points, leases, queue entries, runs, run waits, environment slots, lanes, limit slots. The claim alone takes slots and
  * lanes first: nobody who holds one of those wants an entry or a queued run.
+ *
+ * Batches stand between the runs that end and the points that this completes: batch items, then batches in order of
+ * id, then wait points, then the runs that waited. Nobody who holds a wait point or a waiting run wants a batch.
  */
 
 /**
@@ -72,12 +75,47 @@ export const dropWaits = (from: "moved" | "finals"): string => `
   )`;
 
 /**
- * Completes the wait points of runs that have just become final, and lets go of their idempotency keys where the end
- * was not the wanted one. Needs `finals(id, environment_id, task_slug, idempotency_key, state, output, output_type, error)`.
+ * Completes the wait points of batches that have just come to their end.
+ * Needs `batches_done(id, status)`: batches that this statement has just written. Gives `batch_points(id)`.
+ */
+export const completeBatchPoints = `
+  batch_points as (
+    update wait_points p
+    set status = 'completed', due_at = null, completed_at = app_now()
+    from batches_done b
+    where p.batch_id = b.id and p.status = 'pending' and b.status in ('COMPLETED', 'PARTIAL_FAILED')
+    returning p.id
+  )`;
+
+/**
+ * Counts items that have just come to their end in their batches, and ends the batches that were sealed and have none
+ * left. The counts are read from the locked row: two runs of one batch that end together see each other.
+ * Needs `items_over(batch_id)`: one row for each item. Gives `batches_done` and `batch_points(id)`.
+ */
+export const countItems = `
+  batches_locked as (
+    select b.id from batches b where b.id in (select batch_id from items_over) order by b.id for update
+  ),
+  batches_done as (
+    update batches b
+    set open_count = b.open_count - g.count, updated_at = app_now(),
+        status = case when b.status = 'PROCESSING' and b.open_count = g.count
+          then case when b.failed_count > 0 then 'PARTIAL_FAILED' else 'COMPLETED' end else b.status end,
+        completed_at = case when b.status = 'PROCESSING' and b.open_count = g.count then app_now() else b.completed_at end
+    from (select batch_id, count(*)::int as count from items_over group by batch_id) g
+    where b.id = g.batch_id and b.id in (select id from batches_locked)
+    returning b.id, b.status
+  ),
+  ${completeBatchPoints}`;
+
+/**
+ * Completes the wait points of runs that have just become final, and of the batches that end with them; lets go of
+ * their idempotency keys where the end was not the wanted one.
+ * Needs `finals(id, environment_id, task_slug, idempotency_key, state, output, output_type, error)`.
  * Gives `done_points(id)`.
  */
 export const settleFinals = `
-  done_points as (
+  child_points as (
     update wait_points p
     set status = 'completed', due_at = null, completed_at = app_now(),
         output = f.output, output_type = f.output_type, error = f.error
@@ -85,6 +123,14 @@ export const settleFinals = `
     where p.child_run_id = f.id and p.status = 'pending'
     returning p.id
   ),
+  items_over as (
+    update batch_items i set is_over = true
+    from finals f
+    where i.run_id = f.id and not i.is_over
+    returning i.batch_id
+  ),
+  ${countItems},
+  done_points as (select id from child_points union all select id from batch_points),
   released_keys as (
     delete from idempotency_keys k
     using finals f
