@@ -8,7 +8,12 @@ import {
   finaliseDeployment,
   promoteDeployment,
 } from "@longshore/edge-api/db/transitions/deployments";
-import type { TriggerItem } from "@longshore/edge-api/db/transitions/trigger-runs";
+import {
+  type TriggerItem,
+  type TriggerOutcome,
+  triggerRuns,
+} from "@longshore/edge-api/db/transitions/trigger-runs";
+import { waitForRun } from "@longshore/edge-api/db/transitions/wait-for-run";
 import { openPg } from "@longshore/edge-api/platform/database-pg";
 import { openPglite } from "@longshore/edge-api/platform/database-pglite";
 import { migrateEmbedded, migratePgPool } from "@longshore/edge-api/platform/migrate";
@@ -135,6 +140,19 @@ export const cancelOne = async (db: Database, environmentId: string, runId: stri
   return { kind: results[0]?.kind, hints };
 };
 
+/** Triggers one run as the service does: a parent is linked to a run that was there before. */
+export const triggerLinked = async (
+  db: Database,
+  item: TriggerItem,
+): Promise<Omit<TriggerOutcome, "kind"> & { kind: TriggerOutcome["kind"] | "deadlock" }> => {
+  const [outcome] = await triggerRuns(db, [item]);
+  if (outcome === undefined) throw new Error("no outcome");
+  if (outcome.kind !== "cached" || !item.resumeParent || item.parentRunId === null) return outcome;
+  const { environmentId, waitPointId } = item;
+  const link = { environmentId, waitPointId, parentId: item.parentRunId, childId: outcome.runId ?? "" };
+  return (await waitForRun(db, link)) === "deadlock" ? { ...outcome, kind: "deadlock" } : outcome;
+};
+
 export const triggerItem = (
   environmentId: string,
   task: string,
@@ -148,6 +166,7 @@ export const triggerItem = (
   laneId: newId("lane"),
   limits: null,
   gates: null,
+  gatesKey: null,
   debounceKey: null,
   externalDeploymentId: null,
   payload: "{}",

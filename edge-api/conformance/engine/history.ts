@@ -7,11 +7,10 @@ import { loseParkedRunsOfSilentAgents } from "@longshore/edge-api/db/transitions
 import { promoteDueRuns } from "@longshore/edge-api/db/transitions/promote-due-runs";
 import { releaseRuns } from "@longshore/edge-api/db/transitions/release-runs";
 import { startRuns } from "@longshore/edge-api/db/transitions/start-runs";
-import { triggerRuns } from "@longshore/edge-api/db/transitions/trigger-runs";
 import { waitRuns } from "@longshore/edge-api/db/transitions/wait-runs";
 import { newId } from "@longshore/shared/core/ids";
 import { expect } from "vitest";
-import { cancelOne, claimRequest, seed, type TestDatabase, triggerItem } from "./fixture.ts";
+import { cancelOne, claimRequest, seed, type TestDatabase, triggerItem, triggerLinked } from "./fixture.ts";
 import { brokenInvariants, strayEvents } from "./invariants.ts";
 import { Model, type ModelRun, maxAttempts, retryPauseMs, silentMs } from "./model.ts";
 
@@ -107,9 +106,9 @@ export const playHistory = async (t: TestDatabase, steps: readonly Step[]): Prom
       ...{ parentRunId: over.parent, resumeParent: over.parent !== null },
     });
     const known = key === null ? undefined : model.keys.get(key);
-    const [outcome] = await triggerRuns(t.db, [item]);
+    const outcome = await triggerLinked(t.db, item);
     if (known !== undefined && parent !== undefined && model.waitsFor(known, parent.id)) {
-      expect(outcome?.kind).toBe("deadlock");
+      expect(outcome.kind).toBe("deadlock");
       return;
     }
     expect(outcome).toMatchObject({

@@ -17,6 +17,7 @@ import {
   type TestDatabase,
   testDrivers,
   triggerItem,
+  triggerLinked,
 } from "./fixture.ts";
 
 describe.each(testDrivers)("options of a trigger on $name", ({ isAvailable, open }) => {
@@ -30,10 +31,9 @@ describe.each(testDrivers)("options of a trigger on $name", ({ isAvailable, open
     const place = async (tasks: TaskSpec[] = [{ id: "a" }], runningMax = 100) => {
       const { environmentId, agentIds } = await seed(t, { tasks, agents: 1, runningMax });
       const agent = agentIds[0] ?? "";
-      const raw = async (over: Partial<TriggerItem> = {}, task = "a") => {
-        const [outcome] = await triggerRuns(t.db, [triggerItem(environmentId, task, over)]);
-        if (outcome === undefined) throw new Error("no outcome");
-        return outcome;
+      const raw = (over: Partial<TriggerItem> = {}, task = "a") => {
+        const gatesKey = over.gates == null ? null : JSON.stringify(over.gates);
+        return triggerLinked(t.db, triggerItem(environmentId, task, { gatesKey, ...over }));
       };
       /** As the service does: a lane under limits is made first. */
       const trigger = async (over: Partial<TriggerItem> = {}, task = "a") => {

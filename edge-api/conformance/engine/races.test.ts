@@ -10,7 +10,7 @@ import { waitRuns } from "@longshore/edge-api/db/transitions/wait-runs";
 import { wakeSettledRuns } from "@longshore/edge-api/db/transitions/wake-settled-runs";
 import pg from "pg";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { cancelOne, claimRequest, openTestPostgres, seed, triggerItem } from "./fixture.ts";
+import { cancelOne, claimRequest, openTestPostgres, seed, triggerItem, triggerLinked } from "./fixture.ts";
 
 const serverUrl = process.env.LONGSHORE_TEST_DATABASE_URL;
 
@@ -106,10 +106,12 @@ describe.skipIf(serverUrl === undefined)("crossing statements on Postgres", () =
     const parent = await p.execute();
     const child = await p.execute(key);
     await other.query("begin");
-    const linking = { ...key, parentRunId: parent, resumeParent: true };
-    expect(await triggerRuns(held, [p.item(linking)])).toMatchObject([{ kind: "cached", runId: child }]);
-    await endAttempts(t.db, p.agent, [p.done(child)]);
+    const item = p.item({ ...key, parentRunId: parent, resumeParent: true });
+    expect(await triggerLinked(held, item)).toMatchObject({ kind: "cached", runId: child });
+    const ending = endAttempts(t.db, p.agent, [p.done(child)]);
+    await untilBlocked();
     await other.query("commit");
+    await ending;
     await waitRuns(t.db, p.agent, [{ runId: parent, epoch: 1, waits: [{ kind: "run", runId: child }] }]);
     await wakeSettledRuns(t.db);
     await wakeSettledRuns(t.db);

@@ -54,8 +54,8 @@ export const toTriggerItem = async (environmentId: string, request: TriggerReque
     queue: options.queue?.name ?? null,
     concurrencyKey: options.concurrencyKey ?? "",
     laneId: newId("lane"),
-    limits: options.concurrency ?? null,
-    gates: gatesOf(options),
+    limits: options.concurrency === undefined ? null : [...new Set(options.concurrency)].sort(),
+    ...gatesOf(options),
     ...payloadOf(request.body),
     delayUntil:
       debounce === null ? delayOf(options.delay) : new Date(Date.now() + debounce.delayMs).toISOString(),
@@ -148,10 +148,11 @@ const storableKey = async (key: string | null): Promise<string | null> => {
   return isShort ? key : `sha256:${await hashToken(key)}`;
 };
 
-const gatesOf = (options: TriggerOptions): TriggerItem["gates"] =>
-  options.gates === undefined || options.gates.length === 0
-    ? null
-    : options.gates.map(({ queue, concurrencyKey }) => ({ queue, concurrencyKey: concurrencyKey ?? null }));
+const gatesOf = ({ gates: given }: TriggerOptions): Pick<TriggerItem, "gates" | "gatesKey"> => {
+  if (given === undefined || given.length === 0) return { gates: null, gatesKey: null };
+  const gates = given.map(({ queue, concurrencyKey }) => ({ queue, concurrencyKey: concurrencyKey ?? null }));
+  return { gates, gatesKey: JSON.stringify(gates) };
+};
 
 /** How a trigger debounces. Units: milliseconds. */
 export type Debounce = { key: string; delayMs: number; maxDelayMs: number | null; replaces: boolean };

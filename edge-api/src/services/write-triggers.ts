@@ -5,6 +5,7 @@ import { cancelRuns } from "../db/transitions/cancel-runs.ts";
 import { openLane } from "../db/transitions/open-lane.ts";
 import { pushBackRun } from "../db/transitions/push-back-run.ts";
 import { type TriggerItem, type TriggerOutcome, triggerRuns } from "../db/transitions/trigger-runs.ts";
+import { waitForRun } from "../db/transitions/wait-for-run.ts";
 import type { Deps } from "./deps.ts";
 import { groupCommit } from "./group-commit.ts";
 import { requireRoom } from "./queue-depth.ts";
@@ -69,7 +70,23 @@ const settle = async (deps: Deps, outcome: TriggerOutcome, item: TriggerItem): P
   if (refusal !== null) throw refusal;
   if (outcome.kind === "created" && outcome.poolId !== null) await deps.hints.wakePool(outcome.poolId);
   if (outcome.replacedRunId !== null) await endReplaced(deps, item, outcome.replacedRunId);
+  if (needsLink(outcome, item)) await linkParent(deps, item, outcome.runId ?? "");
   return { id: outcome.runId ?? "", isCached: outcome.kind === "cached" };
+};
+
+const needsLink = (outcome: TriggerOutcome, item: TriggerItem): boolean =>
+  outcome.kind === "cached" && item.resumeParent && item.parentRunId !== null;
+
+/** Errors: `unprocessable` when the run waits for its own parent. */
+const linkParent = async (deps: Deps, item: TriggerItem, childId: string): Promise<void> => {
+  const parentId = item.parentRunId ?? "";
+  const { environmentId, waitPointId } = item;
+  const linked = await waitForRun(deps.db, { environmentId, parentId, childId, waitPointId });
+  if (linked !== "deadlock") return;
+  throw new AppError(
+    "unprocessable",
+    `Run ${childId} waits for ${parentId}, which would now wait for it: neither could ever go on.`,
+  );
 };
 
 const endReplaced = async (deps: Deps, item: TriggerItem, runId: string): Promise<void> => {
@@ -158,7 +175,12 @@ const writeGroup = async (deps: Deps, group: readonly Entry[], results: TriggerR
   const pools = new Set<string>();
   for (const [nth, entry] of together.entries()) {
     const outcome = outcomes[nth];
-    if (outcome === undefined || outcome.kind === "again" || outcome.kind === "lane_missing") {
+    if (
+      outcome === undefined ||
+      outcome.kind === "again" ||
+      outcome.kind === "lane_missing" ||
+      needsLink(outcome, entry.item)
+    ) {
       alone.add(entry);
       continue;
     }
@@ -220,11 +242,6 @@ const refusalOf = (outcome: TriggerOutcome, item: TriggerItem): AppError | null 
       return new AppError(
         "unprocessable",
         `Parent run "${item.parentRunId}" is not running in this environment.`,
-      );
-    case "deadlock":
-      return new AppError(
-        "unprocessable",
-        `Run ${outcome.runId} waits for ${item.parentRunId}, which would now wait for it: neither could ever go on.`,
       );
     default:
       return null;

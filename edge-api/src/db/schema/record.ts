@@ -72,6 +72,7 @@ export const runs = pgTable(
     delayUntil: at("delay_until"),
     /** Named queues whose slots it also takes. Shape: [{queue, concurrencyKey}]. */
     gates: jsonb("gates"),
+    gatesKey: text("gates_key"),
     depth: integer("depth").notNull().default(0),
     executedMs: doublePrecision("executed_ms").notNull().default(0),
     /** Why it went where it is, when a person should know (an agent's reason for giving it back). */
@@ -97,7 +98,7 @@ export const runs = pgTable(
     index("runs_due").on(t.dueAt).where(sql`due_at is not null`),
     index("runs_expiring").on(t.expiresAt).where(sql`expires_at is not null`),
     index("runs_waiting_agent").on(t.waitingAgentId).where(sql`waiting_agent_id is not null`),
-    index("runs_pending").on(t.environmentId, t.id).where(sql`lane_id is null`),
+    index("runs_pending").on(t.environmentId, t.id).where(sql`lane_id is null and finished_at is null`),
     index("runs_parent").on(t.parentRunId).where(sql`parent_run_id is not null`),
     check("runs_state", oneOf(t.state, runStates)),
     // An item of a batch that could not be triggered is a run that failed before it had a lane.

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Database } from "../database.ts";
-import { laneMaxOf, limitsKeyOf } from "./lane-fragments.ts";
+import { laneMaxOf, limitNamesOf, limitsKeyOf } from "./lane-fragments.ts";
 
 const Answer = z.object({
   environmentIds: z.array(z.string()),
@@ -26,7 +26,7 @@ const statement = `
 with waiting as (
   select r.id, r.environment_id, r.task_slug, r.concurrency_key as "concurrencyKey", r.requested_queue, r.delay_until,
     r.ttl_ms, r.priority, r.machine, r.retry, r.max_duration_s, r.external_deployment_id, d.id as deployment_id,
-    to_jsonb(r.limit_names) as "limits", r.gates as "gates"
+    r.limit_names as "limits", r.gates, r.gates_key as "gatesKey"
   from runs r
   join environments e on e.id = r.environment_id
   join deployments d on d.status = 'DEPLOYED' and d.id = case
@@ -44,15 +44,13 @@ with waiting as (
 placed as (
   select w.*, t.retry as task_retry, t.machine as task_machine, t.max_duration_s as task_max_duration_s,
     coalesce(w.ttl_ms, t.ttl_ms) as ttl, q.id as queue_id, q.paused,
-    case when jsonb_typeof(w."limits") = 'array'
-      then array(select n from unnest(t.limit_names) n where n like 'task/%') || array(select jsonb_array_elements_text(w."limits"))
-      else t.limit_names end as limit_names,
+    ${limitNamesOf("w", "t")} as limit_names,
     case when w.delay_until > app_now() then 'delayed' else 'queued' end as state
   from waiting w
   join tasks t on t.deployment_id = w.deployment_id and t.slug = w.task_slug
   join queues q on q.environment_id = w.environment_id and q.name = coalesce(w.requested_queue, t.queue_name)
 ),
-keyed as (select p.*, ${limitsKeyOf("p")} as limits_key from placed p),
+keyed as (select p.*, ${limitsKeyOf("p", "p.limit_names")} as limits_key from placed p),
 found as (
   select k.*, l.id as lane_id from keyed k
   left join lanes l on l.queue_id = k.queue_id and l.concurrency_key = k."concurrencyKey" and l.limits_key = k.limits_key
@@ -96,7 +94,7 @@ select json_build_object(
   'lanesMissing', (
     select coalesce(json_agg(distinct jsonb_build_object('environmentId', environment_id, 'queueId', queue_id,
       'concurrencyKey', "concurrencyKey", 'limitsKey', limits_key, 'limitNames', limit_names,
-      'gates', case when jsonb_typeof("gates") = 'array' then "gates" else '[]' end)), '[]')
+      'gates', coalesce(gates, '[]'))), '[]')
     from found where limits_key <> '' and lane_id is null))::text`;
 
 /**

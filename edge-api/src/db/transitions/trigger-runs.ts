@@ -16,6 +16,8 @@ export type TriggerItem = {
   /** Named limits, in place of those of the task. */
   limits: string[] | null;
   gates: { queue: string; concurrencyKey: string | null }[] | null;
+  /** The gates as one text: the same for the same gates. */
+  gatesKey: string | null;
   payload: string | null;
   payloadType: PacketType;
   delayUntil: string | null;
@@ -57,7 +59,6 @@ const Outcome = z.object({
     "queue_missing",
     "parent_missing",
     "lane_missing",
-    "deadlock",
     "again",
   ]),
   runId: z.string().nullable(),
@@ -75,51 +76,63 @@ export type TriggerOutcome = z.infer<typeof Outcome>;
  * Who may create a run is decided by unique rows of idempotency_keys, in this order: the place (a debounce key, or the
  * lane of a queue whose policy is skip or replace), the caller's idempotency key, the request's own key. A place may be
  * left pointing at a run that was never made, when a later row was lost to a concurrent trigger; whoever sees such a row
- * takes it. The others never are. A wait for a run that waits, through others, for the waiter is refused.
+ * takes it. The others never are. Rows are looked up by lateral joins of one: a plan that was made while the tables were
+ * small must not come to read them whole.
  */
 const statement = `
-with recursive items as (
+with items as (
   select row_number() over () as ord, i.*
   from jsonb_to_recordset($1::jsonb) as i(
     "id" text, "environmentId" text, "task" text, "queue" text, "concurrencyKey" text, "laneId" text,
-    "limits" jsonb, "gates" jsonb, "payload" text, "payloadType" text, "delayUntil" timestamptz, "ttlMs" bigint,
-    "priority" float8, "debounceKey" text, "idempotencyKey" text, "idempotencyExpiresAt" timestamptz,
+    "limits" text[], "gates" jsonb, "gatesKey" text, "payload" text, "payloadType" text, "delayUntil" timestamptz,
+    "ttlMs" bigint, "priority" float8, "debounceKey" text, "idempotencyKey" text, "idempotencyExpiresAt" timestamptz,
     "requestKey" text, "parentRunId" text, "resumeParent" boolean, "waitPointId" text, "lockVersion" text,
-    "externalDeploymentId" text, "maxAttempts" int, "machine" text, "maxDurationS" float8, "tags" jsonb,
+    "externalDeploymentId" text, "maxAttempts" int, "machine" text, "maxDurationS" float8, "tags" text[],
     "metadata" jsonb, "isTest" boolean, "triggerFunction" text, "batchId" text, "batchIndex" int, "scheduleId" text,
     "bulkActionId" text, "replayedFromId" text, "region" text, "idempotencyOptions" jsonb)
 ),
-known as (
+keyed as materialized (
   select i.*, e.pool_id, d.id as deployment_id, t.slug as found_task, q.id as queue_id, q.policy,
     t.retry as task_retry, t.machine as task_machine, t.max_duration_s as task_max_duration_s, t.ttl_ms as task_ttl_ms,
     p.id as parent_id, p.depth as parent_depth, coalesce(p.root_run_id, p.id) as root_id,
     d.id is null and i."lockVersion" is null
       and (i."externalDeploymentId" is not null or e.current_deployment_id is null) as is_pending,
-    case when jsonb_typeof(i."limits") = 'array' or jsonb_typeof(i."gates") = 'array' or t.limit_names <> '{}'
-      then ${limitNamesOf("i", "t")} else '{}' end as limit_names
+    ${limitNamesOf("i", "t")} as limit_names,
+    ${limitsKeyOf("i", limitNamesOf("i", "t"))} as limits_key
   from items i
-  join environments e on e.id = i."environmentId"
-  left join deployments d on d.status = 'DEPLOYED' and d.id = case
-    when i."lockVersion" is not null
-      then (select l.id from deployments l where l.environment_id = e.id and l.version = i."lockVersion")
-    when i."externalDeploymentId" is not null then (
-      select l.id from deployments l
-      where l.environment_id = e.id and l.external_id = i."externalDeploymentId" and l.status = 'DEPLOYED'
-      order by l.id desc limit 1)
-    else e.current_deployment_id end
-  left join tasks t on t.deployment_id = d.id and t.slug = i."task"
-  left join queues q on q.environment_id = e.id and q.name = coalesce(i."queue", t.queue_name)
-  left join runs p on p.id = i."parentRunId" and p.environment_id = e.id and p.finished_at is null
-    and p.cancel_requested_at is null
+  cross join lateral (select * from environments where id = i."environmentId" limit 1) e
+  left join lateral (
+    select id from deployments
+    where status = 'DEPLOYED' and id = case
+      when i."lockVersion" is not null
+        then (select l.id from deployments l where l.environment_id = e.id and l.version = i."lockVersion")
+      when i."externalDeploymentId" is not null then (
+        select l.id from deployments l
+        where l.environment_id = e.id and l.external_id = i."externalDeploymentId" and l.status = 'DEPLOYED'
+        order by l.id desc limit 1)
+      else e.current_deployment_id end
+    limit 1
+  ) d on true
+  left join lateral (select * from tasks where deployment_id = d.id and slug = i."task" limit 1) t on true
+  left join lateral (
+    select * from queues where environment_id = e.id and name = coalesce(i."queue", t.queue_name) limit 1
+  ) q on true
+  left join lateral (
+    select id, environment_id, depth, root_run_id, finished_at, cancel_requested_at from runs
+    where id = i."parentRunId" limit 1
+  ) p on p.environment_id = e.id and p.finished_at is null and p.cancel_requested_at is null
 ),
-keyed as (select k.*, ${limitsKeyOf("k")} as limits_key from known k),
-resolved as (
+resolved as materialized (
   select k.*, l.id as lane_id, l.has_work,
     case when "debounceKey" is not null then '@debounce/' || "task" when policy <> 'queue' then '@active/' || k.queue_id end
       as place,
     coalesce("debounceKey", k."concurrencyKey") as place_key
   from keyed k
-  left join lanes l on l.queue_id = k.queue_id and l.concurrency_key = k."concurrencyKey" and l.limits_key = k.limits_key
+  left join lateral (
+    select id, has_work from lanes
+    where queue_id = k.queue_id and concurrency_key = k."concurrencyKey" and limits_key = k.limits_key
+    limit 1
+  ) l on true
 ),
 valid as (
   select * from resolved
@@ -129,22 +142,36 @@ valid as (
 seen as (
   select v.ord, k.run_id
   from valid v
-  join idempotency_keys k on k.environment_id = v."environmentId" and k.task_slug = v."task"
-    and k.key = v."idempotencyKey" and k.expires_at > app_now()
+  cross join lateral (
+    select run_id from idempotency_keys
+    where environment_id = v."environmentId" and task_slug = v."task" and key = v."idempotencyKey"
+      and expires_at > app_now()
+    limit 1
+  ) k
+  where v."idempotencyKey" is not null
 ),
 seen_requests as (
   select v.ord, k.run_id
   from valid v
-  join idempotency_keys k on k.environment_id = v."environmentId" and k.task_slug = '@request'
-    and k.key = v."requestKey" and k.expires_at > app_now()
+  cross join lateral (
+    select run_id from idempotency_keys
+    where environment_id = v."environmentId" and task_slug = '@request' and key = v."requestKey"
+      and expires_at > app_now()
+    limit 1
+  ) k
+  where v."requestKey" is not null
 ),
 seen_places as (
   select v.ord, k.run_id,
     case when v."debounceKey" is null then r.finished_at is null and r.id is not null
          else coalesce(r.state = 'delayed' and r.attempt = 0, false) end as is_live
   from valid v
-  join idempotency_keys k on k.environment_id = v."environmentId" and k.task_slug = v.place and k.key = v.place_key
-  left join runs r on r.id = k.run_id
+  cross join lateral (
+    select run_id from idempotency_keys
+    where environment_id = v."environmentId" and task_slug = v.place and key = v.place_key
+    limit 1
+  ) k
+  left join lateral (select id, state, attempt, finished_at from runs where id = k.run_id limit 1) r on true
   where v.place is not null
 ),
 fresh as (
@@ -223,7 +250,7 @@ made as (
     id, environment_id, task_slug, state, deployment_id, queue_id, lane_id, payload, payload_type, retry, machine,
     max_duration_s, ttl_ms, priority, tags, metadata, is_test, idempotency_key, trigger_function,
     parent_run_id, root_run_id, depth, due_at, expires_at, created_at, updated_at, queued_at, concurrency_key,
-    requested_queue, limit_names, gates, delay_until, debounce_key, external_deployment_id, batch_id, batch_index,
+    requested_queue, limit_names, gates, gates_key, delay_until, debounce_key, external_deployment_id, batch_id, batch_index,
     schedule_id, bulk_action_id, replayed_from_id, region, idempotency_options)
   select "id", "environmentId", "task", state,
     case when "lockVersion" is null and "externalDeploymentId" is null then null else deployment_id end,
@@ -231,13 +258,13 @@ made as (
     coalesce(task_retry, '{}') || case when "maxAttempts" is null then '{}'
       else jsonb_build_object('maxAttempts', "maxAttempts") end,
     coalesce("machine", task_machine, ''), coalesce("maxDurationS", task_max_duration_s), ttl_ms, "priority",
-    array(select jsonb_array_elements_text("tags")), nullif("metadata", 'null'::jsonb), "isTest", "idempotencyKey",
+    coalesce("tags", '{}'), nullif("metadata", 'null'::jsonb), "isTest", "idempotencyKey",
     "triggerFunction", parent_id, root_id, case when parent_id is null then 0 else parent_depth + 1 end,
     case when state = 'delayed' then "delayUntil" end,
     case when state = 'queued' then app_now() + ttl_ms * interval '1 millisecond' end,
     app_now(), app_now(), case when state = 'queued' then app_now() end, "concurrencyKey",
-    "queue", case when jsonb_typeof("limits") = 'array' then array(select jsonb_array_elements_text("limits")) end,
-    nullif("gates", 'null'::jsonb), case when "delayUntil" > app_now() then "delayUntil" end, "debounceKey",
+    "queue", "limits",
+    nullif("gates", 'null'::jsonb), "gatesKey", case when "delayUntil" > app_now() then "delayUntil" end, "debounceKey",
     "externalDeploymentId", "batchId", "batchIndex", "scheduleId", "bulkActionId", "replayedFromId", "region",
     nullif("idempotencyOptions", 'null'::jsonb)
   from placed
@@ -262,33 +289,13 @@ answers as (
   left join seen_requests q on q.ord = r.ord
   left join seen_places p on p.ord = r.ord
 ),
-links_wanted as (
-  select v.ord, v."environmentId", v."waitPointId", v.parent_id, a.run_id as child_id, a.made_id is null as is_old
-  from valid v join answers a on a.ord = v.ord
-  where v."resumeParent" and v.parent_id is not null and a.run_id is not null
-),
-waited_for as (
-  select ord, parent_id, child_id as run_id from links_wanted where is_old
-  union
-  select f.ord, f.parent_id, c.id
-  from waited_for f
-  join run_waits w on w.run_id = f.run_id
-  join wait_points p on p.id = w.wait_point_id and p.status = 'pending'
-  cross join lateral (
-    select p.child_run_id as id where p.child_run_id is not null
-    union all
-    select i.run_id from batch_items i where i.batch_id = p.batch_id and i.run_id is not null
-  ) c
-  where f.run_id <> f.parent_id
-),
 links as (
-  select * from links_wanted where ord not in (select ord from waited_for where run_id = parent_id)
+  select p."environmentId", p."waitPointId", p.parent_id, p."id" as child_id
+  from placed p where p."resumeParent" and p.parent_id is not null
 ),
 points as (
-  insert into wait_points (id, environment_id, kind, status, child_run_id, output, output_type, error, created_at, completed_at)
-  select l."waitPointId", l."environmentId", 'run', case when c.finished_at is null then 'pending' else 'completed' end,
-    l.child_id, c.output, c.output_type, c.error, app_now(), case when c.finished_at is not null then app_now() end
-  from links l left join runs c on c.id = l.child_id
+  insert into wait_points (id, environment_id, kind, status, child_run_id, created_at)
+  select "waitPointId", "environmentId", 'run', 'pending', child_id, app_now() from links
 ),
 waits as (
   insert into run_waits (run_id, wait_point_id) select parent_id, "waitPointId" from links
@@ -306,7 +313,6 @@ select coalesce(json_agg(json_build_object(
     when r.queue_id is null then 'queue_missing'
     when r."parentRunId" is not null and r.parent_id is null then 'parent_missing'
     when r.limits_key <> '' and r.lane_id is null then 'lane_missing'
-    when r."resumeParent" and r.ord in (select ord from waited_for where run_id = parent_id) then 'deadlock'
     when a.made_id is not null then 'created'
     when a.replayed_id is not null then 'replayed'
     when a.run_id is not null then 'cached'
@@ -319,7 +325,8 @@ from resolved r join answers a on a.ord = r.ord`;
  *
  * Shape: one outcome for each item, in order. `cached`: a live idempotency key names an earlier run. `replayed`: this
  * very request made one before. `again`: a concurrent trigger took the key; the same call now sees its run.
- * `lane_missing`: its limits need a lane that openLane makes.
+ * `lane_missing`: its limits need a lane that openLane makes. A parent that should wait for
+ * a run which was there before is linked to it by waitForRun.
  * Cost: one round trip, whatever the count.
  */
 export const triggerRuns = async (db: Database, items: readonly TriggerItem[]): Promise<TriggerOutcome[]> =>
