@@ -37,6 +37,8 @@ export interface WorkerdOptions {
   assetsDir?: string;
   port?: number;
   runningMax?: number;
+  /** Further variables of the Worker. */
+  env?: Record<string, string>;
 }
 
 /**
@@ -97,6 +99,7 @@ async function startWorker(
       UPSTASH_REDIS_REST_URL: upstash.url,
       UPSTASH_REDIS_REST_TOKEN: upstash.token,
       LONGSHORE_SECRET: options.secret ?? randomBytes(32).toString("hex"),
+      ...options.env,
     },
     ...(options.assetsDir === undefined ? {} : { assets: assetsOf(options.assetsDir) }),
   });

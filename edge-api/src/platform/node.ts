@@ -192,7 +192,7 @@ export const startServer = async (
     secret,
     log,
     blobs: createDiskBlobs(join(dataDir, "blobs")),
-    settings: { ...defaultSettings, ...options.settings },
+    settings: { ...defaultSettings, ...config.rates, ...options.settings },
     later: (work) => void work.catch((error: unknown) => log("later.failed", { error: String(error) })),
     presence: createPresence(),
     groupsCommits: true,

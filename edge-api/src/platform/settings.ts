@@ -1,13 +1,45 @@
 import { z } from "zod";
+import type { Rate } from "../hints/buckets.ts";
 import type { Settings } from "../services/deps.ts";
 
-/** Times that both platforms share. Units: milliseconds; reasons in docs/configuration.md. */
+/** Times that both platforms share; rates come from variables. Units: milliseconds; reasons in docs/configuration.md. */
 export const defaultSettings: Settings = {
   beatMs: 10_000,
   leaseMs: 30_000,
   silentMs: 35_000,
   startMs: 60_000,
   holdMs: 50_000,
+  keyRate: null,
+  publicRate: null,
+};
+
+const requests = z.coerce
+  .number("should be a number of requests a second, or 0 for no limit")
+  .min(0, "should be 0 or more")
+  .max(1_000_000, "should be at most 1000000");
+
+/** The variables of rate limits, which both platforms read. */
+export const rateVariables = {
+  LONGSHORE_RATE_LIMIT: requests.optional(),
+  LONGSHORE_RATE_BURST: requests.int("should be a whole number").min(1, "should be at least 1").optional(),
+  LONGSHORE_PUBLIC_RATE_LIMIT: requests.optional(),
+};
+
+const rateOf = (perSecond: number, burst: number): Rate | null =>
+  perSecond === 0 ? null : { perSecond, burst: Math.max(1, Math.round(burst)) };
+
+/** The rates that the variables set. A key may save up half a minute, a public token ten seconds. */
+export const readRates = (
+  v: {
+    [name in keyof typeof rateVariables]?: number | undefined;
+  },
+): Pick<Settings, "keyRate" | "publicRate"> => {
+  const key = v.LONGSHORE_RATE_LIMIT ?? 250;
+  const open = v.LONGSHORE_PUBLIC_RATE_LIMIT ?? 25;
+  return {
+    keyRate: rateOf(key, v.LONGSHORE_RATE_BURST ?? 30 * key),
+    publicRate: rateOf(open, 10 * open),
+  };
 };
 
 /** The secret that signs tokens: at least 32 bytes, in hex or base64. */

@@ -1,4 +1,5 @@
 import type { Database } from "../db/database.ts";
+import type { Rate } from "../hints/buckets.ts";
 import type { Hints } from "../hints/hints.ts";
 
 /** Where bytes are kept that do not belong in a row: bundles. Keys are ours and safe as file names. */
@@ -13,7 +14,7 @@ export type Log = (event: string, fields: Record<string, unknown>) => void;
 /** When idle agents were last heard by this process; a sweep writes it down for all of them at once. */
 export type Presence = { seen(agentId: string): void; drain(): { agentId: string; ageMs: number }[] };
 
-/** Settings of the API; each has its default and reason in docs/configuration.md. Units: milliseconds. */
+/** Settings of the API; each has its default and reason in docs/configuration.md. Units: milliseconds, but for the rates. */
 export type Settings = {
   /** How often an agent that holds runs must be heard. */
   beatMs: number;
@@ -25,6 +26,10 @@ export type Settings = {
   startMs: number;
   /** Longest time a poll is held. */
   holdMs: number;
+  /** What each key, person or run may ask; null = as much as it likes. */
+  keyRate: Rate | null;
+  /** What each public token may ask. */
+  publicRate: Rate | null;
 };
 
 /** Everything a verb may use. Platform entries build it; nobody else reads the environment. */
