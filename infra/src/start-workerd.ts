@@ -122,6 +122,7 @@ function seedingDeps(db: Deps["db"]): Deps {
     hints: createInProcessHints("seeding"),
     blobs: { put: async () => undefined, get: async () => null },
     secret: new Uint8Array(32),
+    encryptionKeys: [],
     settings: defaultSettings,
     log: () => undefined,
     later: (work) => void work.catch(() => undefined),

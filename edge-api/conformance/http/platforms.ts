@@ -37,6 +37,7 @@ const seedingDeps = (db: Deps["db"]): Deps => ({
   hints: createInProcessHints("seed"),
   blobs: { put: async () => undefined, get: async () => null },
   secret: new Uint8Array(32),
+  encryptionKeys: [],
   settings: defaultSettings,
   log: () => undefined,
   later: (work) => void work.catch(() => undefined),

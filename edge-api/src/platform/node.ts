@@ -190,6 +190,7 @@ export const startServer = async (
     db: database.db,
     hints,
     secret,
+    encryptionKeys: config.encryptionKeys(secret),
     log,
     blobs: createDiskBlobs(join(dataDir, "blobs")),
     settings: { ...defaultSettings, ...config.rates, ...options.settings },

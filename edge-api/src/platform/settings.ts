@@ -13,6 +13,41 @@ export const defaultSettings: Settings = {
   publicRate: null,
 };
 
+/** The secret that signs tokens: at least 32 bytes, in hex or base64. */
+export const SecretText = z
+  .string("should be at least 32 random bytes in hex or base64, such as the output of: openssl rand -hex 32")
+  .transform((text, ctx) => {
+    const bytes = /^[0-9a-f]+$/i.test(text) && text.length % 2 === 0 ? fromHex(text) : fromBase64(text);
+    if (bytes !== null && bytes.length >= 32) return bytes;
+    ctx.addIssue(
+      "should be at least 32 random bytes in hex or base64, such as the output of: openssl rand -hex 32",
+    );
+    return z.NEVER;
+  });
+
+/** The variables of encryption at rest, which both platforms read. */
+export const encryptionVariables = {
+  LONGSHORE_ENCRYPTION_KEY: SecretText.optional(),
+  LONGSHORE_ENCRYPTION_KEYS_OLD: z
+    .string()
+    .transform((text) => text.split(",").map((part) => part.trim()))
+    .pipe(z.array(SecretText))
+    .optional(),
+};
+
+/** The roots of sealing keys, newest first. The secret opens what was sealed before there was a key of its own. */
+export const readEncryptionKeys = (
+  v: {
+    LONGSHORE_ENCRYPTION_KEY?: Uint8Array | undefined;
+    LONGSHORE_ENCRYPTION_KEYS_OLD?: Uint8Array[] | undefined;
+  },
+  secret: Uint8Array,
+): Uint8Array[] => {
+  const newest = v.LONGSHORE_ENCRYPTION_KEY === undefined ? [] : [v.LONGSHORE_ENCRYPTION_KEY];
+  const old = v.LONGSHORE_ENCRYPTION_KEYS_OLD ?? [];
+  return newest.length > 0 ? [...newest, ...old, secret] : [secret, ...old];
+};
+
 const requests = z.coerce
   .number("should be a number of requests a second, or 0 for no limit")
   .min(0, "should be 0 or more")
@@ -41,18 +76,6 @@ export const readRates = (
     publicRate: rateOf(open, 10 * open),
   };
 };
-
-/** The secret that signs tokens: at least 32 bytes, in hex or base64. */
-export const SecretText = z
-  .string("should be at least 32 random bytes in hex or base64, such as the output of: openssl rand -hex 32")
-  .transform((text, ctx) => {
-    const bytes = /^[0-9a-f]+$/i.test(text) && text.length % 2 === 0 ? fromHex(text) : fromBase64(text);
-    if (bytes !== null && bytes.length >= 32) return bytes;
-    ctx.addIssue(
-      "should be at least 32 random bytes in hex or base64, such as the output of: openssl rand -hex 32",
-    );
-    return z.NEVER;
-  });
 
 const fromHex = (text: string): Uint8Array =>
   new Uint8Array((text.match(/../g) ?? []).map((pair) => Number.parseInt(pair, 16)));

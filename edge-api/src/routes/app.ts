@@ -9,6 +9,7 @@ import { clientRoutes } from "./client-routes.ts";
 import type { AppEnv } from "./context.ts";
 import { credentialRoutes } from "./credential-routes.ts";
 import { deploymentRoutes } from "./deployment-routes.ts";
+import { envVarRoutes } from "./env-var-routes.ts";
 import { answerError } from "./errors.ts";
 import { openApiDocument } from "./openapi.ts";
 import { sessionRoutes } from "./session-routes.ts";
@@ -56,6 +57,7 @@ export const createApp = (
   app.route("/", clientRoutes());
   app.route("/", credentialRoutes());
   app.route("/", deploymentRoutes());
+  app.route("/", envVarRoutes());
   app.route("/", sessionRoutes());
   app.route("/", agentRoutes());
   for (const prefix of ["/api/*", "/agent/*"]) {

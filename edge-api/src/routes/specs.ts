@@ -2,6 +2,7 @@ import { agentAdminSpecs } from "./specs/agent-admin-specs.ts";
 import { agentSpecs } from "./specs/agent-specs.ts";
 import { credentialSpecs } from "./specs/credential-specs.ts";
 import { deploymentSpecs } from "./specs/deployment-specs.ts";
+import { envVarSpecs } from "./specs/env-var-specs.ts";
 import { runSpecs } from "./specs/run-specs.ts";
 import { sessionSpecs } from "./specs/session-specs.ts";
 import { systemSpecs } from "./specs/system-specs.ts";
@@ -13,6 +14,7 @@ export const routeSpecs = {
   ...agentAdminSpecs,
   ...credentialSpecs,
   ...deploymentSpecs,
+  ...envVarSpecs,
   ...sessionSpecs,
   ...agentSpecs,
 } as const;

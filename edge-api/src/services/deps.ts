@@ -39,6 +39,8 @@ export type Deps = {
   blobs: BlobStore;
   /** Root of every token this API signs. Shape: at least 32 bytes. */
   secret: Uint8Array;
+  /** Roots of the keys that seal values at rest, newest first: it seals, all open. */
+  encryptionKeys: readonly Uint8Array[];
   settings: Settings;
   log: Log;
   /** Lets work outlive the answer. */

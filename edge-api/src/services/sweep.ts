@@ -8,6 +8,7 @@ import { releaseRuns } from "../db/transitions/release-runs.ts";
 import { settleLanes } from "../db/transitions/settle-lanes.ts";
 import { wakeSettledRuns } from "../db/transitions/wake-settled-runs.ts";
 import type { Deps } from "./deps.ts";
+import { resealEnvVars } from "./reseal-env-vars.ts";
 import { runDueWork } from "./run-due-work.ts";
 import { wakeAfter } from "./wake.ts";
 
@@ -66,7 +67,7 @@ export const sweep = async (deps: Deps): Promise<void> => {
   if (beats.length > 0) await beatAgents(deps.db, beats);
   await loseLeases(deps);
   await runDueWork(deps);
-  await Promise.all([settleLanes(deps.db, null), wakeSettledRuns(deps.db)]);
+  await Promise.all([settleLanes(deps.db, null), wakeSettledRuns(deps.db), resealEnvVars(deps)]);
   // Work that stands open has no one on the way to it, or its wake-up was lost: waking once more costs one claim.
   await wakeAfter(deps, await findOpenWork(deps.db));
 };
