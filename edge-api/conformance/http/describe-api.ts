@@ -4,6 +4,7 @@ import { agentCases } from "./cases/agent.ts";
 import { batchCases } from "./cases/batches.ts";
 import { credentialCases } from "./cases/credentials.ts";
 import { deploymentCases } from "./cases/deployments.ts";
+import { envVarCases } from "./cases/env-vars.ts";
 import { limitCases } from "./cases/limits.ts";
 import { runCases } from "./cases/runs.ts";
 import { sessionCases } from "./cases/sessions.ts";
@@ -31,6 +32,7 @@ export const describeApi = (name: string, isAvailable: boolean, start: () => Pro
     sessionCases(platform);
     surfaceCases(platform);
     accessCases(platform);
+    envVarCases(platform);
     credentialCases(platform);
     limitCases(platform);
   });

@@ -1,5 +1,13 @@
 import { z } from "zod";
-import { ConfigError, SecretText } from "./settings.ts";
+import type { Settings } from "../services/deps.ts";
+import {
+  ConfigError,
+  encryptionVariables,
+  rateVariables,
+  readEncryptionKeys,
+  readRates,
+  SecretText,
+} from "./settings.ts";
 
 const port = z.coerce
   .number("should be a port number")
@@ -31,6 +39,8 @@ const Variables = z.object({
   LONGSHORE_DATA: z.string().min(1).default(".longshore"),
   LONGSHORE_PUBLIC_URL: address(["http:", "https:"], "https://longshore.example.com").optional(),
   LONGSHORE_CONCURRENCY: count(100_000).default(100),
+  ...rateVariables,
+  ...encryptionVariables,
   LONGSHORE_PRINT_SIGN_IN: z.enum(["0", "1"], "should be 0 or 1").optional(),
 });
 
@@ -48,6 +58,9 @@ export type NodeConfig = Readonly<{
   publicUrl: string | null;
   runningMax: number;
   printsSignIn: boolean;
+  /** Roots of sealing keys, newest first, given the secret. */
+  encryptionKeys(secret: Uint8Array): Uint8Array[];
+  rates: Pick<Settings, "keyRate" | "publicRate">;
 }>;
 
 /**
@@ -79,5 +92,7 @@ export const readNodeConfig = (env: Record<string, string | undefined>): NodeCon
     publicUrl: v.LONGSHORE_PUBLIC_URL ?? null,
     runningMax: v.LONGSHORE_CONCURRENCY,
     printsSignIn: v.LONGSHORE_PRINT_SIGN_IN === undefined ? isEmbedded : v.LONGSHORE_PRINT_SIGN_IN === "1",
+    encryptionKeys: (secret: Uint8Array) => readEncryptionKeys(v, secret),
+    rates: readRates(v),
   });
 };

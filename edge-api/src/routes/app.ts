@@ -10,6 +10,7 @@ import { clientRoutes } from "./client-routes.ts";
 import type { AppEnv } from "./context.ts";
 import { credentialRoutes } from "./credential-routes.ts";
 import { deploymentRoutes } from "./deployment-routes.ts";
+import { envVarRoutes } from "./env-var-routes.ts";
 import { answerError } from "./errors.ts";
 import { openApiDocument } from "./openapi.ts";
 import { sessionRoutes } from "./session-routes.ts";
@@ -58,6 +59,7 @@ export const createApp = (
   app.route("/", credentialRoutes());
   app.route("/", batchRoutes());
   app.route("/", deploymentRoutes());
+  app.route("/", envVarRoutes());
   app.route("/", sessionRoutes());
   app.route("/", agentRoutes());
   for (const prefix of ["/api/*", "/agent/*"]) {

@@ -1,3 +1,4 @@
+import { AppError } from "@longshore/shared/core/error-codes";
 import type { Context } from "hono";
 import { createMiddleware } from "hono/factory";
 import { routePath } from "hono/route";
@@ -6,6 +7,7 @@ import { authenticate, authenticatePerson, type Caller, type Person } from "../s
 import { authenticateAgent, requireProtocol } from "../services/authenticate-agent.ts";
 import type { Deps } from "../services/deps.ts";
 import { enterEnvironment } from "../services/enter-environment.ts";
+import { limitRate } from "../services/limit-rate.ts";
 import type { Vocabulary } from "../services/serialise-run.ts";
 import type { RouteSpec } from "./specs/spec.ts";
 import { routeSpecs } from "./specs.ts";
@@ -27,7 +29,21 @@ const specOf = (c: Context): RouteSpec | undefined =>
 
 const branchOf = (c: Context): string | null => c.req.header("x-trigger-branch") || null;
 
+/** Says on every limited answer where the caller stands. Source: the client wire contract, 1.3: reset in milliseconds. */
+const count = async (c: Context<AppEnv>, caller: Caller): Promise<void> => {
+  const standing = await limitRate(c.var.deps, caller);
+  if (standing === null) return;
+  c.header("x-ratelimit-limit", String(standing.limit));
+  c.header("x-ratelimit-remaining", String(standing.remaining));
+  c.header("x-ratelimit-reset", String(standing.resetAtMs));
+  if (standing.isAllowed) return;
+  const waitS = Math.max(1, Math.ceil((standing.resetAtMs - Date.now()) / 1_000));
+  c.header("retry-after", String(waitS));
+  throw new AppError("rate_limited", `Too many requests with this credential. Try again in ${waitS} s.`);
+};
+
 const admit = async (c: Context<AppEnv>, caller: Caller): Promise<void> => {
+  await count(c, caller);
   c.set("principal", caller);
   await admitCaller(c.var.deps, caller, specOf(c) ?? {}, {
     method: c.req.method,

@@ -3,6 +3,7 @@ import { agentSpecs } from "./specs/agent-specs.ts";
 import { batchSpecs } from "./specs/batch-specs.ts";
 import { credentialSpecs } from "./specs/credential-specs.ts";
 import { deploymentSpecs } from "./specs/deployment-specs.ts";
+import { envVarSpecs } from "./specs/env-var-specs.ts";
 import { runSpecs } from "./specs/run-specs.ts";
 import { sessionSpecs } from "./specs/session-specs.ts";
 import { systemSpecs } from "./specs/system-specs.ts";
@@ -15,6 +16,7 @@ export const routeSpecs = {
   ...agentAdminSpecs,
   ...credentialSpecs,
   ...deploymentSpecs,
+  ...envVarSpecs,
   ...sessionSpecs,
   ...agentSpecs,
 } as const;

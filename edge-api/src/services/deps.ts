@@ -1,4 +1,5 @@
 import type { Database } from "../db/database.ts";
+import type { Rate } from "../hints/buckets.ts";
 import type { Hints } from "../hints/hints.ts";
 
 /** Where bytes are kept that do not belong in a row: bundles. Keys are ours and safe as file names. */
@@ -27,6 +28,10 @@ export type Settings = {
   holdMs: number;
   /** Runs that may wait in one queue. Units: runs. */
   queueDepthMax: number;
+  /** What each key, person or run may ask; null = as much as it likes. */
+  keyRate: Rate | null;
+  /** What each public token may ask. */
+  publicRate: Rate | null;
 };
 
 /** Everything a verb may use. Platform entries build it; nobody else reads the environment. */
@@ -36,6 +41,8 @@ export type Deps = {
   blobs: BlobStore;
   /** Root of every token this API signs. Shape: at least 32 bytes. */
   secret: Uint8Array;
+  /** Roots of the keys that seal values at rest, newest first: it seals, all open. */
+  encryptionKeys: readonly Uint8Array[];
   settings: Settings;
   log: Log;
   /** Lets work outlive the answer. */

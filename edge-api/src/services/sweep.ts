@@ -12,6 +12,7 @@ import { wakeSettledRuns } from "../db/transitions/wake-settled-runs.ts";
 import { errorFingerprint } from "../domain/error-fingerprint.ts";
 import type { Deps } from "./deps.ts";
 import { releasePending } from "./release-pending.ts";
+import { resealEnvVars } from "./reseal-env-vars.ts";
 import { runDueWork } from "./run-due-work.ts";
 import { wakeAfter } from "./wake.ts";
 
@@ -77,6 +78,7 @@ export const sweep = async (deps: Deps): Promise<void> => {
     settleBatches(deps.db, null),
     settleLanes(deps.db, null),
     wakeSettledRuns(deps.db),
+    resealEnvVars(deps),
   ]);
   await wakeAfter(deps, aborted.hints);
   await wakeAfter(deps, settled.hints);
