@@ -3,6 +3,7 @@ import { agentCases } from "./cases/agent.ts";
 import { credentialCases } from "./cases/credentials.ts";
 import { deploymentCases } from "./cases/deployments.ts";
 import { limitCases } from "./cases/limits.ts";
+import { queueCases } from "./cases/queues.ts";
 import { runCases } from "./cases/runs.ts";
 import { sessionCases } from "./cases/sessions.ts";
 import { surfaceCases } from "./cases/surface.ts";
@@ -29,5 +30,6 @@ export const describeApi = (name: string, isAvailable: boolean, start: () => Pro
     surfaceCases(platform);
     credentialCases(platform);
     limitCases(platform);
+    queueCases(platform);
   });
 };

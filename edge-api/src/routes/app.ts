@@ -10,6 +10,7 @@ import type { AppEnv } from "./context.ts";
 import { deploymentRoutes } from "./deployment-routes.ts";
 import { answerError } from "./errors.ts";
 import { openApiDocument } from "./openapi.ts";
+import { queueRoutes } from "./queue-routes.ts";
 import { sessionRoutes } from "./session-routes.ts";
 import { routeSpecs as r } from "./specs.ts";
 
@@ -53,6 +54,7 @@ export const createApp = (
     return c.json(document);
   });
   app.route("/", clientRoutes());
+  app.route("/", queueRoutes());
   app.route("/", deploymentRoutes());
   app.route("/", sessionRoutes());
   app.route("/", agentRoutes());

@@ -1,6 +1,7 @@
 import { agentAdminSpecs } from "./specs/agent-admin-specs.ts";
 import { agentSpecs } from "./specs/agent-specs.ts";
 import { deploymentSpecs } from "./specs/deployment-specs.ts";
+import { queueSpecs } from "./specs/queue-specs.ts";
 import { runSpecs } from "./specs/run-specs.ts";
 import { sessionSpecs } from "./specs/session-specs.ts";
 import { systemSpecs } from "./specs/system-specs.ts";
@@ -9,6 +10,7 @@ import { systemSpecs } from "./specs/system-specs.ts";
 export const routeSpecs = {
   ...systemSpecs,
   ...runSpecs,
+  ...queueSpecs,
   ...agentAdminSpecs,
   ...deploymentSpecs,
   ...sessionSpecs,

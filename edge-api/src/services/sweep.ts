@@ -2,7 +2,9 @@ import type { TaskError } from "@longshore/shared/contract/task-error";
 import { findOpenWork } from "../db/queries/find-open-work.ts";
 import { beatAgents } from "../db/transitions/beat-agents.ts";
 import { type AttemptEnd, loseAttemptsOfSilentAgents } from "../db/transitions/end-attempts.ts";
+import { expireLimitOverrides } from "../db/transitions/expire-limit-overrides.ts";
 import { findLostLeases } from "../db/transitions/find-lost-leases.ts";
+import { fitLanes } from "../db/transitions/fit-lanes.ts";
 import { loseParkedRunsOfSilentAgents } from "../db/transitions/lose-parked-runs.ts";
 import { releaseRuns } from "../db/transitions/release-runs.ts";
 import { settleLanes } from "../db/transitions/settle-lanes.ts";
@@ -66,7 +68,12 @@ export const sweep = async (deps: Deps): Promise<void> => {
   if (beats.length > 0) await beatAgents(deps.db, beats);
   await loseLeases(deps);
   await runDueWork(deps);
-  await Promise.all([settleLanes(deps.db, null), wakeSettledRuns(deps.db)]);
+  await Promise.all([
+    settleLanes(deps.db, null),
+    wakeSettledRuns(deps.db),
+    expireLimitOverrides(deps.db),
+    fitLanes(deps.db),
+  ]);
   // Work that stands open has no one on the way to it, or its wake-up was lost: waking once more costs one claim.
   await wakeAfter(deps, await findOpenWork(deps.db));
 };

@@ -5,6 +5,7 @@ import { SignJWT } from "jose";
 import { describe, expect, test } from "vitest";
 import { call, trigger } from "../client.ts";
 import type { Platform } from "../platforms.ts";
+import { sampleBodies } from "./sample-bodies.ts";
 
 type Credential = { name: string; token(p: Platform): Promise<string | undefined> };
 type Expected = { status: number; code: string };
@@ -41,7 +42,7 @@ const wrong: Credential[] = [
 /** What a request needs beside its credential to get as far as the check of scopes: a body that is well formed. */
 const bodyOf = (name: string): object | undefined => {
   if (name === "triggerTask") return {};
-  if (name !== "createDeployment") return undefined;
+  if (name !== "createDeployment") return sampleBodies[name];
   const manifest = {
     format: 1,
     entry: "i.mjs",
@@ -109,7 +110,10 @@ export const credentialCases = (platform: () => Platform) =>
       "%s lets its own scope through",
       async (name, spec) => {
         const token = await sign(platform(), platform().environmentId, [spec.scope ?? ""]);
-        expect((await send(name, spec, token, await trigger(platform(), "hello"))).status).toBe(200);
+        const { status } = await send(name, spec, token, await trigger(platform(), "hello"));
+        // Of other things than runs these cases have none to name.
+        const isNamed = /:\w+/.test(spec.path.replace(":runId", ""));
+        expect(isNamed ? [200, 404] : [200]).toContain(status);
       },
     );
   });

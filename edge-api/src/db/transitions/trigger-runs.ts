@@ -3,6 +3,7 @@ import { RunState } from "@longshore/shared/contract/run-status";
 import { z } from "zod";
 import type { Database } from "../database.ts";
 import { jsonbText } from "../jsonb-text.ts";
+import { laneMax } from "./lane-limits.ts";
 
 /** One trigger, its options resolved. Units: times in ISO 8601, `ttlMs` in milliseconds, `priority` in seconds. */
 export type TriggerItem = {
@@ -71,12 +72,13 @@ with items as (
     "replayedFromId" text, "region" text, "idempotencyOptions" jsonb)
 ),
 resolved as (
-  select i.*, e.pool_id, d.id as deployment_id, t.slug as found_task, q.id as queue_id, q.concurrency_limit,
+  select i.*, e.pool_id, d.id as deployment_id, t.slug as found_task, q.id as queue_id, ${laneMax("q", "s")} as concurrency_limit,
     q.paused as queue_paused, t.retry as task_retry, t.machine as task_machine,
     t.max_duration_s as task_max_duration_s, t.ttl_ms as task_ttl_ms,
     p.id as parent_id, p.depth as parent_depth, coalesce(p.root_run_id, p.id) as root_id
   from items i
   join environments e on e.id = i."environmentId"
+  join environment_slots s on s.environment_id = e.id
   left join deployments d on d.status = 'DEPLOYED' and d.id = case when i."lockVersion" is null
     then e.current_deployment_id
     else (select l.id from deployments l where l.environment_id = e.id and l.version = i."lockVersion") end
