@@ -5,6 +5,7 @@ import { deploymentCases } from "./cases/deployments.ts";
 import { limitCases } from "./cases/limits.ts";
 import { queueCases } from "./cases/queues.ts";
 import { runCases } from "./cases/runs.ts";
+import { scheduleCases } from "./cases/schedules.ts";
 import { sessionCases } from "./cases/sessions.ts";
 import { surfaceCases } from "./cases/surface.ts";
 import { triggerCases } from "./cases/trigger.ts";
@@ -31,5 +32,6 @@ export const describeApi = (name: string, isAvailable: boolean, start: () => Pro
     credentialCases(platform);
     limitCases(platform);
     queueCases(platform);
+    scheduleCases(platform);
   });
 };

@@ -11,6 +11,7 @@ import { deploymentRoutes } from "./deployment-routes.ts";
 import { answerError } from "./errors.ts";
 import { openApiDocument } from "./openapi.ts";
 import { queueRoutes } from "./queue-routes.ts";
+import { scheduleRoutes } from "./schedule-routes.ts";
 import { sessionRoutes } from "./session-routes.ts";
 import { routeSpecs as r } from "./specs.ts";
 
@@ -55,6 +56,7 @@ export const createApp = (
   });
   app.route("/", clientRoutes());
   app.route("/", queueRoutes());
+  app.route("/", scheduleRoutes());
   app.route("/", deploymentRoutes());
   app.route("/", sessionRoutes());
   app.route("/", agentRoutes());

@@ -3,6 +3,7 @@ import { agentSpecs } from "./specs/agent-specs.ts";
 import { deploymentSpecs } from "./specs/deployment-specs.ts";
 import { queueSpecs } from "./specs/queue-specs.ts";
 import { runSpecs } from "./specs/run-specs.ts";
+import { scheduleSpecs } from "./specs/schedule-specs.ts";
 import { sessionSpecs } from "./specs/session-specs.ts";
 import { systemSpecs } from "./specs/system-specs.ts";
 
@@ -11,6 +12,7 @@ export const routeSpecs = {
   ...systemSpecs,
   ...runSpecs,
   ...queueSpecs,
+  ...scheduleSpecs,
   ...agentAdminSpecs,
   ...deploymentSpecs,
   ...sessionSpecs,

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { legacyRunStatuses, RunState, RunStatus } from "./run-status.ts";
 import { Count, WireTime } from "./scalars.ts";
+import { RunSchedule } from "./schedules.ts";
 
 const WireDate = z.iso.datetime();
 
@@ -55,6 +56,7 @@ const detailFields = {
   batchId: z.string().optional(),
   payload: z.unknown().optional(),
   payloadPresignedUrl: z.string().optional(),
+  schedule: RunSchedule.optional(),
   relatedRuns: z.object({
     root: RunSummary.optional(),
     parent: RunSummary.optional(),

@@ -20,6 +20,7 @@ import type { Database } from "../database.ts";
 import { deployments, queues } from "../schema/code.ts";
 import { environments } from "../schema/places.ts";
 import { runs } from "../schema/record.ts";
+import { schedules } from "../schema/schedules.ts";
 
 const { payload: _payload, output: _output, ...summaryColumns } = getTableColumns(runs);
 const columns = { ...summaryColumns, version: deployments.version };
@@ -38,10 +39,20 @@ const selectWhole = (db: Database) =>
     .$dynamic();
 export type RunRow = Awaited<ReturnType<typeof selectWhole>>[number];
 
+const scheduleColumns = {
+  id: schedules.id,
+  externalId: schedules.externalId,
+  deduplicationKey: schedules.deduplicationKey,
+  hasOwnDeduplicationKey: schedules.hasOwnDeduplicationKey,
+  cron: schedules.cron,
+};
+/** The schedule that a run came from, as far as a run tells of it. */
+export type RunScheduleRow = Pick<typeof schedules.$inferSelect, keyof typeof scheduleColumns>;
+
 /** Most children that a run's answer carries. */
 const childrenMax = 100;
 
-/** A run with its parent, root and first children. Errors: null when the environment has no such run. Cost: two round trips. */
+/** A run with its parent, root and first children. Errors: null when the environment has no such run. Cost: two round trips, three for a scheduled one. */
 export const findRun = async (
   db: Database,
   environmentId: string,
@@ -51,6 +62,7 @@ export const findRun = async (
   parent?: RunSummaryRow;
   root?: RunSummaryRow;
   children: RunSummaryRow[];
+  schedule?: RunScheduleRow;
 } | null> => {
   const [run] = await selectWhole(db).where(and(eq(runs.id, runId), eq(runs.environmentId, environmentId)));
   if (run === undefined) return null;
@@ -59,6 +71,10 @@ export const findRun = async (
     .where(or(above.length > 0 ? inArray(runs.id, above) : undefined, eq(runs.parentRunId, runId)))
     .orderBy(asc(runs.id))
     .limit(childrenMax + above.length);
+  const [schedule] =
+    run.scheduleId === null
+      ? []
+      : await db.read.select(scheduleColumns).from(schedules).where(eq(schedules.id, run.scheduleId));
   const parent = related.find((row) => row.id === run.parentRunId);
   const root = related.find((row) => row.id === run.rootRunId);
   return {
@@ -66,6 +82,7 @@ export const findRun = async (
     ...(parent === undefined ? {} : { parent }),
     ...(root === undefined ? {} : { root }),
     children: related.filter((row) => row.parentRunId === runId),
+    ...(schedule === undefined ? {} : { schedule }),
   };
 };
 
