@@ -1,5 +1,5 @@
 import { Hono } from "hono";
-import { timezones } from "../domain/cron.ts";
+import { listTimezones } from "../services/list-timezones.ts";
 import {
   createSchedule,
   deleteSchedule,
@@ -38,9 +38,8 @@ export const scheduleRoutes = (): Hono<AppEnv> => {
   app.delete(r.deleteSchedule.path, withPrincipal, async (c) =>
     c.json(await deleteSchedule(c.var.deps, c.var.principal, c.req.param("scheduleId"))),
   );
-  app.get(r.listTimezones.path, validQuery(r.listTimezones.query), (c) => {
-    const all = timezones();
-    return c.json({ timezones: c.req.valid("query").excludeUtc === "true" ? all.slice(1) : all });
-  });
+  app.get(r.listTimezones.path, validQuery(r.listTimezones.query), (c) =>
+    c.json(listTimezones(c.req.valid("query"))),
+  );
   return app;
 };

@@ -118,6 +118,9 @@ export const RunListQuery = z.object({
 });
 export type RunListQuery = z.infer<typeof RunListQuery>;
 
+/** Query of `GET /api/v1/projects/:ref/runs`. */
+export const ProjectRunListQuery = RunListQuery.extend({ "filter[env]": commaList.optional() });
+
 export const Pagination = z.object({ next: z.string().optional(), previous: z.string().optional() });
 export const RunList = z.object({ data: z.array(RunSummary), pagination: Pagination });
 export type RunList = z.infer<typeof RunList>;

@@ -11,6 +11,7 @@ import {
   isNull,
   lt,
   lte,
+  ne,
   or,
   type SQL,
   sql,
@@ -18,7 +19,7 @@ import {
 import type { DelayKind } from "../../domain/wire-status.ts";
 import type { Database } from "../database.ts";
 import { deployments, queues } from "../schema/code.ts";
-import { environments } from "../schema/places.ts";
+import { environments, projects } from "../schema/places.ts";
 import { runs } from "../schema/record.ts";
 import { schedules } from "../schema/schedules.ts";
 
@@ -94,7 +95,10 @@ export type RunFilter = {
   queueNames?: string[];
   machines?: string[];
   batchIds?: string[];
-  matchesNothing?: boolean;
+  regions?: string[];
+  scheduleIds?: string[];
+  bulkActionIds?: string[];
+  errors?: string[];
   isTest?: boolean;
   fromMs?: number;
   toMs?: number;
@@ -117,8 +121,10 @@ const stateCondition = (states: NonNullable<RunFilter["states"]>): SQL | undefin
 
 const iso = (ms: number) => new Date(ms).toISOString();
 
-const conditions = (environmentId: string, filter: RunFilter): (SQL | undefined)[] => [
-  eq(runs.environmentId, environmentId),
+const conditions = (environmentIds: readonly string[], filter: RunFilter): (SQL | undefined)[] => [
+  environmentIds.length === 1
+    ? eq(runs.environmentId, environmentIds[0] ?? "")
+    : inArray(runs.environmentId, [...environmentIds]),
   filter.states && stateCondition(filter.states),
   filter.tasks && inArray(runs.taskSlug, filter.tasks),
   filter.versions && inArray(deployments.version, filter.versions),
@@ -128,10 +134,13 @@ const conditions = (environmentId: string, filter: RunFilter): (SQL | undefined)
       sql`, `,
     )}]::text[]`,
   filter.queueNames &&
-    sql`${runs.queueId} in (select ${queues.id} from ${queues} where ${queues.environmentId} = ${environmentId} and ${inArray(queues.name, filter.queueNames)})`,
+    sql`${runs.queueId} in (select ${queues.id} from ${queues} where ${inArray(queues.environmentId, [...environmentIds])} and ${inArray(queues.name, filter.queueNames)})`,
   filter.machines && inArray(runs.machine, filter.machines),
   filter.batchIds && inArray(runs.batchId, filter.batchIds),
-  filter.matchesNothing ? sql`false` : undefined,
+  filter.regions && inArray(runs.region, filter.regions),
+  filter.scheduleIds && inArray(runs.scheduleId, filter.scheduleIds),
+  filter.bulkActionIds && inArray(runs.bulkActionId, filter.bulkActionIds),
+  filter.errors && inArray(runs.errorFingerprint, filter.errors),
   filter.isTest === undefined ? undefined : eq(runs.isTest, filter.isTest),
   filter.fromMs === undefined ? undefined : gte(runs.createdAt, iso(filter.fromMs)),
   filter.toMs === undefined ? undefined : lte(runs.createdAt, iso(filter.toMs)),
@@ -140,7 +149,7 @@ const conditions = (environmentId: string, filter: RunFilter): (SQL | undefined)
 /** A page of runs, newest first; one more than `size` is read, to know whether there is another page. */
 export const listRuns = async (
   db: Database,
-  environmentId: string,
+  environmentIds: readonly string[],
   filter: RunFilter,
   page: { size: number; after?: string; before?: string },
 ): Promise<{ rows: RunSummaryRow[]; hasOlder: boolean; hasNewer: boolean }> => {
@@ -152,7 +161,7 @@ export const listRuns = async (
         ? gt(runs.id, page.before)
         : undefined;
   const found = await selectSummaries(db)
-    .where(and(...conditions(environmentId, filter), cursor))
+    .where(and(...conditions(environmentIds, filter), cursor))
     .orderBy(isBackwards ? asc(runs.id) : desc(runs.id))
     .limit(page.size + 1);
   const rows = found.slice(0, page.size);
@@ -160,6 +169,59 @@ export const listRuns = async (
   if (isBackwards) return { rows: rows.reverse(), hasOlder: true, hasNewer: hasMore };
   return { rows, hasOlder: hasMore, hasNewer: page.after !== undefined };
 };
+
+/** What a bulk action may still have to do: open runs, or those it has taken in hand already. */
+const bulkCondition = (bulkActionId: string, type: "CANCEL" | "REPLAY"): SQL | undefined =>
+  type === "CANCEL"
+    ? or(isNull(runs.finishedAt), eq(runs.bulkActionId, bulkActionId))
+    : or(isNull(runs.bulkActionId), ne(runs.bulkActionId, bulkActionId));
+
+/** The runs that a bulk action works on: by ids or by a filter, made before it. */
+export type BulkScope = {
+  environmentId: string;
+  bulkActionId: string;
+  type: "CANCEL" | "REPLAY";
+  filter?: RunFilter;
+  runIds?: string[];
+};
+
+const bulkConditions = (scope: BulkScope): (SQL | undefined)[] => [
+  ...conditions([scope.environmentId], scope.filter ?? {}),
+  scope.runIds && inArray(runs.id, scope.runIds),
+  scope.runIds ? undefined : bulkCondition(scope.bulkActionId, scope.type),
+];
+
+/** How many runs a bulk action is to work on, as of now. Cost: one count over what the filter leaves. */
+export const countBulkRuns = async (db: Database, scope: BulkScope): Promise<number> => {
+  const [row] = await db.read
+    .select({ count: sql<string>`count(*)` })
+    .from(runs)
+    .leftJoin(deployments, eq(deployments.id, runs.deploymentId))
+    .where(and(...bulkConditions(scope)));
+  return Number(row?.count ?? 0);
+};
+
+/** The next runs of a bulk action, newest first, behind its cursor. */
+export const listBulkRuns = async (
+  db: Database,
+  scope: BulkScope,
+  page: { after: string | null; size: number },
+): Promise<RunRow[]> =>
+  selectWhole(db)
+    .where(and(...bulkConditions(scope), page.after === null ? undefined : lt(runs.id, page.after)))
+    .orderBy(desc(runs.id))
+    .limit(page.size);
+
+/** The environments of a project with the names that lists show. */
+export const listProjectEnvironments = async (
+  db: Database,
+  projectRef: string,
+): Promise<{ id: string; slug: string }[]> =>
+  db.read
+    .select({ id: environments.id, slug: environments.slug })
+    .from(environments)
+    .innerJoin(projects, eq(projects.id, environments.projectId))
+    .where(eq(projects.ref, projectRef));
 
 /** Name of an environment as lists show it. */
 export const findEnvironmentSlug = async (db: Database, environmentId: string): Promise<string> => {
