@@ -1,28 +1,12 @@
-import type { Database } from "@longshore/edge-api/db/database";
 import { claimRuns } from "@longshore/edge-api/db/transitions/claim-runs";
-import { createInProcessHints } from "@longshore/edge-api/hints/in-process";
 import { openPg } from "@longshore/edge-api/platform/database-pg";
-import { defaultSettings } from "@longshore/edge-api/platform/settings";
 import type { Principal } from "@longshore/edge-api/services/authenticate";
-import type { Deps } from "@longshore/edge-api/services/deps";
 import { runDueWork } from "@longshore/edge-api/services/run-due-work";
 import { createSchedule, setScheduleActive } from "@longshore/edge-api/services/schedules";
 import superjson from "superjson";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { depsOf } from "./deps-of.ts";
 import { claimRequest, openTestPostgres, seed, type TestDatabase, testDrivers } from "./fixture.ts";
-
-const depsOf = (db: Database, log: Deps["log"] = () => undefined): Deps => ({
-  db,
-  log,
-  hints: createInProcessHints("test"),
-  blobs: { put: async () => undefined, get: async () => null },
-  secret: new Uint8Array(32),
-  settings: defaultSettings,
-  later: (work) => void work.catch(() => undefined),
-  presence: null,
-  groupsCommits: false,
-  random: Math.random,
-});
 
 type Fired = { id: string; payload: string };
 

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe } from "vitest";
 import { agentCases } from "./cases/agent.ts";
+import { bulkCases } from "./cases/bulk.ts";
 import { credentialCases } from "./cases/credentials.ts";
 import { deploymentCases } from "./cases/deployments.ts";
 import { limitCases } from "./cases/limits.ts";
@@ -32,6 +33,7 @@ export const describeApi = (name: string, isAvailable: boolean, start: () => Pro
     credentialCases(platform);
     limitCases(platform);
     queueCases(platform);
+    bulkCases(platform);
     scheduleCases(platform);
   });
 };

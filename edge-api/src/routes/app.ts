@@ -5,6 +5,7 @@ import { cors } from "hono/cors";
 import { checkHealth } from "../services/check-health.ts";
 import type { Deps } from "../services/deps.ts";
 import { agentRoutes } from "./agent-routes.ts";
+import { bulkRoutes } from "./bulk-routes.ts";
 import { clientRoutes } from "./client-routes.ts";
 import type { AppEnv } from "./context.ts";
 import { deploymentRoutes } from "./deployment-routes.ts";
@@ -55,6 +56,7 @@ export const createApp = (
     return c.json(document);
   });
   app.route("/", clientRoutes());
+  app.route("/", bulkRoutes());
   app.route("/", queueRoutes());
   app.route("/", scheduleRoutes());
   app.route("/", deploymentRoutes());

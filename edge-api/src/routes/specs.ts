@@ -1,5 +1,6 @@
 import { agentAdminSpecs } from "./specs/agent-admin-specs.ts";
 import { agentSpecs } from "./specs/agent-specs.ts";
+import { bulkSpecs } from "./specs/bulk-specs.ts";
 import { deploymentSpecs } from "./specs/deployment-specs.ts";
 import { queueSpecs } from "./specs/queue-specs.ts";
 import { runSpecs } from "./specs/run-specs.ts";
@@ -11,6 +12,7 @@ import { systemSpecs } from "./specs/system-specs.ts";
 export const routeSpecs = {
   ...systemSpecs,
   ...runSpecs,
+  ...bulkSpecs,
   ...queueSpecs,
   ...scheduleSpecs,
   ...agentAdminSpecs,

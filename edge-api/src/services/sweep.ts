@@ -1,6 +1,7 @@
 import type { TaskError } from "@longshore/shared/contract/task-error";
 import { findOpenWork } from "../db/queries/find-open-work.ts";
 import { beatAgents } from "../db/transitions/beat-agents.ts";
+import { findOpenBulkActions } from "../db/transitions/bulk-actions.ts";
 import { type AttemptEnd, loseAttemptsOfSilentAgents } from "../db/transitions/end-attempts.ts";
 import { expireLimitOverrides } from "../db/transitions/expire-limit-overrides.ts";
 import { findLostLeases } from "../db/transitions/find-lost-leases.ts";
@@ -12,6 +13,7 @@ import { wakeSettledRuns } from "../db/transitions/wake-settled-runs.ts";
 import type { Deps } from "./deps.ts";
 import { runDueWork } from "./run-due-work.ts";
 import { wakeAfter } from "./wake.ts";
+import { workBulkAction } from "./work-bulk-action.ts";
 
 const lostError = (agentName: string): TaskError => ({
   type: "INTERNAL_ERROR",
@@ -74,6 +76,7 @@ export const sweep = async (deps: Deps): Promise<void> => {
     expireLimitOverrides(deps.db),
     fitLanes(deps.db),
   ]);
+  for (const id of await findOpenBulkActions(deps.db)) deps.later(workBulkAction(deps, id));
   // Work that stands open has no one on the way to it, or its wake-up was lost: waking once more costs one claim.
   await wakeAfter(deps, await findOpenWork(deps.db));
 };

@@ -170,26 +170,31 @@ export const listRuns = async (
   return { rows, hasOlder: hasMore, hasNewer: page.after !== undefined };
 };
 
-/** What a bulk action may still have to do: open runs, or those it has taken in hand already. */
-const bulkCondition = (bulkActionId: string, type: "CANCEL" | "REPLAY"): SQL | undefined =>
-  type === "CANCEL"
-    ? or(isNull(runs.finishedAt), eq(runs.bulkActionId, bulkActionId))
-    : or(isNull(runs.bulkActionId), ne(runs.bulkActionId, bulkActionId));
-
 /** The runs that a bulk action works on: by ids or by a filter, made before it. */
 export type BulkScope = {
   environmentId: string;
   bulkActionId: string;
   type: "CANCEL" | "REPLAY";
+  /** When the action was made: later runs are none of its own. */
+  madeAt?: string;
   filter?: RunFilter;
   runIds?: string[];
 };
 
-const bulkConditions = (scope: BulkScope): (SQL | undefined)[] => [
-  ...conditions([scope.environmentId], scope.filter ?? {}),
-  scope.runIds && inArray(runs.id, scope.runIds),
-  scope.runIds ? undefined : bulkCondition(scope.bulkActionId, scope.type),
-];
+/* Canceling takes a run out of its own filter: what the action has in hand already still counts. Replaying puts runs
+   into it: what the action made does not. */
+const bulkCondition = (scope: BulkScope): SQL | undefined => {
+  if (scope.runIds !== undefined)
+    return and(eq(runs.environmentId, scope.environmentId), inArray(runs.id, scope.runIds));
+  const isWanted = and(
+    ...conditions([scope.environmentId], scope.filter ?? {}),
+    scope.madeAt === undefined ? undefined : lte(runs.createdAt, scope.madeAt),
+  );
+  const isOurs = eq(runs.bulkActionId, scope.bulkActionId);
+  return scope.type === "CANCEL"
+    ? or(and(isWanted, isNull(runs.finishedAt)), and(eq(runs.environmentId, scope.environmentId), isOurs))
+    : and(isWanted, or(isNull(runs.bulkActionId), ne(runs.bulkActionId, scope.bulkActionId)));
+};
 
 /** How many runs a bulk action is to work on, as of now. Cost: one count over what the filter leaves. */
 export const countBulkRuns = async (db: Database, scope: BulkScope): Promise<number> => {
@@ -197,7 +202,7 @@ export const countBulkRuns = async (db: Database, scope: BulkScope): Promise<num
     .select({ count: sql<string>`count(*)` })
     .from(runs)
     .leftJoin(deployments, eq(deployments.id, runs.deploymentId))
-    .where(and(...bulkConditions(scope)));
+    .where(bulkCondition(scope));
   return Number(row?.count ?? 0);
 };
 
@@ -208,7 +213,7 @@ export const listBulkRuns = async (
   page: { after: string | null; size: number },
 ): Promise<RunRow[]> =>
   selectWhole(db)
-    .where(and(...bulkConditions(scope), page.after === null ? undefined : lt(runs.id, page.after)))
+    .where(and(bulkCondition(scope), page.after === null ? undefined : lt(runs.id, page.after)))
     .orderBy(desc(runs.id))
     .limit(page.size);
 
