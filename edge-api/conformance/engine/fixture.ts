@@ -18,6 +18,7 @@ import { openPg } from "@longshore/edge-api/platform/database-pg";
 import { openPglite } from "@longshore/edge-api/platform/database-pglite";
 import { migrateEmbedded, migratePgPool } from "@longshore/edge-api/platform/migrate";
 import { resolveManifest } from "@longshore/edge-api/services/resolve-manifest";
+import { BundleManifest } from "@longshore/shared/contract/manifest";
 import { newId } from "@longshore/shared/core/ids";
 import pg from "pg";
 
@@ -76,7 +77,13 @@ const freeze = async (test: Omit<TestDatabase, "advance">): Promise<TestDatabase
   return { ...test, advance };
 };
 
-export type TaskSpec = { id: string; queue?: { name: string; concurrencyLimit?: number }; retry?: object };
+export type TaskSpec = {
+  id: string;
+  queue?: { name: string; concurrencyLimit?: number };
+  retry?: object;
+  concurrency?: object;
+  schedule?: object;
+};
 
 /** A project with one environment, a deployment with these tasks, and agents. */
 export const seed = async (
@@ -103,15 +110,15 @@ export const seed = async (
   const hash = randomBytes(32).toString("hex");
   await query("insert into bundles (project_id, hash, size_bytes) values ($1, $2, 1)", [projectId, hash]);
   const deploymentId = newId("deployment");
-  const manifest = {
-    format: 1 as const,
+  const manifest = BundleManifest.parse({
+    format: 1,
     entry: "index.mjs",
-    runtime: "node" as const,
+    runtime: "node",
     runtimeVersion: "20",
     sdkVersion: "0",
     cliVersion: "0",
     tasks: options.tasks.map((task) => ({ ...task, filePath: "a.ts" })),
-  };
+  });
   await createDeployment(db, {
     id: deploymentId,
     environmentId,
@@ -120,8 +127,9 @@ export const seed = async (
     manifest,
     externalId: null,
   });
-  await finaliseDeployment(db, { id: deploymentId, environmentId, ...resolveManifest(manifest) });
-  await promoteDeployment(db, { id: deploymentId, environmentId });
+  const content = resolveManifest(manifest);
+  await finaliseDeployment(db, { id: deploymentId, environmentId, ...content });
+  await promoteDeployment(db, { id: deploymentId, environmentId, ...content, schedules: [] });
   const agentIds: string[] = [];
   for (let i = 0; i < options.agents; i++) {
     const id = newId("agent");

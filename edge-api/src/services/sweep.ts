@@ -2,8 +2,11 @@ import type { TaskError } from "@longshore/shared/contract/task-error";
 import { findOpenWork } from "../db/queries/find-open-work.ts";
 import { abortUnsealedBatches } from "../db/transitions/abort-batches.ts";
 import { beatAgents } from "../db/transitions/beat-agents.ts";
+import { findOpenBulkActions } from "../db/transitions/bulk-actions.ts";
 import { type AttemptEnd, loseAttemptsOfSilentAgents } from "../db/transitions/end-attempts.ts";
+import { expireLimitOverrides } from "../db/transitions/expire-limit-overrides.ts";
 import { findLostLeases } from "../db/transitions/find-lost-leases.ts";
+import { fitLanes } from "../db/transitions/fit-lanes.ts";
 import { loseParkedRunsOfSilentAgents } from "../db/transitions/lose-parked-runs.ts";
 import { releaseRuns } from "../db/transitions/release-runs.ts";
 import { settleBatches } from "../db/transitions/settle-batches.ts";
@@ -15,6 +18,7 @@ import { releasePending } from "./release-pending.ts";
 import { resealEnvVars } from "./reseal-env-vars.ts";
 import { runDueWork } from "./run-due-work.ts";
 import { wakeAfter } from "./wake.ts";
+import { workBulkAction } from "./work-bulk-action.ts";
 
 const lostError = (agentName: string): TaskError => ({
   type: "INTERNAL_ERROR",
@@ -79,9 +83,12 @@ export const sweep = async (deps: Deps): Promise<void> => {
     settleLanes(deps.db, null),
     wakeSettledRuns(deps.db),
     resealEnvVars(deps),
+    expireLimitOverrides(deps.db),
+    fitLanes(deps.db),
   ]);
   await wakeAfter(deps, aborted.hints);
   await wakeAfter(deps, settled.hints);
+  for (const id of await findOpenBulkActions(deps.db)) deps.later(workBulkAction(deps, id));
   // Work that stands open has no one on the way to it, or its wake-up was lost: waking once more costs one claim.
   await wakeAfter(deps, await findOpenWork(deps.db));
 };

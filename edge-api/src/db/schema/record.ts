@@ -100,6 +100,12 @@ export const runs = pgTable(
     index("runs_waiting_agent").on(t.waitingAgentId).where(sql`waiting_agent_id is not null`),
     index("runs_pending").on(t.environmentId, t.id).where(sql`lane_id is null and finished_at is null`),
     index("runs_parent").on(t.parentRunId).where(sql`parent_run_id is not null`),
+    // Each holds only runs that have the column set: other triggers pay nothing for them.
+    index("runs_schedule").on(t.scheduleId, t.id).where(sql`schedule_id is not null`),
+    index("runs_bulk_action").on(t.bulkActionId, t.id).where(sql`bulk_action_id is not null`),
+    index("runs_error")
+      .on(t.environmentId, t.errorFingerprint, t.id)
+      .where(sql`error_fingerprint is not null`),
     check("runs_state", oneOf(t.state, runStates)),
     // An item of a batch that could not be triggered is a run that failed before it had a lane.
     check(

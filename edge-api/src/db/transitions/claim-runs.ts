@@ -413,7 +413,8 @@ select (case
     'nextDueInMs', 1000 * extract(epoch from least(
       (select min(due_at) from runs where due_at is not null),
       (select min(expires_at) from runs where expires_at is not null),
-      (select min(due_at) from wait_points where due_at is not null)) - app_now()))
+      (select min(due_at) from wait_points where due_at is not null),
+      (select min(fire_at) from schedules where fire_at is not null)) - app_now()))
 end)::text`;
 
 /**

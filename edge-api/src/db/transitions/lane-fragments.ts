@@ -1,3 +1,5 @@
+import { laneMax } from "./lane-limits.ts";
+
 /*
  * Pieces of SQL about lanes that several statements share. A lane is (queue, concurrency key, limits): runs that pass the
  * same named limits and gates share one, so that it can stand aside as a whole while a limit has no room.
@@ -13,8 +15,8 @@ export const limitNamesOf = (item: string, task: string): string => `
 export const limitsKeyOf = (item: string, limitNames: string): string => `
   array_to_string(${limitNames}, ',') || coalesce('|' || ${item}."gatesKey", '')`;
 
-/** How many runs of a queue's lane may hold a lease: its limit, an operator's override, never more than the environment's. */
+/** The limit of a new lane: see laneMax. */
 export const laneMaxOf = (queueId: string, environmentId: string): string => `(
-  select least(coalesce(q.concurrency_override, q.concurrency_limit, s.concurrency_limit), s.concurrency_limit)
+  select ${laneMax("q", "s")}
   from queues q join environment_slots s on s.environment_id = ${environmentId}
   where q.id = ${queueId})`;

@@ -2,6 +2,7 @@ import { z } from "zod";
 import type { Database } from "../database.ts";
 import { jsonbText } from "../jsonb-text.ts";
 import { laneMaxOf } from "./lane-fragments.ts";
+import { boundMax } from "./lane-limits.ts";
 
 export type LaneRequest = {
   laneId: string;
@@ -48,12 +49,13 @@ is_whole as (
 ),
 slots_wanted as (
   select r."slotIds"->>(2 * l.nth)::int as id, l.id as limit_id, r."environmentId" as environment_id, true as is_total,
-    '' as concurrency_key, coalesce(l.total_override, l.total) as running_max, l.paused
-  from limits l, r
+    '' as concurrency_key, ${boundMax("coalesce(l.total_override, l.total)", "s")} as running_max, l.paused
+  from limits l cross join r join environment_slots s on s.environment_id = r."environmentId"
   union all
   select r."slotIds"->>(2 * l.nth + 1)::int, l.id, r."environmentId", false, r."concurrencyKey",
-    coalesce(l.per_key_override, l.per_key), l.paused
-  from limits l, r where r."concurrencyKey" <> ''
+    ${boundMax("coalesce(l.per_key_override, l.per_key)", "s")}, l.paused
+  from limits l cross join r join environment_slots s on s.environment_id = r."environmentId"
+  where r."concurrencyKey" <> ''
 ),
 slots as (
   insert into limit_slots (id, limit_id, environment_id, is_total, concurrency_key, running_max, paused)
