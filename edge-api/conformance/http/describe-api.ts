@@ -4,10 +4,12 @@ import { batchCases } from "./cases/batches.ts";
 import { credentialCases } from "./cases/credentials.ts";
 import { deploymentCases } from "./cases/deployments.ts";
 import { limitCases } from "./cases/limits.ts";
+import { runEditCases } from "./cases/run-edits.ts";
 import { runCases } from "./cases/runs.ts";
 import { sessionCases } from "./cases/sessions.ts";
 import { surfaceCases } from "./cases/surface.ts";
 import { triggerCases } from "./cases/trigger.ts";
+import { waitCases } from "./cases/waits.ts";
 import { deploy } from "./client.ts";
 import type { Platform } from "./platforms.ts";
 
@@ -25,6 +27,8 @@ export const describeApi = (name: string, isAvailable: boolean, start: () => Pro
     triggerCases(platform);
     runCases(platform);
     batchCases(platform);
+    waitCases(platform);
+    runEditCases(platform);
     agentCases(platform);
     deploymentCases(platform);
     sessionCases(platform);

@@ -192,6 +192,7 @@ export const startServer = async (
     secret,
     log,
     blobs: createDiskBlobs(join(dataDir, "blobs")),
+    ...(config.publicUrl === null ? {} : { publicUrl: config.publicUrl }),
     settings: { ...defaultSettings, ...options.settings },
     later: (work) => void work.catch((error: unknown) => log("later.failed", { error: String(error) })),
     presence: createPresence(),

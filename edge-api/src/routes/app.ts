@@ -11,8 +11,10 @@ import type { AppEnv } from "./context.ts";
 import { deploymentRoutes } from "./deployment-routes.ts";
 import { answerError } from "./errors.ts";
 import { openApiDocument } from "./openapi.ts";
+import { runEditRoutes } from "./run-edit-routes.ts";
 import { sessionRoutes } from "./session-routes.ts";
 import { routeSpecs as r } from "./specs.ts";
+import { waitRoutes } from "./wait-routes.ts";
 
 /** How long a browser remembers that it may call. Units: seconds. */
 const corsMaxAgeS = 300;
@@ -54,11 +56,13 @@ export const createApp = (
     return c.json(document);
   });
   app.route("/", clientRoutes());
+  app.route("/", runEditRoutes());
   app.route("/", batchRoutes());
   app.route("/", deploymentRoutes());
   app.route("/", sessionRoutes());
+  app.route("/", waitRoutes());
   app.route("/", agentRoutes());
-  for (const prefix of ["/api/*", "/agent/*"]) {
+  for (const prefix of ["/api/*", "/agent/*", "/engine/*"]) {
     app.all(prefix, () => {
       throw new AppError("not_found", "There is no such route.", { shouldRetry: false });
     });

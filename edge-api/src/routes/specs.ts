@@ -5,12 +5,14 @@ import { deploymentSpecs } from "./specs/deployment-specs.ts";
 import { runSpecs } from "./specs/run-specs.ts";
 import { sessionSpecs } from "./specs/session-specs.ts";
 import { systemSpecs } from "./specs/system-specs.ts";
+import { waitSpecs } from "./specs/wait-specs.ts";
 
 /** Every route of the API. */
 export const routeSpecs = {
   ...systemSpecs,
   ...runSpecs,
   ...batchSpecs,
+  ...waitSpecs,
   ...agentAdminSpecs,
   ...deploymentSpecs,
   ...sessionSpecs,

@@ -32,6 +32,8 @@ export type Deps = {
   db: Database;
   hints: Hints;
   blobs: BlobStore;
+  /** The address at which callers reach this API, when it is not that of their request. */
+  publicUrl?: string;
   /** Root of every token this API signs. Shape: at least 32 bytes. */
   secret: Uint8Array;
   settings: Settings;

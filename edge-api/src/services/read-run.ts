@@ -1,8 +1,10 @@
+import type { RunResult } from "@longshore/shared/contract/batches";
 import type { Run } from "@longshore/shared/contract/runs";
 import { AppError } from "@longshore/shared/core/error-codes";
 import { findRun } from "../db/queries/read-runs.ts";
 import { type Principal, requireScope } from "./authenticate.ts";
 import type { Deps } from "./deps.ts";
+import { toRunResult } from "./run-result.ts";
 import { serialiseRun, type Vocabulary } from "./serialise-run.ts";
 
 /**
@@ -33,3 +35,11 @@ export const readRun = async (
   runId: string,
   vocabulary: Vocabulary,
 ): Promise<Run> => serialiseRun(await getReadableRun(deps, principal, runId), vocabulary);
+
+/** `GET /api/v1/runs/:runId/result`. Errors: `not_found`, also while the run is not over; `forbidden`. */
+export const readRunResult = async (deps: Deps, principal: Principal, runId: string): Promise<RunResult> => {
+  const { run } = await getReadableRun(deps, principal, runId);
+  if (run.finishedAt === null)
+    throw new AppError("not_found", "The run is not over yet", { shouldRetry: false });
+  return toRunResult({ ...run, taskIdentifier: run.taskSlug });
+};
