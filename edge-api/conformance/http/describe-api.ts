@@ -4,6 +4,7 @@ import { batchCases } from "./cases/batches.ts";
 import { credentialCases } from "./cases/credentials.ts";
 import { deploymentCases } from "./cases/deployments.ts";
 import { limitCases } from "./cases/limits.ts";
+import { packetCases } from "./cases/packets.ts";
 import { runEditCases } from "./cases/run-edits.ts";
 import { runCases } from "./cases/runs.ts";
 import { sessionCases } from "./cases/sessions.ts";
@@ -29,6 +30,7 @@ export const describeApi = (name: string, isAvailable: boolean, start: () => Pro
     batchCases(platform);
     waitCases(platform);
     runEditCases(platform);
+    packetCases(platform);
     agentCases(platform);
     deploymentCases(platform);
     sessionCases(platform);

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { S3Options } from "./blobs-s3.ts";
 import { ConfigError, SecretText } from "./settings.ts";
 
 const port = z.coerce
@@ -30,6 +31,11 @@ const Variables = z.object({
   LONGSHORE_SECRET: SecretText.optional(),
   LONGSHORE_DATA: z.string().min(1).default(".longshore"),
   LONGSHORE_PUBLIC_URL: address(["http:", "https:"], "https://longshore.example.com").optional(),
+  LONGSHORE_S3_ENDPOINT: address(["http:", "https:"], "https://s3.eu-central-1.amazonaws.com").optional(),
+  LONGSHORE_S3_BUCKET: z.string().min(1).optional(),
+  LONGSHORE_S3_REGION: z.string().min(1).default("auto"),
+  LONGSHORE_S3_ACCESS_KEY_ID: z.string().min(1).optional(),
+  LONGSHORE_S3_SECRET_ACCESS_KEY: z.string().min(1).optional(),
   LONGSHORE_CONCURRENCY: count(100_000).default(100),
   LONGSHORE_PRINT_SIGN_IN: z.enum(["0", "1"], "should be 0 or 1").optional(),
 });
@@ -48,7 +54,31 @@ export type NodeConfig = Readonly<{
   publicUrl: string | null;
   runningMax: number;
   printsSignIn: boolean;
+  /** Null: blobs lie on disk, in the data folder. */
+  s3: S3Options | null;
 }>;
+
+const s3Of = (v: z.infer<typeof Variables>): S3Options | null => {
+  const named = {
+    LONGSHORE_S3_ENDPOINT: v.LONGSHORE_S3_ENDPOINT,
+    LONGSHORE_S3_BUCKET: v.LONGSHORE_S3_BUCKET,
+    LONGSHORE_S3_ACCESS_KEY_ID: v.LONGSHORE_S3_ACCESS_KEY_ID,
+    LONGSHORE_S3_SECRET_ACCESS_KEY: v.LONGSHORE_S3_SECRET_ACCESS_KEY,
+  };
+  const missing = Object.entries(named).filter(([, value]) => value === undefined);
+  if (missing.length === Object.keys(named).length) return null;
+  if (missing.length > 0) {
+    const message = "is missing: the variables LONGSHORE_S3_* belong together";
+    throw new ConfigError(missing.map(([name]) => ({ path: [name], message })));
+  }
+  return {
+    endpoint: v.LONGSHORE_S3_ENDPOINT ?? "",
+    bucket: v.LONGSHORE_S3_BUCKET ?? "",
+    region: v.LONGSHORE_S3_REGION,
+    accessKeyId: v.LONGSHORE_S3_ACCESS_KEY_ID ?? "",
+    secretAccessKey: v.LONGSHORE_S3_SECRET_ACCESS_KEY ?? "",
+  };
+};
 
 /**
  * Reads the environment. Without DATABASE_URL the server is embedded: Postgres inside the process, for this machine only.
@@ -78,6 +108,7 @@ export const readNodeConfig = (env: Record<string, string | undefined>): NodeCon
     dataDir: v.LONGSHORE_DATA,
     publicUrl: v.LONGSHORE_PUBLIC_URL ?? null,
     runningMax: v.LONGSHORE_CONCURRENCY,
+    s3: s3Of(v),
     printsSignIn: v.LONGSHORE_PRINT_SIGN_IN === undefined ? isEmbedded : v.LONGSHORE_PRINT_SIGN_IN === "1",
   });
 };

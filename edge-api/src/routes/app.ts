@@ -11,6 +11,7 @@ import type { AppEnv } from "./context.ts";
 import { deploymentRoutes } from "./deployment-routes.ts";
 import { answerError } from "./errors.ts";
 import { openApiDocument } from "./openapi.ts";
+import { packetRoutes } from "./packet-routes.ts";
 import { runEditRoutes } from "./run-edit-routes.ts";
 import { sessionRoutes } from "./session-routes.ts";
 import { routeSpecs as r } from "./specs.ts";
@@ -58,6 +59,7 @@ export const createApp = (
   app.route("/", clientRoutes());
   app.route("/", runEditRoutes());
   app.route("/", batchRoutes());
+  app.route("/", packetRoutes());
   app.route("/", deploymentRoutes());
   app.route("/", sessionRoutes());
   app.route("/", waitRoutes());

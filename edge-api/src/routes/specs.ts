@@ -2,6 +2,7 @@ import { agentAdminSpecs } from "./specs/agent-admin-specs.ts";
 import { agentSpecs } from "./specs/agent-specs.ts";
 import { batchSpecs } from "./specs/batch-specs.ts";
 import { deploymentSpecs } from "./specs/deployment-specs.ts";
+import { packetSpecs } from "./specs/packet-specs.ts";
 import { runSpecs } from "./specs/run-specs.ts";
 import { sessionSpecs } from "./specs/session-specs.ts";
 import { systemSpecs } from "./specs/system-specs.ts";
@@ -12,6 +13,7 @@ export const routeSpecs = {
   ...systemSpecs,
   ...runSpecs,
   ...batchSpecs,
+  ...packetSpecs,
   ...waitSpecs,
   ...agentAdminSpecs,
   ...deploymentSpecs,

@@ -3,6 +3,7 @@ import { defaultMachine, type MachinePreset, machinePresets } from "@longshore/s
 import type { ClaimedLease } from "../db/transitions/claim-runs.ts";
 import { packetTypeOf, toCompletedWaits } from "./completed-waits.ts";
 import type { Deps } from "./deps.ts";
+import { packetAddress } from "./packets.ts";
 import { signToken } from "./tokens.ts";
 import { wireDate } from "./wire-date.ts";
 
@@ -10,6 +11,14 @@ import { wireDate } from "./wire-date.ts";
 const runTokenLifeS = 7 * 86_400;
 
 const isMachine = (name: string): name is MachinePreset => Object.hasOwn(machinePresets, name);
+
+/** Where the agent fetches a stored payload before the attempt: relative to this API, unless the store has its own address. */
+const payloadAddress = async (deps: Deps, claimed: ClaimedLease): Promise<{ payloadUrl?: string }> => {
+  if (claimed.isContinuation || claimed.payloadType !== "application/store" || claimed.payload === null)
+    return {};
+  const packet = { environmentId: claimed.environment.id, path: claimed.payload };
+  return { payloadUrl: await packetAddress(deps, "GET", packet, "") };
+};
 
 /**
  * What an agent needs to execute a claimed run. Null when its deployment is gone: nothing could execute it.
@@ -28,13 +37,14 @@ export const toLease = async (deps: Deps, claimed: ClaimedLease): Promise<Lease 
     task: claimed.task,
     payload: claimed.payload,
     payloadType: packetTypeOf(claimed.payloadType),
+    ...(await payloadAddress(deps, claimed)),
     deployment: { id, version, bundleHash, entry },
     environmentId: claimed.environment.id,
     env: {},
     machine,
     maxDurationS: claimed.maxDurationS,
     runToken: await signToken(deps, claimed.environment.id, claims, runTokenLifeS),
-    waits: await toCompletedWaits(deps, claimed.waits),
+    waits: await toCompletedWaits(deps, claimed.environment.id, claimed.waits),
     context: {
       attempt: { number: claimed.attempt, startedAt: now },
       run: {

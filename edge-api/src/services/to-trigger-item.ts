@@ -6,6 +6,7 @@ import { AppError } from "@longshore/shared/core/error-codes";
 import { newId } from "@longshore/shared/core/ids";
 import type { TriggerItem } from "../db/transitions/trigger-runs.ts";
 import { hashToken } from "./hash-token.ts";
+import { requirePacketPath } from "./packets.ts";
 
 /** Most tags of a run. */
 export const tagsMax = 10;
@@ -103,7 +104,7 @@ const payloadOf = (body: TriggerBody): { payload: string | null; payloadType: Pa
     );
   }
   if (payloadType === "application/store") {
-    throw new AppError("unprocessable", "Stored payloads (application/store) are not supported yet.");
+    return { payload: requirePacketPath(String(body.payload)), payloadType };
   }
   if (body.payload === undefined) return { payload: null, payloadType };
   return { payload: packetText(body.payload, payloadType), payloadType };

@@ -1,5 +1,6 @@
 import { type Principal, requireScope } from "./authenticate.ts";
 import type { Deps } from "./deps.ts";
+import { offloadPayload } from "./offload-packets.ts";
 import { type TriggerRequest, toTriggerItem } from "./to-trigger-item.ts";
 import { signToken } from "./tokens.ts";
 import { writeTrigger } from "./write-triggers.ts";
@@ -19,7 +20,8 @@ export const triggerRun = async (
   request: TriggerRequest,
 ): Promise<{ id: string; isCached: boolean; token: string; claims: object }> => {
   requireScope(principal, "trigger", [{ type: "tasks", id: request.task }]);
-  const outcome = await writeTrigger(deps, await toTriggerItem(principal.environmentId, request));
+  const item = await toTriggerItem(principal.environmentId, request);
+  const outcome = await writeTrigger(deps, await offloadPayload(deps, item));
   const runId = outcome.runId ?? "";
   if (outcome.kind === "created" && outcome.poolId !== null) await deps.hints.wakePool(outcome.poolId);
   const scopes = [`read:runs:${runId}`, `write:inputStreams:${runId}`];

@@ -3,6 +3,7 @@ import { isDataFault } from "../db/retry-conflicts.ts";
 import { type TriggerItem, type TriggerOutcome, triggerRuns } from "../db/transitions/trigger-runs.ts";
 import type { Deps } from "./deps.ts";
 import { groupCommit } from "./group-commit.ts";
+import { offloadPayload } from "./offload-packets.ts";
 import { type TriggerRequest, toTriggerItem } from "./to-trigger-item.ts";
 
 /** Most items of one statement: more make none cheaper. */
@@ -63,7 +64,7 @@ export const triggerAll = async (
   const items: { at: number; item: TriggerItem }[] = [];
   for (const [at, request] of requests.entries()) {
     try {
-      items.push({ at, item: await toTriggerItem(environmentId, request) });
+      items.push({ at, item: await offloadPayload(deps, await toTriggerItem(environmentId, request)) });
     } catch (error) {
       results[at] = { kind: "error", error: asAppError(error) };
     }

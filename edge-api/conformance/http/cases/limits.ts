@@ -68,7 +68,6 @@ export const limitCases = (platform: () => Platform) =>
       ["debounce", { debounce: { key: "k", delay: "5s" } }],
       ["gates", { gates: [{ queue: "q" }] }],
       ["concurrency", { concurrency: ["limit"] }],
-      ["application/store", { payloadType: "application/store" }],
     ])("422 for what is not supported yet: %s", async (name, options) => {
       const { error } = expectError(await post({ payload: "packet", options }), 422, "unprocessable");
       expect(error).toContain(name);
