@@ -14,10 +14,13 @@ import { deploymentRoutes } from "./deployment-routes.ts";
 import { envVarRoutes } from "./env-var-routes.ts";
 import { answerError } from "./errors.ts";
 import { openApiDocument } from "./openapi.ts";
+import { packetRoutes } from "./packet-routes.ts";
 import { queueRoutes } from "./queue-routes.ts";
+import { runEditRoutes } from "./run-edit-routes.ts";
 import { scheduleRoutes } from "./schedule-routes.ts";
 import { sessionRoutes } from "./session-routes.ts";
 import { routeSpecs as r } from "./specs.ts";
+import { waitRoutes } from "./wait-routes.ts";
 
 /** How long a browser remembers that it may call. Units: seconds. */
 const corsMaxAgeS = 300;
@@ -64,11 +67,15 @@ export const createApp = (
   app.route("/", bulkRoutes());
   app.route("/", queueRoutes());
   app.route("/", scheduleRoutes());
+  app.route("/", runEditRoutes());
+  app.route("/", batchRoutes());
+  app.route("/", packetRoutes());
   app.route("/", deploymentRoutes());
   app.route("/", envVarRoutes());
   app.route("/", sessionRoutes());
+  app.route("/", waitRoutes());
   app.route("/", agentRoutes());
-  for (const prefix of ["/api/*", "/agent/*"]) {
+  for (const prefix of ["/api/*", "/agent/*", "/engine/*"]) {
     app.all(prefix, () => {
       throw new AppError("not_found", "There is no such route.", { shouldRetry: false });
     });

@@ -111,7 +111,7 @@ const withEnd = (row: RunRow, base: Omit<OpenRun, "status">, vocabulary: Vocabul
   const status = statusOf(row, vocabulary);
   const finishedAt = wireDate(row.finishedAt ?? row.updatedAt);
   if (status === "COMPLETED") {
-    const output = plain(row.output, row.outputType);
+    const output = row.outputType === "application/store" ? null : plain(row.output, row.outputType);
     return { ...base, status, finishedAt, ...(output === null ? {} : { output: output.value }) };
   }
   const error = serialiseError(row.error);
