@@ -5,6 +5,7 @@ type Schema = {
   type?: string | string[];
   enum?: unknown[];
   const?: unknown;
+  examples?: unknown[];
   default?: unknown;
   anyOf?: Schema[];
   oneOf?: Schema[];
@@ -26,6 +27,7 @@ const textOf = ({ format, pattern, minLength }: Schema): string => {
 };
 
 const sampleOf = (schema: Schema): unknown => {
+  if (schema.examples?.[0] !== undefined) return schema.examples[0];
   if (schema.const !== undefined) return schema.const;
   if (schema.enum !== undefined) return schema.enum[0];
   const branch = (schema.anyOf ?? schema.oneOf)?.[0];

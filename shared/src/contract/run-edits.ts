@@ -36,7 +36,13 @@ export const RunMetadata = z.object({ metadata: z.record(z.string(), z.unknown()
 export type RunMetadata = z.infer<typeof RunMetadata>;
 
 /** Body of `POST /api/v1/runs/:runId/reschedule`: a date or a duration from now. */
-export const RescheduleBody = z.object({ delay: z.string().min(1).max(128) });
+export const RescheduleBody = z.object({
+  delay: z
+    .string()
+    .min(1)
+    .max(128)
+    .meta({ examples: ["1h"] }),
+});
 
 /** Body of `POST /api/v1/idempotencyKeys/:key/reset`. */
 export const ResetKeyBody = z.object({ taskIdentifier: z.string().min(1).max(256) });

@@ -101,8 +101,13 @@ export const credentialCases = (platform: () => Platform) =>
     const namesThing = ({ path, auth, method }: RouteSpec) =>
       auth === "environment" || path.includes(":runId") || (method === "get" && path.includes(":"));
 
+    /** What these name exists in every environment: the project, and a path that each environment has for itself. */
+    const namesNoOther = ["listProjectRuns", "downloadPacket"];
     test.each<Row>(
-      ofPrincipals.filter(([, spec]) => namesThing(spec) && (spec.body === undefined || sampleBody(spec))),
+      ofPrincipals.filter(
+        ([name, spec]) =>
+          namesThing(spec) && !namesNoOther.includes(name) && (spec.body === undefined || sampleBody(spec)),
+      ),
     )("%s answers 404 to another environment's token, whatever it may do there", async (_name, spec) => {
       const answer = await send(spec, await withScopes(["admin"], platform().otherEnvironmentId));
       expect({ status: answer.status, text: answer.text }).toMatchObject({ status: 404 });
@@ -118,9 +123,10 @@ export const credentialCases = (platform: () => Platform) =>
 
     test.each<Row>(scoped.filter(([, { scope, method }]) => scope?.startsWith("read") && method === "get"))(
       "%s lets its own scope through",
-      async (_name, spec) => {
+      async (name, spec) => {
         const answer = await send(spec, await withScopes([spec.scope ?? ""]));
-        const isCertain = !pathOf(spec).split("/").includes("x");
+        // The run here goes on: it has no result yet.
+        const isCertain = !pathOf(spec).split("/").includes("x") && name !== "runResult";
         expect({ status: answer.status, text: answer.text }).toMatchObject({
           status: isCertain
             ? 200
