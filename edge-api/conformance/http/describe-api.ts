@@ -14,6 +14,7 @@ import { runCases } from "./cases/runs.ts";
 import { scheduleCases } from "./cases/schedules.ts";
 import { sessionCases } from "./cases/sessions.ts";
 import { surfaceCases } from "./cases/surface.ts";
+import { traceCases } from "./cases/traces.ts";
 import { triggerCases } from "./cases/trigger.ts";
 import { waitCases } from "./cases/waits.ts";
 import { deploy } from "./client.ts";
@@ -46,6 +47,7 @@ export const describeApi = (name: string, isAvailable: boolean, start: () => Pro
     limitCases(platform);
     queueCases(platform);
     bulkCases(platform);
+    traceCases(platform);
     scheduleCases(platform);
   });
 };

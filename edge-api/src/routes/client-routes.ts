@@ -6,6 +6,7 @@ import { cancelRunById } from "../services/cancel-run.ts";
 import { listProjectRunPage, listRunPage } from "../services/list-runs.ts";
 import { listTasks } from "../services/list-tasks.ts";
 import { explainRun, readRunLogs, readRunTimeline } from "../services/read-run-history.ts";
+import { readRunTrace, readSpan } from "../services/read-trace.ts";
 import { readRun } from "../services/retrieve-run.ts";
 import { triggerRun } from "../services/trigger-run.ts";
 import { type AppEnv, originOf, vocabularyOf, withPrincipal } from "./context.ts";
@@ -61,6 +62,12 @@ export const clientRoutes = (): Hono<AppEnv> => {
   );
   app.get(r.runLogs.path, withPrincipal, validQuery(r.runLogs.query), async (c) =>
     c.json(await readRunLogs(c.var.deps, c.var.principal, c.req.param("runId"), c.req.valid("query"))),
+  );
+  app.get(r.runTrace.path, withPrincipal, validQuery(r.runTrace.query), async (c) =>
+    c.json(await readRunTrace(c.var.deps, c.var.principal, c.req.param("runId"), c.req.valid("query"))),
+  );
+  app.get(r.runSpan.path, withPrincipal, async (c) =>
+    c.json(await readSpan(c.var.deps, c.var.principal, c.req.param("runId"), c.req.param("spanId"))),
   );
   app.get(r.explainRun.path, withPrincipal, async (c) =>
     c.json(await explainRun(c.var.deps, c.var.principal, c.req.param("runId"))),

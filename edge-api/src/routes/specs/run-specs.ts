@@ -20,7 +20,9 @@ import {
   RunLogsQuery,
   RunTimeline,
 } from "@longshore/shared/contract/runs";
+import { RunTrace, RunTracePage, RunTraceQuery, SpanDetail } from "@longshore/shared/contract/traces";
 import { TriggerBody, TriggerResponse } from "@longshore/shared/contract/trigger";
+import { z } from "zod";
 import type { RouteSpec } from "./spec.ts";
 
 /** Triggering tasks, and their runs. */
@@ -136,6 +138,23 @@ export const runSpecs = {
     summary: "Lines that a run wrote",
     query: RunLogsQuery,
     response: RunLogs,
+  },
+  runTrace: {
+    method: "get",
+    path: "/api/v1/runs/:runId/trace",
+    auth: "key",
+    scope: "read:runs",
+    summary: "What a run did and what it triggered, as spans",
+    query: RunTraceQuery,
+    response: z.union([RunTrace, RunTracePage]),
+  },
+  runSpan: {
+    method: "get",
+    path: "/api/v1/runs/:runId/spans/:spanId",
+    auth: "key",
+    scope: "read:runs",
+    summary: "One span of a run's trace",
+    response: SpanDetail,
   },
   explainRun: {
     method: "get",
