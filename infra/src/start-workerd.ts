@@ -37,6 +37,8 @@ export interface WorkerdOptions {
   assetsDir?: string;
   port?: number;
   runningMax?: number;
+  /** Further variables of the Worker. */
+  env?: Record<string, string>;
 }
 
 /**
@@ -97,6 +99,7 @@ async function startWorker(
       UPSTASH_REDIS_REST_URL: upstash.url,
       UPSTASH_REDIS_REST_TOKEN: upstash.token,
       LONGSHORE_SECRET: options.secret ?? randomBytes(32).toString("hex"),
+      ...options.env,
     },
     ...(options.assetsDir === undefined ? {} : { assets: assetsOf(options.assetsDir) }),
   });
@@ -119,6 +122,7 @@ function seedingDeps(db: Deps["db"]): Deps {
     hints: createInProcessHints("seeding"),
     blobs: { put: async () => undefined, get: async () => null },
     secret: new Uint8Array(32),
+    encryptionKeys: [],
     settings: defaultSettings,
     log: () => undefined,
     later: (work) => void work.catch(() => undefined),

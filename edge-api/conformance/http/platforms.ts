@@ -37,6 +37,7 @@ const seedingDeps = (db: Deps["db"]): Deps => ({
   hints: createInProcessHints("seed"),
   blobs: { put: async () => undefined, get: async () => null },
   secret: new Uint8Array(32),
+  encryptionKeys: [],
   settings: defaultSettings,
   log: () => undefined,
   later: (work) => void work.catch(() => undefined),
@@ -69,6 +70,7 @@ export const startNodePlatform = async (options: {
   redisUrl: string;
   settings?: Partial<Settings>;
   log?: (line: string) => void;
+  env?: Record<string, string>;
 }): Promise<Platform & { databaseUrl: string }> => {
   const databaseUrl = await createDatabase(databaseServer ?? "", "http");
   const { db, pool, close: closeSeed } = openPg(databaseUrl, { connectionsMax: 2, onError: noError });
@@ -83,6 +85,7 @@ export const startNodePlatform = async (options: {
       LONGSHORE_SECRET: secret.toString("hex"),
       LONGSHORE_DATABASE_CONNECTIONS: "8",
       HOST: "127.0.0.1",
+      ...options.env,
     },
     {
       port: 0,
@@ -105,11 +108,13 @@ export const startNodePlatform = async (options: {
 };
 
 /** Node in one process with PGlite and in-process hints. */
-export const startEmbeddedPlatform = async (): Promise<Platform> => {
+export const startEmbeddedPlatform = async (
+  options: { env?: Record<string, string> } = {},
+): Promise<Platform> => {
   const dataDir = await mkdtemp(join(tmpdir(), "longshore-http-"));
   const secret = randomBytes(32);
   const server = await startServer(
-    { LONGSHORE_SECRET: secret.toString("hex"), LONGSHORE_CONCURRENCY: "1000" },
+    { LONGSHORE_SECRET: secret.toString("hex"), LONGSHORE_CONCURRENCY: "1000", ...options.env },
     { port: 0, dataDir, log: noError },
   );
   const { bootstrap } = server;
@@ -149,7 +154,10 @@ const findOther = async (url: string, signInToken: string) => {
 };
 
 /** Workerd, Neon's HTTP protocol and Upstash's REST API in front of the same Postgres and Redis. */
-export const startWorkerdPlatform = async (options: { redisUrl: string }): Promise<Platform> => {
+export const startWorkerdPlatform = async (options: {
+  redisUrl: string;
+  env?: Record<string, string>;
+}): Promise<Platform> => {
   const databaseUrl = await createDatabase(databaseServer ?? "", "workerd");
   const secret = randomBytes(32);
   const server = await startWorkerd({
@@ -157,6 +165,7 @@ export const startWorkerdPlatform = async (options: { redisUrl: string }): Promi
     redisUrl: options.redisUrl,
     secret: secret.toString("hex"),
     runningMax: 1_000,
+    ...(options.env === undefined ? {} : { env: options.env }),
   });
   const { db, close: closeSeed } = openPg(databaseUrl, { connectionsMax: 1, onError: noError });
   const begin = await beginOf(db);

@@ -1,3 +1,5 @@
+import type { Grant, Rate } from "./buckets.ts";
+
 /**
  * Wake-ups between processes: lossy by contract. A lost hint costs latency until the next poll or sweep, never work.
  *
@@ -14,6 +16,8 @@ export type Hints = {
   listen(topics: { poolId: string | null; agentId: string }): Promise<Listener>;
   /** True for one caller in all processes until `ttlMs` is over; true as well when that cannot be known. */
   once(key: string, ttlMs: number): Promise<boolean>;
+  /** Takes up to `wanted` tokens out of a shared bucket; null when that cannot be known. */
+  takeTokens(key: string, rate: Rate, wanted: number): Promise<Grant | null>;
   close(): Promise<void>;
 };
 

@@ -1,3 +1,4 @@
+import { LocalBuckets } from "./buckets.ts";
 import type { Hints } from "./hints.ts";
 import { LocalBus } from "./local-bus.ts";
 
@@ -7,6 +8,7 @@ const agentTopic = (id: string) => `agent:${id}`;
 /** Hints within one process: the embedded server, where there is no other process to wake. */
 export const createInProcessHints = (boot: string): Hints => {
   const bus = new LocalBus();
+  const buckets = new LocalBuckets();
   const taken = new Map<string, number>();
   return {
     wakePool: async (poolId) => bus.wakeOne(poolTopic(poolId)),
@@ -25,6 +27,7 @@ export const createInProcessHints = (boot: string): Hints => {
       taken.set(key, now + ttlMs);
       return true;
     },
+    takeTokens: async (key, rate, wanted) => buckets.take(key, rate, wanted),
     close: async () => bus.wakeEveryone(),
   };
 };

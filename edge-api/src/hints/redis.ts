@@ -1,4 +1,5 @@
 import type { Redis } from "ioredis";
+import { readGrant, takeScript } from "./buckets.ts";
 import type { Hints } from "./hints.ts";
 import { LocalBus } from "./local-bus.ts";
 
@@ -67,6 +68,15 @@ export const createRedisHints = ({ commands, subscriber }: Connections, log: Log
         return (await commands.set(`ls:once:${key}`, "1", "PX", ttlMs, "NX")) === "OK";
       } catch {
         return true;
+      }
+    },
+    takeTokens: async (key, rate, wanted) => {
+      if (commands.status !== "ready") return null;
+      try {
+        const values = [rate.perSecond, rate.burst, wanted];
+        return readGrant(await commands.eval(takeScript, 1, `ls:rate:${key}`, ...values));
+      } catch {
+        return null;
       }
     },
     close: async () => {

@@ -1,4 +1,5 @@
 import type { Redis } from "@upstash/redis";
+import { readGrant, takeScript } from "./buckets.ts";
 import type { Hints, Listener } from "./hints.ts";
 
 const versionTtlS = 86_400;
@@ -29,6 +30,14 @@ export const createUpstashHints = (redis: Redis, endpoint: { url: string; token:
         return (await redis.set(`ls:once:${key}`, "1", { px: ttlMs, nx: true })) !== null;
       } catch {
         return true;
+      }
+    },
+    takeTokens: async (key, rate, wanted) => {
+      try {
+        const values = [rate.perSecond, rate.burst, wanted].map(String);
+        return readGrant(await redis.eval(takeScript, [`ls:rate:${key}`], values));
+      } catch {
+        return null;
       }
     },
     close: async () => undefined,

@@ -1,6 +1,14 @@
 import { z } from "zod";
+import type { Settings } from "../services/deps.ts";
 import type { S3Options } from "./blobs-s3.ts";
-import { ConfigError, SecretText } from "./settings.ts";
+import {
+  ConfigError,
+  encryptionVariables,
+  rateVariables,
+  readEncryptionKeys,
+  readRates,
+  SecretText,
+} from "./settings.ts";
 
 const port = z.coerce
   .number("should be a port number")
@@ -37,6 +45,8 @@ const Variables = z.object({
   LONGSHORE_S3_ACCESS_KEY_ID: z.string().min(1).optional(),
   LONGSHORE_S3_SECRET_ACCESS_KEY: z.string().min(1).optional(),
   LONGSHORE_CONCURRENCY: count(100_000).default(100),
+  ...rateVariables,
+  ...encryptionVariables,
   LONGSHORE_PRINT_SIGN_IN: z.enum(["0", "1"], "should be 0 or 1").optional(),
 });
 
@@ -56,6 +66,9 @@ export type NodeConfig = Readonly<{
   printsSignIn: boolean;
   /** Null: blobs lie on disk, in the data folder. */
   s3: S3Options | null;
+  /** Roots of sealing keys, newest first, given the secret. */
+  encryptionKeys(secret: Uint8Array): Uint8Array[];
+  rates: Pick<Settings, "keyRate" | "publicRate">;
 }>;
 
 const s3Of = (v: z.infer<typeof Variables>): S3Options | null => {
@@ -110,5 +123,7 @@ export const readNodeConfig = (env: Record<string, string | undefined>): NodeCon
     runningMax: v.LONGSHORE_CONCURRENCY,
     s3: s3Of(v),
     printsSignIn: v.LONGSHORE_PRINT_SIGN_IN === undefined ? isEmbedded : v.LONGSHORE_PRINT_SIGN_IN === "1",
+    encryptionKeys: (secret: Uint8Array) => readEncryptionKeys(v, secret),
+    rates: readRates(v),
   });
 };

@@ -6,7 +6,15 @@ import { createApp } from "../routes/app.ts";
 import type { BlobStore, Deps } from "../services/deps.ts";
 import { sweep } from "../services/sweep.ts";
 import { openNeon } from "./database-neon.ts";
-import { ConfigError, defaultSettings, SecretText } from "./settings.ts";
+import {
+  ConfigError,
+  defaultSettings,
+  encryptionVariables,
+  rateVariables,
+  readEncryptionKeys,
+  readRates,
+  SecretText,
+} from "./settings.ts";
 
 /** Bindings and variables of the Worker, as wrangler.toml names them. */
 type Bindings = { BLOBS: R2Bucket; ASSETS?: Fetcher };
@@ -17,6 +25,8 @@ const Variables = z.object({
   UPSTASH_REDIS_REST_URL: z.url("should be the address of Redis' REST API"),
   UPSTASH_REDIS_REST_TOKEN: z.string("should be the token of Redis' REST API").min(1),
   LONGSHORE_SECRET: SecretText,
+  ...rateVariables,
+  ...encryptionVariables,
 });
 
 /** Shorter than the usual time-outs of proxies in front of a Worker. Units: milliseconds. */
@@ -46,7 +56,8 @@ const makeDeps = (env: Bindings): Omit<Deps, "later"> => {
     hints: createUpstashHints(redis, endpoint),
     blobs: createR2Blobs(env.BLOBS),
     secret: v.LONGSHORE_SECRET,
-    settings: { ...defaultSettings, holdMs },
+    encryptionKeys: readEncryptionKeys(v, v.LONGSHORE_SECRET),
+    settings: { ...defaultSettings, ...readRates(v), holdMs },
     log: (event, fields) => console.log(JSON.stringify({ event, ...fields })),
     presence: null,
     groupsCommits: false,

@@ -1,18 +1,81 @@
+import { AppError } from "@longshore/shared/core/error-codes";
 import type { Context } from "hono";
 import { createMiddleware } from "hono/factory";
-import { authenticate, type Principal } from "../services/authenticate.ts";
+import { routePath } from "hono/route";
+import { admitCaller } from "../services/admit-caller.ts";
+import { authenticate, authenticatePerson, type Caller, type Person } from "../services/authenticate.ts";
 import { authenticateAgent, requireProtocol } from "../services/authenticate-agent.ts";
 import type { Deps } from "../services/deps.ts";
+import { enterEnvironment } from "../services/enter-environment.ts";
+import { limitRate } from "../services/limit-rate.ts";
 import type { Vocabulary } from "../services/serialise-run.ts";
+import type { RouteSpec } from "./specs/spec.ts";
+import { routeSpecs } from "./specs.ts";
 
 type Agent = Awaited<ReturnType<typeof authenticateAgent>>;
 
 /** What middleware leaves for handlers. */
-export type AppEnv = { Variables: { deps: Deps; requestId: string; principal: Principal; agent: Agent } };
+export type AppEnv = {
+  Variables: { deps: Deps; requestId: string; principal: Caller; person: Person; agent: Agent };
+};
+
+const specsByRoute = new Map(
+  Object.values<RouteSpec>(routeSpecs).map((spec) => [`${spec.method} ${spec.path}`, spec]),
+);
+
+/** The listed route that a request came by; a handler of its own beside the table has none. */
+const specOf = (c: Context): RouteSpec | undefined =>
+  specsByRoute.get(`${c.req.method.toLowerCase()} ${routePath(c)}`);
+
+const branchOf = (c: Context): string | null => c.req.header("x-trigger-branch") || null;
+
+/** Says on every limited answer where the caller stands. Source: the client wire contract, 1.3: reset in milliseconds. */
+const count = async (c: Context<AppEnv>, caller: Caller): Promise<void> => {
+  const standing = await limitRate(c.var.deps, caller);
+  if (standing === null) return;
+  c.header("x-ratelimit-limit", String(standing.limit));
+  c.header("x-ratelimit-remaining", String(standing.remaining));
+  c.header("x-ratelimit-reset", String(standing.resetAtMs));
+  if (standing.isAllowed) return;
+  const waitS = Math.max(1, Math.ceil((standing.resetAtMs - Date.now()) / 1_000));
+  c.header("retry-after", String(waitS));
+  throw new AppError("rate_limited", `Too many requests with this credential. Try again in ${waitS} s.`);
+};
+
+const admit = async (c: Context<AppEnv>, caller: Caller): Promise<void> => {
+  await count(c, caller);
+  c.set("principal", caller);
+  await admitCaller(c.var.deps, caller, specOf(c) ?? {}, {
+    method: c.req.method,
+    path: c.req.path,
+    key: c.req.header("x-trigger-request-idempotency-key") ?? null,
+  });
+};
 
 /** Lets a live key or token of the client API through. */
 export const withPrincipal = createMiddleware<AppEnv>(async (c, next) => {
-  c.set("principal", await authenticate(c.var.deps, c.req.header("authorization")));
+  const caller = await authenticate(c.var.deps, c.req.header("authorization"), branchOf(c));
+  await admit(c, caller);
+  await next();
+});
+
+/**
+ * Lets whoever may enter the environment that the path names (`:projectRef`, `:slug`) through: its keys and tokens,
+ * and the personal tokens of members.
+ */
+export const withEnvironment = createMiddleware<AppEnv>(async (c, next) => {
+  const place = {
+    ref: c.req.param("projectRef") ?? "",
+    slug: c.req.param("slug") ?? "",
+    branch: branchOf(c),
+  };
+  await admit(c, await enterEnvironment(c.var.deps, c.req.header("authorization"), place));
+  await next();
+});
+
+/** Lets a person through who sends a personal token. */
+export const withPerson = createMiddleware<AppEnv>(async (c, next) => {
+  c.set("person", await authenticatePerson(c.var.deps, c.req.header("authorization")));
   await next();
 });
 

@@ -26,6 +26,7 @@ const bodyOf = (error: AppError, requestId: string): WireError => ({
     : { code: error.code }),
   ...(error instanceof ValidationError ? { issues: error.issues } : {}),
   ...(error.options.details === undefined ? {} : { details: error.options.details }),
+  ...error.options.fields,
   requestId,
 });
 

@@ -13,6 +13,8 @@ const json = (schema: z.ZodType, io: "input" | "output") => ({
 const security: Record<RouteSpec["auth"], object[]> = {
   none: [],
   key: [{ bearer: [] }],
+  environment: [{ bearer: [] }, { personal: [] }],
+  person: [{ personal: [] }],
   agent: [{ agent: [] }],
   session: [{ session: [] }],
 };
@@ -43,7 +45,9 @@ const operation = (name: string, spec: RouteSpec) => ({
     ? {}
     : { description: `Needs the scope \`${spec.scope}\` unless the key is unrestricted.` }),
   parameters: [...pathParameters(spec.path), ...queryParameters(spec.query)],
-  ...(spec.body === undefined ? {} : { requestBody: { required: true, content: json(spec.body, "input") } }),
+  ...(spec.body === undefined
+    ? {}
+    : { requestBody: { required: spec.hasOptionalBody !== true, content: json(spec.body, "input") } }),
   responses: {
     "200": {
       description: "Done",
@@ -73,6 +77,11 @@ export const openApiDocument = (): object => {
           type: "http",
           scheme: "bearer",
           description: "A secret key (tr_<env>_sk_…), a public token or a run's token.",
+        },
+        personal: {
+          type: "http",
+          scheme: "bearer",
+          description: "A personal access token (tr_pat_…) of a member of the project's organization.",
         },
         agent: {
           type: "http",

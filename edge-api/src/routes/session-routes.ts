@@ -1,5 +1,6 @@
 import { type Context, Hono } from "hono";
 import { deleteCookie, getCookie, setCookie } from "hono/cookie";
+import { createMiddleware } from "hono/factory";
 import { createEnvironmentToken, getSession, sessionTtlMs, signIn, signOut } from "../services/sessions.ts";
 import type { AppEnv } from "./context.ts";
 import { smallBody } from "./errors.ts";
@@ -8,7 +9,14 @@ import { validBody } from "./validate.ts";
 
 const cookieName = "longshore_session";
 
-const sessionOf = (c: Context<AppEnv>): string | undefined => getCookie(c, cookieName);
+/** The session cookie of a request. */
+export const sessionOf = (c: Context<AppEnv>): string | undefined => getCookie(c, cookieName);
+
+/** Asks who is signed in before the body is read. */
+export const withSession = createMiddleware<AppEnv>(async (c, next) => {
+  await getSession(c.var.deps, sessionOf(c));
+  await next();
+});
 
 /** Whether the browser came by TLS, also when a proxy in front ends it. */
 const isSecure = (c: Context<AppEnv>): boolean =>

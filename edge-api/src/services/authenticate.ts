@@ -1,60 +1,152 @@
 import { AppError } from "@longshore/shared/core/error-codes";
-import { findApiKey, isLeaseLive, type KeyRow } from "../db/queries/find-credentials.ts";
+import { findApiKey, findPersonalToken, isLeaseLive, type KeyRow } from "../db/queries/find-credentials.ts";
 import { isGranted, type Resource } from "../domain/scopes.ts";
 import type { Deps } from "./deps.ts";
 import { hashToken } from "./hash-token.ts";
 import { ShortCache } from "./short-cache.ts";
-import { verifyToken } from "./tokens.ts";
+import { type TokenClaims, verifyToken } from "./tokens.ts";
+
+/** The kinds of caller of the client API. `person`: a personal token, within an environment that its owner may see. */
+export type PrincipalKind = "key" | "token" | "run" | "person";
 
 /** Who calls: always within one environment. `scopes` null = everything in it. */
 export type Principal = {
-  kind: "key" | "token" | "run";
+  kind: PrincipalKind;
   environmentId: string;
   scopes: readonly string[] | null;
+  /** What a public token says of realtime feeds; tokens made for its holder say the same. */
+  realtime?: TokenClaims["realtime"];
+  /** Set for a token of one use. */
+  oneTime?: { id: string; expiresAtS: number };
 };
 
-/** How long a key is trusted without asking again; a revoked one works no longer than this. Units: milliseconds. */
-const keyCacheMs = 5_000;
-const keyCaches = new WeakMap<Deps["db"], ShortCache<KeyRow>>();
+/** A caller, and which of its credentials it sent: rate limits count by that. */
+export type Caller = Principal & { credentialId: string };
 
-const cacheOf = (db: Deps["db"]): ShortCache<KeyRow> => {
-  const known = keyCaches.get(db) ?? new ShortCache<KeyRow>(keyCacheMs, 10_000);
-  keyCaches.set(db, known);
+/** A person who calls with a personal token. */
+export type Person = { userId: string; credentialId: string };
+
+/** How long a credential is trusted without asking again; a revoked one works no longer than this. Units: milliseconds. */
+const cacheMs = 5_000;
+const cachedMax = 10_000;
+
+type Timed<T> = T & { endsAtMs: number };
+type Caches = { keys: ShortCache<Timed<KeyRow>>; people: ShortCache<Timed<Person>> };
+const caches = new WeakMap<Deps["db"], Caches>();
+
+const cachesOf = (db: Deps["db"]): Caches => {
+  const known = caches.get(db) ?? {
+    keys: new ShortCache(cacheMs, cachedMax),
+    people: new ShortCache(cacheMs, cachedMax),
+  };
+  caches.set(db, known);
   return known;
 };
 
+/** Forgets a revoked credential: this process asks the database at its next use. */
+export const forgetCredential = (deps: Pick<Deps, "db">, hash: string): void => {
+  const { keys, people } = cachesOf(deps.db);
+  keys.deletePrefix(hash);
+  people.delete(hash);
+};
+
+/** What has an end of its own ends then, also while it is remembered. */
+const timed = <T extends { endsInMs: number | null }>(row: T): Timed<T> => ({
+  ...row,
+  endsAtMs: row.endsInMs === null ? Number.POSITIVE_INFINITY : performance.now() + row.endsInMs,
+});
+
+const isOver = ({ endsAtMs }: { endsAtMs: number }): boolean => endsAtMs <= performance.now();
+
+const refused = () => new AppError("unauthorized", "Invalid or Missing API key");
+
 const bearer = (header: string | undefined): string => {
   const match = /^Bearer\s+(\S+)$/i.exec(header ?? "");
-  if (match?.[1] === undefined) throw new AppError("unauthorized", "Invalid or Missing API key");
+  if (match?.[1] === undefined) throw refused();
   return match[1];
 };
 
 const isJwt = (token: string): boolean => token.split(".").length === 3;
+const personalPrefix = "tr_pat_";
+
+/** Whether the header carries a personal token; whether it is a live one is another question. */
+export const isPersonal = (header: string | undefined): boolean => /^Bearer\s+tr_pat_/i.test(header ?? "");
 
 /**
- * Reads the `authorization` header of the client API.
- * Errors: `unauthorized` for anything that is no live key or token of this API.
+ * Reads the `authorization` header of the client API. `branch` chooses a branch of a preview environment.
+ * Errors: `unauthorized` for anything that is no live key or token of this API; `not_found` for an unknown branch.
  */
-export const authenticate = async (deps: Deps, header: string | undefined): Promise<Principal> => {
+export const authenticate = async (
+  deps: Deps,
+  header: string | undefined,
+  branch: string | null = null,
+): Promise<Caller> => {
   const token = bearer(header);
   if (isJwt(token)) return authenticateToken(deps, token);
+  if (token.startsWith(personalPrefix)) {
+    throw new AppError(
+      "unauthorized",
+      "A personal access token does not open this route; send a key or token of the environment.",
+    );
+  }
   const keyHash = await hashToken(token);
-  const row = await cacheOf(deps.db).get(keyHash, () => findApiKey(deps.db, keyHash));
-  if (row === null) throw new AppError("unauthorized", "Invalid or Missing API key");
-  return { kind: "key", environmentId: row.environmentId, scopes: row.scopes };
+  const row = await cachesOf(deps.db).keys.get(`${keyHash}\n${branch ?? ""}`, async () => {
+    const found = await findApiKey(deps.db, keyHash, branch);
+    return found === null ? null : timed(found);
+  });
+  if (row === null || isOver(row)) throw refused();
+  if (row.environmentId === null) {
+    throw new AppError("not_found", `This preview environment has no branch "${branch}".`, {
+      shouldRetry: false,
+    });
+  }
+  return { kind: "key", environmentId: row.environmentId, scopes: row.scopes, credentialId: row.id };
 };
 
-const authenticateToken = async (deps: Deps, token: string): Promise<Principal> => {
+const authenticateToken = async (deps: Deps, token: string): Promise<Caller> => {
   const claims = await verifyToken(deps, token);
   if (claims === "expired") {
     throw new AppError("unauthorized", "Public Access Token has expired. Create a new one and try again.");
   }
   if (claims === "invalid") throw new AppError("unauthorized", "Public Access Token is invalid.");
-  if (claims.token_use !== "run") return { kind: "token", environmentId: claims.sub, scopes: claims.scopes };
+  const common = {
+    environmentId: claims.sub,
+    scopes: claims.scopes,
+    ...(claims.realtime === undefined ? {} : { realtime: claims.realtime }),
+  };
+  if (claims.token_use === "run") return authenticateRun(deps, claims, common);
+  const credentialId = `token:${await hashToken(token)}`;
+  if (claims.otu !== true) return { kind: "token", ...common, credentialId };
+  // Without a name of its own a one-time token could be used as often as its signature can be spelled.
+  if (claims.jti === undefined) throw new AppError("unauthorized", "Public Access Token is invalid.");
+  return { kind: "token", ...common, credentialId, oneTime: { id: claims.jti, expiresAtS: claims.exp ?? 0 } };
+};
+
+const authenticateRun = async (
+  deps: Deps,
+  claims: TokenClaims,
+  common: Pick<Principal, "environmentId" | "scopes">,
+): Promise<Caller> => {
   const lease = { runId: claims.run ?? "", epoch: claims.epoch ?? -1, environmentId: claims.sub };
   if (!(await isLeaseLive(deps.db, lease)))
     throw new AppError("unauthorized", "The run this token belongs to is over.");
-  return { kind: "run", environmentId: claims.sub, scopes: claims.scopes };
+  return { kind: "run", ...common, credentialId: lease.runId };
+};
+
+/** Reads a personal token. Errors: `unauthorized` for anything else, and for one that was revoked or has expired. */
+export const authenticatePerson = async (deps: Deps, header: string | undefined): Promise<Person> => {
+  const token = bearer(header);
+  if (!token.startsWith(personalPrefix)) {
+    throw new AppError("unauthorized", "This route asks for a personal access token (tr_pat_…).");
+  }
+  const tokenHash = await hashToken(token);
+  const person = await cachesOf(deps.db).people.get(tokenHash, async () => {
+    const found = await findPersonalToken(deps.db, tokenHash);
+    return found === null ? null : timed({ ...found, credentialId: found.id });
+  });
+  if (person === null || isOver(person))
+    throw new AppError("unauthorized", "The personal access token is invalid, expired or revoked.");
+  return { userId: person.userId, credentialId: person.credentialId };
 };
 
 /** Errors: `forbidden` for a run: its code must not change what the environment executes, or who executes it. */

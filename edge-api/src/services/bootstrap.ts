@@ -1,21 +1,16 @@
 import { newId, randomText } from "@longshore/shared/core/ids";
-import { addApiKey } from "../db/transitions/add-api-key.ts";
 import { createWorkspace, findWorkspace, type Workspace } from "../db/transitions/create-workspace.ts";
 import type { Deps } from "./deps.ts";
-import { hashToken } from "./hash-token.ts";
+import { writeApiKey } from "./write-api-key.ts";
 
-const keyAlphabet = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
-
-const keySecret = (): string =>
-  Array.from(crypto.getRandomValues(new Uint32Array(24)), (n) => keyAlphabet[n % keyAlphabet.length]).join(
-    "",
-  );
+/** A server that makes a key at each start must not run into the limit that callers have. */
+const bootKeysMax = 1_000_000;
 
 /** The environments of a new project, by the names the client packages know. */
 const environmentTypes = { dev: "development", stg: "staging", prod: "production" } as const;
 
 /**
- * Makes a secret key for an environment. It is shown here once; the database keeps its hash.
+ * Makes an unrestricted secret key for an environment. It is shown here once; the database keeps its hash.
  * Shape: `tr_<environment>_sk_` and 24 letters and digits.
  */
 export const createApiKey = async (
@@ -23,16 +18,9 @@ export const createApiKey = async (
   environment: { id: string; slug: string },
   name: string,
 ): Promise<string> => {
-  const key = `tr_${environment.slug}_sk_${keySecret()}`;
-  const row = {
-    id: newId("apiKey"),
-    environmentId: environment.id,
-    name,
-    keyHash: await hashToken(key),
-    hint: key.slice(-4),
-  };
-  await addApiKey(deps.db, row);
-  return key;
+  const made = await writeApiKey(deps, environment, { name, scopes: null, expiresAt: null }, bootKeysMax);
+  if (made === null) throw new Error(`the environment has ${bootKeysMax} keys already`);
+  return made.key;
 };
 
 /** The first project, made when the database is new. Units: `runningMax` runs at once in each environment. */

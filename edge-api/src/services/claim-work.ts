@@ -35,22 +35,20 @@ export const claimWork = async (deps: Deps, request: ClaimRequest): Promise<Work
     });
   }
   if (claim.emptied.length > 0) deps.later(lookAgain(deps, claim.emptied));
-  if (claim.more && claim.leases.length > 0) deps.later(deps.hints.wakePool(claim.poolId));
-  const leases = await Promise.all(
-    claim.leases.map(async (claimed) => ({ claimed, lease: await toLease(deps, claimed) })),
-  );
-  const orphans = leases.filter(({ lease }) => lease === null);
-  if (orphans.length > 0) {
-    const releases = orphans.map(({ claimed }) => ({
-      runId: claimed.runId,
-      epoch: claimed.epoch,
-      reason: "No deployment of this environment holds the task.",
-      retryable: false,
-    }));
-    deps.later(releaseRuns(deps.db, request.agentId, releases));
+  if (claim.more && (claim.leases.length > 0 || claim.stoodAside)) {
+    deps.later(deps.hints.wakePool(claim.poolId));
   }
+  const outcomes = await Promise.all(
+    claim.leases.map(async (claimed) => ({ claimed, outcome: await toLease(deps, claimed) })),
+  );
+  const releases = outcomes.flatMap(({ claimed, outcome }) =>
+    outcome.kind === "lease"
+      ? []
+      : [{ runId: claimed.runId, epoch: claimed.epoch, reason: outcome.reason, retryable: false }],
+  );
+  if (releases.length > 0) deps.later(releaseRuns(deps.db, request.agentId, releases));
   return {
-    leases: leases.flatMap(({ lease }) => (lease === null ? [] : [lease])),
+    leases: outcomes.flatMap(({ outcome }) => (outcome.kind === "lease" ? [outcome.lease] : [])),
     orders: claim.orders,
     poolId: claim.poolId,
     draining: claim.draining,

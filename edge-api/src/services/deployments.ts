@@ -5,7 +5,10 @@ import { newId, randomText } from "@longshore/shared/core/ids";
 import * as rows from "../db/transitions/deployments.ts";
 import { type Principal, requireOutsider, requireScope } from "./authenticate.ts";
 import type { Deps } from "./deps.ts";
-import { resolveManifest } from "./resolve-manifest.ts";
+import { planDeclaredSchedules } from "./plan-declared-schedules.ts";
+import { releasePending } from "./release-pending.ts";
+import { checkManifest, resolveManifest } from "./resolve-manifest.ts";
+import { wakeAfter } from "./wake.ts";
 import { wireDate } from "./wire-date.ts";
 
 const serialise = (row: rows.DeploymentRow): Deployment => ({
@@ -29,16 +32,14 @@ const requireDeploy = (principal: Principal): void => {
 
 const missing = () => new AppError("not_found", "Deployment not found");
 
-/** `POST /api/v1/deployments`: a version that nothing uses yet. Errors: `unprocessable` for two tasks with one id. */
+/** `POST /api/v1/deployments`: a version that nothing uses yet. Errors: those of `checkManifest`. */
 export const createDeployment = async (
   deps: Deps,
   principal: Principal,
   body: CreateDeploymentBody,
 ): Promise<Deployment> => {
   requireDeploy(principal);
-  const ids = body.manifest.tasks.map((task) => task.id);
-  const twice = ids.find((id, index) => ids.indexOf(id) !== index);
-  if (twice !== undefined) throw new AppError("unprocessable", `Two tasks have the id "${twice}".`);
+  checkManifest(body.manifest);
   const row = await rows.createDeployment(deps.db, {
     id: newId("deployment"),
     environmentId: principal.environmentId,
@@ -59,14 +60,14 @@ export const finaliseDeployment = async (
   requireDeploy(principal);
   const found = await rows.findDeployment(deps.db, id, principal.environmentId);
   if (found === null) throw missing();
-  const { tasks, queues } = resolveManifest(BundleManifest.parse(found.manifest));
+  const content = resolveManifest(BundleManifest.parse(found.manifest));
   const row = await rows.finaliseDeployment(deps.db, {
     id,
     environmentId: principal.environmentId,
-    tasks,
-    queues,
+    ...content,
   });
   if (row === null) throw new AppError("unprocessable", "The deployment's bundle has not been uploaded.");
+  if (row.externalId !== null) deps.later(releasePending(deps, principal.environmentId));
   return serialise(row);
 };
 
@@ -77,10 +78,18 @@ export const promoteDeployment = async (
   id: string,
 ): Promise<Deployment> => {
   requireDeploy(principal);
-  const row = await rows.promoteDeployment(deps.db, { id, environmentId: principal.environmentId });
-  if (row !== null) return serialise(row);
-  const found = await rows.findDeployment(deps.db, id, principal.environmentId);
+  const { environmentId } = principal;
+  const found = await rows.findDeployment(deps.db, id, environmentId);
   if (found === null) throw missing();
+  const { tasks, queues, limits } = resolveManifest(BundleManifest.parse(found.manifest));
+  const schedules = planDeclaredSchedules(tasks, { ...found, environmentId });
+  const row = await rows.promoteDeployment(deps.db, { id, environmentId, queues, limits, schedules });
+  if (row !== null) {
+    // Limits may have grown, and a schedule may be due before anyone looks again.
+    await wakeAfter(deps, { environmentIds: [environmentId], agentIds: [] });
+    deps.later(releasePending(deps, environmentId));
+    return serialise(row);
+  }
   throw new AppError("unprocessable", "The deployment is not finalised.");
 };
 

@@ -1,4 +1,5 @@
 import type { Database } from "../db/database.ts";
+import type { Rate } from "../hints/buckets.ts";
 import type { Hints } from "../hints/hints.ts";
 
 /** Bytes of the blob store, and what they were said to be. */
@@ -18,7 +19,7 @@ export type Log = (event: string, fields: Record<string, unknown>) => void;
 /** When idle agents were last heard by this process; a sweep writes it down for all of them at once. */
 export type Presence = { seen(agentId: string): void; drain(): { agentId: string; ageMs: number }[] };
 
-/** Settings of the API; each has its default and reason in docs/configuration.md. Units: milliseconds. */
+/** Settings of the API; each has its default and reason in docs/configuration.md. Units: milliseconds where the name says so. */
 export type Settings = {
   /** How often an agent that holds runs must be heard. */
   beatMs: number;
@@ -30,6 +31,12 @@ export type Settings = {
   startMs: number;
   /** Longest time a poll is held. */
   holdMs: number;
+  /** Runs that may wait in one queue. Units: runs. */
+  queueDepthMax: number;
+  /** What each key, person or run may ask; null = as much as it likes. */
+  keyRate: Rate | null;
+  /** What each public token may ask. */
+  publicRate: Rate | null;
 };
 
 /** Everything a verb may use. Platform entries build it; nobody else reads the environment. */
@@ -41,6 +48,8 @@ export type Deps = {
   publicUrl?: string;
   /** Root of every token this API signs. Shape: at least 32 bytes. */
   secret: Uint8Array;
+  /** Roots of the keys that seal values at rest, newest first: it seals, all open. */
+  encryptionKeys: readonly Uint8Array[];
   settings: Settings;
   log: Log;
   /** Lets work outlive the answer. */

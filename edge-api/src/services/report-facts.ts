@@ -7,7 +7,8 @@ import type { FencedResult, HintsDue } from "../db/transitions/move-result.ts";
 import { releaseRuns } from "../db/transitions/release-runs.ts";
 import { startRuns } from "../db/transitions/start-runs.ts";
 import { waitRuns } from "../db/transitions/wait-runs.ts";
-import { finalStateOf, isRetryable } from "../domain/final-state.ts";
+import { errorFingerprint } from "../domain/error-fingerprint.ts";
+import { finalStateOf, isOutOfMemory, isRetryable } from "../domain/final-state.ts";
 import { claimWork } from "./claim-work.ts";
 import { toCompletedWaits } from "./completed-waits.ts";
 import type { Deps } from "./deps.ts";
@@ -83,6 +84,8 @@ const endOf = (deps: Deps, fact: EndFact): AttemptEnd => {
   const mayRetry = fact.retry?.skip !== true && isRetryable(fact.error);
   return {
     ...base,
+    isOutOfMemory: isOutOfMemory(fact.error),
+    errorFingerprint: errorFingerprint(fact.error),
     outcome: "failed",
     output: null,
     outputType: null,

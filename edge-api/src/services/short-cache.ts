@@ -25,6 +25,11 @@ export class ShortCache<T> {
     this.entries.delete(key);
   }
 
+  /** Forgets every entry whose key begins so. Cost: a look at each entry. */
+  deletePrefix(prefix: string): void {
+    for (const key of this.entries.keys()) if (key.startsWith(prefix)) this.entries.delete(key);
+  }
+
   private dropOldest(): void {
     const oldest = this.entries.keys().next();
     if (!oldest.done) this.entries.delete(oldest.value);

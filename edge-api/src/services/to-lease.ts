@@ -3,6 +3,7 @@ import { defaultMachine, type MachinePreset, machinePresets } from "@longshore/s
 import type { ClaimedLease } from "../db/transitions/claim-runs.ts";
 import { packetTypeOf, toCompletedWaits } from "./completed-waits.ts";
 import type { Deps } from "./deps.ts";
+import { envOfRuns } from "./env-of-runs.ts";
 import { packetAddress } from "./packets.ts";
 import { signToken } from "./tokens.ts";
 import { wireDate } from "./wire-date.ts";
@@ -21,11 +22,30 @@ const payloadAddress = async (deps: Deps, claimed: ClaimedLease): Promise<{ payl
 };
 
 /**
- * What an agent needs to execute a claimed run. Null when its deployment is gone: nothing could execute it.
+ * What an agent needs to execute a claimed run. Errors: a sentence when nothing could execute it: its
+ * deployment is gone, or its variables cannot be read.
  */
-export const toLease = async (deps: Deps, claimed: ClaimedLease): Promise<Lease | null> => {
-  if (claimed.deployment === null) return null;
-  const { id, version, shortCode, bundleHash, entry } = claimed.deployment;
+export const toLease = async (
+  deps: Deps,
+  claimed: ClaimedLease,
+): Promise<{ kind: "lease"; lease: Lease } | { kind: "orphan"; reason: string }> => {
+  if (claimed.deployment === null)
+    return { kind: "orphan", reason: "No deployment of this environment holds the task." };
+  const variables = await envOfRuns(deps, claimed.environment.id);
+  if (variables.kind === "unreadable") {
+    const reason = `The variable "${variables.name}" was encrypted with a key that this API does not have.`;
+    return { kind: "orphan", reason };
+  }
+  return { kind: "lease", lease: await leaseOf(deps, claimed, claimed.deployment, variables.env) };
+};
+
+const leaseOf = async (
+  deps: Deps,
+  claimed: ClaimedLease,
+  deployment: NonNullable<ClaimedLease["deployment"]>,
+  env: Record<string, string>,
+): Promise<Lease> => {
+  const { id, version, shortCode, bundleHash, entry } = deployment;
   const machine = isMachine(claimed.machine) ? claimed.machine : defaultMachine;
   const now = new Date().toISOString();
   const claims = { token_use: "run" as const, run: claimed.runId, epoch: claimed.epoch, scopes: ["admin"] };
@@ -40,7 +60,7 @@ export const toLease = async (deps: Deps, claimed: ClaimedLease): Promise<Lease 
     ...(await payloadAddress(deps, claimed)),
     deployment: { id, version, bundleHash, entry },
     environmentId: claimed.environment.id,
-    env: {},
+    env,
     machine,
     maxDurationS: claimed.maxDurationS,
     runToken: await signToken(deps, claimed.environment.id, claims, runTokenLifeS),

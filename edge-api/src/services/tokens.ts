@@ -13,6 +13,11 @@ const Claims = z.object({
   token_use: z.literal("run").optional(),
   run: z.string().optional(),
   epoch: z.int().optional(),
+  /** One-time: `jti` names it, since the text of a signature can be written in several ways. */
+  otu: z.boolean().optional(),
+  jti: z.string().optional(),
+  exp: z.number().optional(),
+  realtime: z.object({ skipColumns: z.array(z.string()).optional() }).optional(),
 });
 export type TokenClaims = z.infer<typeof Claims>;
 
@@ -45,7 +50,7 @@ const keyOf = async (secret: Uint8Array, environmentId: string): Promise<CryptoK
 export const signToken = async (
   deps: Pick<Deps, "secret">,
   environmentId: string,
-  claims: Omit<TokenClaims, "sub">,
+  claims: Omit<TokenClaims, "sub" | "exp">,
   lifeS: number,
 ): Promise<string> =>
   new SignJWT({ ...claims })

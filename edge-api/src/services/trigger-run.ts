@@ -1,7 +1,8 @@
 import { type Principal, requireScope } from "./authenticate.ts";
 import type { Deps } from "./deps.ts";
 import { offloadPayload } from "./offload-packets.ts";
-import { type TriggerRequest, toTriggerItem } from "./to-trigger-item.ts";
+import { requireRoom } from "./queue-depth.ts";
+import { debounceOf, type TriggerRequest, toTriggerItem } from "./to-trigger-item.ts";
 import { signToken } from "./tokens.ts";
 import { writeTrigger } from "./write-triggers.ts";
 
@@ -21,14 +22,19 @@ export const triggerRun = async (
 ): Promise<{ id: string; isCached: boolean; token: string; claims: object }> => {
   requireScope(principal, "trigger", [{ type: "tasks", id: request.task }]);
   const item = await toTriggerItem(principal.environmentId, request);
-  const outcome = await writeTrigger(deps, await offloadPayload(deps, item));
-  const runId = outcome.runId ?? "";
-  if (outcome.kind === "created" && outcome.poolId !== null) await deps.hints.wakePool(outcome.poolId);
+  await requireRoom(deps, item);
+  const { id: runId, isCached } = await writeTrigger(
+    deps,
+    await offloadPayload(deps, item),
+    debounceOf(request.body.options),
+  );
+  const { realtime } = principal;
   const scopes = [`read:runs:${runId}`, `write:inputStreams:${runId}`];
+  const claims = { pub: true, scopes, ...(realtime === undefined ? {} : { realtime }) };
   return {
     id: runId,
-    isCached: outcome.kind === "cached",
-    token: await signToken(deps, principal.environmentId, { pub: true, scopes }, handleTokenLifeS),
-    claims: { sub: principal.environmentId, pub: true, scopes },
+    isCached,
+    token: await signToken(deps, principal.environmentId, claims, handleTokenLifeS),
+    claims: { sub: principal.environmentId, ...claims },
   };
 };

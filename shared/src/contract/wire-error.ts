@@ -8,6 +8,8 @@ export const WireError = z.object({
   type: z.string().optional(),
   issues: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
   details: z.unknown().optional(),
+  /** With the code scopes_exceed_key_access. */
+  deniedScopes: z.array(z.string()).optional(),
   requestId: z.string().optional(),
 });
 export type WireError = z.infer<typeof WireError>;

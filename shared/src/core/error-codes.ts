@@ -5,6 +5,7 @@ export const errorStatus = {
   agent_revoked: 401,
   enrol_token_invalid: 401,
   forbidden: 403,
+  scopes_exceed_key_access: 403,
   not_found: 404,
   method_not_allowed: 405,
   stale_epoch: 409,
@@ -23,13 +24,19 @@ export type ErrorCode = keyof typeof errorStatus;
 /**
  * An error whose message may be shown to the caller. Anything else that is thrown becomes `internal` with a request id.
  *
- * Errors: `code` decides the HTTP status; `details` are sent as they are, `cause` never.
+ * Errors: `code` decides the HTTP status; `details` and `fields` (members beside `error`) are sent as they are, `cause`
+ * never.
  */
 export class AppError extends Error {
   constructor(
     readonly code: ErrorCode,
     message: string,
-    readonly options: { cause?: unknown; details?: unknown; shouldRetry?: boolean } = {},
+    readonly options: {
+      cause?: unknown;
+      details?: unknown;
+      fields?: Record<string, unknown>;
+      shouldRetry?: boolean;
+    } = {},
   ) {
     super(message, { cause: options.cause });
     this.name = "AppError";

@@ -1,18 +1,50 @@
 import { z } from "zod";
 import type { Database } from "../database.ts";
 
-const Key = z.object({ environmentId: z.string(), scopes: z.array(z.string()).nullable() });
+const Key = z.object({
+  id: z.string(),
+  environmentId: z.string().nullable(),
+  scopes: z.array(z.string()).nullable(),
+  endsInMs: z.number().nullable(),
+});
 export type KeyRow = z.infer<typeof Key>;
 
+/* A key of a preview environment opens the branch that the caller names; any other key ignores the name. */
 const keyStatement = `
 select coalesce((
-  select json_build_object('environmentId', environment_id, 'scopes', scopes)
-  from api_keys
-  where key_hash = $1 and revoked_at is null and (expires_at is null or expires_at > app_now())), 'null'::json)::text`;
+  select json_build_object('id', k.id, 'scopes', k.scopes,
+    'environmentId', case when e.type = 'preview' and e.parent_environment_id is null and $2::text is not null
+      then (select b.id from environments b where b.parent_environment_id = e.id and b.branch_name = $2)
+      else e.id end,
+    'endsInMs', 1000 * extract(epoch from least(k.expires_at, case when k.revoked_at is not null then k.grace_until end)
+      - app_now()))
+  from api_keys k join environments e on e.id = k.environment_id
+  where k.key_hash = $1
+    and (k.revoked_at is null or k.grace_until > app_now())
+    and (k.expires_at is null or k.expires_at > app_now())), 'null'::json)::text`;
 
-/** The environment and scopes of a live API key; null for any other text. */
-export const findApiKey = async (db: Database, keyHash: string): Promise<KeyRow | null> =>
-  Key.nullable().parse(await db.call(keyStatement, [keyHash]));
+/**
+ * The environment and scopes of an API key that works, also in its grace; null for any other text.
+ * Shape: `environmentId` null when its preview environment has no such branch. Units: `endsInMs` until it ends by itself.
+ */
+export const findApiKey = async (
+  db: Database,
+  keyHash: string,
+  branch: string | null,
+): Promise<KeyRow | null> => Key.nullable().parse(await db.call(keyStatement, [keyHash, branch]));
+
+const Person = z.object({ id: z.string(), userId: z.string(), endsInMs: z.number().nullable() });
+export type PersonRow = z.infer<typeof Person>;
+
+const personStatement = `
+select coalesce((
+  select json_build_object('id', id, 'userId', user_id, 'endsInMs', 1000 * extract(epoch from expires_at - app_now()))
+  from personal_tokens
+  where token_hash = $1 and revoked_at is null and (expires_at is null or expires_at > app_now())), 'null'::json)::text`;
+
+/** Whose a live personal token is; null for any other text. Units: `endsInMs` until it ends by itself. */
+export const findPersonalToken = async (db: Database, tokenHash: string): Promise<PersonRow | null> =>
+  Person.nullable().parse(await db.call(personStatement, [tokenHash]));
 
 const leaseStatement = `
 select exists (

@@ -39,6 +39,9 @@ export const usedTokens = pgTable(
   {
     tokenHash: text("token_hash").primaryKey(),
     expiresAt: at("expires_at").notNull(),
+    /** Hash of the request that used it, when the client named it: that one may come again for a short while. */
+    usedBy: text("used_by"),
+    usedAt: at("used_at").notNull().default(sql`app_now()`),
   },
   (t) => [index("used_tokens_expiry").on(t.expiresAt)],
 );

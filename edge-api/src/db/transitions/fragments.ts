@@ -1,7 +1,7 @@
 /*
  * Pieces of SQL that several moves share. Each is a list of common table expressions with fixed names; a statement puts
  * them together when its module loads, never at run time. They rely on this order of locks, which every statement
- * keeps: wait points, leases, queue entries, runs, run waits, environment slots, lanes. The claim alone takes slots and
+ * keeps: wait points, leases, queue entries, runs, run waits, environment slots, lanes, limit slots. The claim alone takes slots and
  * lanes first: nobody who holds one of those wants an entry or a queued run.
  *
  * Batches stand between the runs that end and the points that this completes: batch items, then batches in order of
@@ -18,11 +18,11 @@
  * the same reason: only a link that the parent waits for counts, and a wait that began a moment ago is not in the
  * snapshot.
  */
-export const wakeParents = `
+const wake = (except: string): string => `
   waiters_locked as (
     select r.id, r.state, r.waits_open
     from runs r
-    where r.id in (select rw.run_id from run_waits rw where rw.wait_point_id in (select id from done_points))
+    where r.id in (select rw.run_id from run_waits rw where rw.wait_point_id in (select id from done_points))${except}
     order by r.id
     for update
   ),
@@ -56,6 +56,11 @@ export const wakeParents = `
     insert into run_events (run_id, at, kind, from_state, to_state, attempt, agent_id)
     select id, app_now(), 'wake', 'waiting', 'queued', attempt, home_agent_id from woken where state = 'queued'
   )`;
+
+export const wakeParents = wake("");
+
+/** The same, but for runs that the statement ends itself: the name of a list with `id`. */
+export const wakeParentsBut = (list: string): string => wake(` and r.id not in (select id from ${list})`);
 
 /**
  * Lets go of the waits of attempts that have just ended. A run that is over keeps those that were completed, as its
@@ -136,10 +141,17 @@ export const settleFinals = `
   )`;
 
 /**
- * Gives back the slots of ended leases. Needs `gone(environment_id, lane_id)`: one row for each deleted lease.
+ * Gives back the slots of ended leases, and those of their lanes' limits and gates; of the lanes that stood aside for
+ * want of those, as many are called back. Needs `gone(environment_id, lane_id)`: one row for each deleted lease.
  * Locks slots before lanes, each in order of id, as the claim does.
  */
 export const freeSlots = `
+  counters_gone as (
+    select c.id, count(*)::int as count
+    from gone g join lanes l on l.id = g.lane_id cross join lateral unnest(l.counter_ids) as c(id)
+    where l.counter_ids is not null
+    group by c.id
+  ),
   env_locked as (
     select environment_id from environment_slots
     where environment_id in (select environment_id from gone)
@@ -154,15 +166,42 @@ export const freeSlots = `
   ),
   lanes_locked as (
     select id from lanes
-    where id in (select lane_id from gone) and (select count(*) from env_locked) >= 0
+    where id in (select lane_id from gone union all select id from counters_gone where id like 'lane%')
+      and (select count(*) from env_locked) >= 0
     order by id
     for update
   ),
   lanes_freed as (
     update lanes l
-    set running = l.running - g.count
-    from (select lane_id, count(*)::int as count from gone group by lane_id) g
-    where l.id = g.lane_id and l.id in (select id from lanes_locked)
+    set running = l.running - g.count,
+        blocked_by = case when l.blocked_by in (select id from counters_gone) then null else l.blocked_by end
+    from (
+      select id, sum(count)::int as count
+      from (
+        select lane_id as id, count(*)::int as count from gone group by lane_id
+        union all
+        select id, count from counters_gone where id like 'lane%'
+      ) each_of group by id
+    ) g
+    where l.id = g.id and l.id in (select id from lanes_locked)
+  ),
+  slots_locked as (
+    select id from limit_slots
+    where id in (select id from counters_gone) and (select count(*) from lanes_locked) >= 0
+    order by id
+    for update
+  ),
+  slots_freed as (
+    update limit_slots s set running = s.running - c.count
+    from counters_gone c where s.id = c.id and s.id in (select id from slots_locked)
+  ),
+  lanes_called as (
+    update lanes l set blocked_by = null
+    where l.id not in (select id from lanes_locked)
+      and l.id in (
+        select b.id from counters_gone c cross join lateral (
+          select id from lanes where blocked_by = c.id and has_work and not paused order by turn_at limit c.count
+        ) b)
   )`;
 
 /**

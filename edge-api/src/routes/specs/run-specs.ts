@@ -10,6 +10,7 @@ import {
   UpdateMetadataBody,
 } from "@longshore/shared/contract/run-edits";
 import {
+  ProjectRunListQuery,
   Run,
   RunExplanation,
   RunIdResponse,
@@ -48,6 +49,15 @@ export const runSpecs = {
     scope: "read:runs",
     summary: "List runs, newest first",
     query: RunListQuery,
+    response: RunList,
+  },
+  listProjectRuns: {
+    method: "get",
+    path: "/api/v1/projects/:projectRef/runs",
+    auth: "key",
+    scope: "read:runs",
+    summary: "List runs of a project, newest first",
+    query: ProjectRunListQuery,
     response: RunList,
   },
   cancelRun: {

@@ -1,7 +1,12 @@
 import type { z } from "zod";
+import type { PrincipalKind } from "../../services/authenticate.ts";
 
-/** Who may call a route: `key` = secret key, public token or run token; `agent` = an enrolled agent; `session` = a signed-in browser. */
-export type RouteAuth = "none" | "key" | "agent" | "session";
+/**
+ * Who may call a route: `key` = secret key, public token or run token; `environment` = the same, or a member's personal
+ * token, for the environment that the path names; `person` = a personal token; `agent` = an enrolled agent; `session` =
+ * a signed-in browser.
+ */
+export type RouteAuth = "none" | "key" | "environment" | "person" | "agent" | "session";
 
 /** What a route takes and answers. The router, the OpenAPI document and the credential test are made from these. */
 export type RouteSpec = {
@@ -10,9 +15,15 @@ export type RouteSpec = {
   path: string;
   summary: string;
   auth: RouteAuth;
-  /** The scope that a restricted credential needs, as `action:type`. */
+  /** The scope that a restricted credential needs, as `action:type`. Refused before the body is read without any. */
   scope?: string;
+  /** Kinds of caller that are refused (403) whatever their scopes say. */
+  denies?: readonly PrincipalKind[];
+  /** Goes on with what a one-time token began elsewhere: neither uses the token nor minds that it was used. */
+  followsOneTimeUse?: true;
   query?: z.ZodType;
   body?: z.ZodType;
+  /** The body may be left out. */
+  hasOptionalBody?: true;
   response?: z.ZodType;
 };
