@@ -62,14 +62,14 @@ export const createApp = (
     return c.json(document);
   });
   app.route("/", clientRoutes());
+  app.route("/", runEditRoutes());
+  app.route("/", batchRoutes());
+  app.route("/", packetRoutes());
   app.route("/", credentialRoutes());
   app.route("/", batchRoutes());
   app.route("/", bulkRoutes());
   app.route("/", queueRoutes());
   app.route("/", scheduleRoutes());
-  app.route("/", runEditRoutes());
-  app.route("/", batchRoutes());
-  app.route("/", packetRoutes());
   app.route("/", deploymentRoutes());
   app.route("/", envVarRoutes());
   app.route("/", sessionRoutes());
