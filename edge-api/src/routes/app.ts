@@ -5,13 +5,14 @@ import { cors } from "hono/cors";
 import { checkHealth } from "../services/check-health.ts";
 import type { Deps } from "../services/deps.ts";
 import { agentRoutes } from "./agent-routes.ts";
+import { answerInTime } from "./answer-in-time.ts";
 import { clientRoutes } from "./client-routes.ts";
 import type { AppEnv } from "./context.ts";
 import { credentialRoutes } from "./credential-routes.ts";
 import { deploymentRoutes } from "./deployment-routes.ts";
 import { envVarRoutes } from "./env-var-routes.ts";
 import { answerError } from "./errors.ts";
-import { openApiDocument } from "./openapi.ts";
+import { referenceRoutes } from "./reference-routes.ts";
 import { sessionRoutes } from "./session-routes.ts";
 import { routeSpecs as r } from "./specs.ts";
 
@@ -26,8 +27,6 @@ export const createApp = (
   depsOf: (env: unknown, later: (work: Promise<unknown>) => void) => Deps,
 ): Hono<AppEnv> => {
   const app = new Hono<AppEnv>();
-  let document: object | null = null;
-
   app.use(async (c, next) => {
     const requestId = newId("request");
     c.set("requestId", requestId);
@@ -49,11 +48,9 @@ export const createApp = (
       allowHeaders: ["*", "authorization", "content-type"],
     }),
   );
+  app.use("/api/*", answerInTime);
   app.get(r.health.path, async (c) => c.json(await checkHealth(c.var.deps)));
-  app.get(r.openapi.path, (c) => {
-    document ??= openApiDocument();
-    return c.json(document);
-  });
+  app.route("/", referenceRoutes());
   app.route("/", clientRoutes());
   app.route("/", credentialRoutes());
   app.route("/", deploymentRoutes());

@@ -5,12 +5,9 @@ import { bodyLimit } from "hono/body-limit";
 import { HTTPException } from "hono/http-exception";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import type { AppEnv } from "./context.ts";
-import { ValidationError } from "./validate.ts";
+import { tooLarge, ValidationError } from "./validate.ts";
 
-/** For a body over its limit. Units: bytes. */
-export const tooLarge = (bytesMax: number) => (): never => {
-  throw new AppError("payload_too_large", `The request body is over the limit of ${bytesMax} bytes.`);
-};
+export { tooLarge };
 
 /** Largest body of routes that anyone may call. Units: bytes. */
 const smallBytesMax = 16 * 1024;

@@ -2,8 +2,14 @@ import { zValidator } from "@hono/zod-validator";
 import type { WireError } from "@longshore/shared/contract/wire-error";
 import { AppError } from "@longshore/shared/core/error-codes";
 import type { Context } from "hono";
+import { bodyLimit } from "hono/body-limit";
 import { createMiddleware } from "hono/factory";
 import type { z } from "zod";
+
+/** For a body over its limit. Units: bytes. */
+export const tooLarge = (bytesMax: number) => (): never => {
+  throw new AppError("payload_too_large", `The request body is over the limit of ${bytesMax} bytes.`);
+};
 
 type Issue = { path: PropertyKey[]; message: string };
 
@@ -26,6 +32,10 @@ export const validQuery = <T extends z.ZodType>(schema: T) =>
   zValidator("query", schema, (result) => {
     if (!result.success) throw new ValidationError("query", result.error.issues);
   });
+
+/** No JSON body is larger, whatever its route: reports of agents are the largest. Units: bytes. */
+const jsonBytesMax = 32 * 1024 * 1024;
+const jsonBody = bodyLimit({ maxSize: jsonBytesMax, onError: tooLarge(jsonBytesMax) });
 
 const hasBody = (headers: Headers): boolean =>
   headers.has("transfer-encoding") || Number(headers.get("content-length") ?? 0) > 0;
@@ -50,6 +60,7 @@ const jsonOnly = createMiddleware(async (c, next) => {
 export const validBody = <T extends z.ZodType>(schema: T) =>
   [
     jsonOnly,
+    jsonBody,
     zValidator("json", schema, (result) => {
       if (!result.success) throw new ValidationError("body", result.error.issues);
     }),

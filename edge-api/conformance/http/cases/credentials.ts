@@ -1,9 +1,9 @@
+import { sampleBody } from "@longshore/edge-api/routes/reference/sample-body";
 import { routeSpecs } from "@longshore/edge-api/routes/specs";
 import type { RouteSpec } from "@longshore/edge-api/routes/specs/spec";
 import { beforeAll, describe, expect, test } from "vitest";
 import { type Answer, call, expectError } from "../client.ts";
 import type { Platform } from "../platforms.ts";
-import { sampleBody } from "../sample-body.ts";
 import { collectCredentials, opens, sentences, sign } from "../wrong-credentials.ts";
 
 type Headers = Record<string, string>;

@@ -26,4 +26,6 @@ export type RouteSpec = {
   /** The body may be left out. */
   hasOptionalBody?: true;
   response?: z.ZodType;
+  /** Status of success; 200 unless it says so. */
+  status?: number;
 };
