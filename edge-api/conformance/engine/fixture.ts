@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { Database } from "@longshore/edge-api/db/database";
+import { cancelRuns } from "@longshore/edge-api/db/transitions/cancel-runs";
 import type { ClaimRequest } from "@longshore/edge-api/db/transitions/claim-runs";
 import { createWorkspace } from "@longshore/edge-api/db/transitions/create-workspace";
 import {
@@ -7,11 +8,17 @@ import {
   finaliseDeployment,
   promoteDeployment,
 } from "@longshore/edge-api/db/transitions/deployments";
-import type { TriggerItem } from "@longshore/edge-api/db/transitions/trigger-runs";
+import {
+  type TriggerItem,
+  type TriggerOutcome,
+  triggerRuns,
+} from "@longshore/edge-api/db/transitions/trigger-runs";
+import { waitForRun } from "@longshore/edge-api/db/transitions/wait-for-run";
 import { openPg } from "@longshore/edge-api/platform/database-pg";
 import { openPglite } from "@longshore/edge-api/platform/database-pglite";
 import { migrateEmbedded, migratePgPool } from "@longshore/edge-api/platform/migrate";
 import { resolveManifest } from "@longshore/edge-api/services/resolve-manifest";
+import { BundleManifest } from "@longshore/shared/contract/manifest";
 import { newId } from "@longshore/shared/core/ids";
 import pg from "pg";
 
@@ -70,7 +77,13 @@ const freeze = async (test: Omit<TestDatabase, "advance">): Promise<TestDatabase
   return { ...test, advance };
 };
 
-export type TaskSpec = { id: string; queue?: { name: string; concurrencyLimit?: number }; retry?: object };
+export type TaskSpec = {
+  id: string;
+  queue?: { name: string; concurrencyLimit?: number };
+  retry?: object;
+  concurrency?: object;
+  schedule?: object;
+};
 
 /** A project with one environment, a deployment with these tasks, and agents. */
 export const seed = async (
@@ -97,15 +110,15 @@ export const seed = async (
   const hash = randomBytes(32).toString("hex");
   await query("insert into bundles (project_id, hash, size_bytes) values ($1, $2, 1)", [projectId, hash]);
   const deploymentId = newId("deployment");
-  const manifest = {
-    format: 1 as const,
+  const manifest = BundleManifest.parse({
+    format: 1,
     entry: "index.mjs",
-    runtime: "node" as const,
+    runtime: "node",
     runtimeVersion: "20",
     sdkVersion: "0",
     cliVersion: "0",
     tasks: options.tasks.map((task) => ({ ...task, filePath: "a.ts" })),
-  };
+  });
   await createDeployment(db, {
     id: deploymentId,
     environmentId,
@@ -114,8 +127,9 @@ export const seed = async (
     manifest,
     externalId: null,
   });
-  await finaliseDeployment(db, { id: deploymentId, environmentId, ...resolveManifest(manifest) });
-  await promoteDeployment(db, { id: deploymentId, environmentId });
+  const content = resolveManifest(manifest);
+  await finaliseDeployment(db, { id: deploymentId, environmentId, ...content });
+  await promoteDeployment(db, { id: deploymentId, environmentId, ...content, schedules: [] });
   const agentIds: string[] = [];
   for (let i = 0; i < options.agents; i++) {
     const id = newId("agent");
@@ -126,6 +140,25 @@ export const seed = async (
     agentIds.push(id);
   }
   return { environmentId, poolId, agentIds, deploymentId };
+};
+
+/** Cancels one run and what it triggered. */
+export const cancelOne = async (db: Database, environmentId: string, runId: string) => {
+  const { results, hints } = await cancelRuns(db, { environmentId, runIds: [runId], reason: "asked" });
+  return { kind: results[0]?.kind, hints };
+};
+
+/** Triggers one run as the service does: a parent is linked to a run that was there before. */
+export const triggerLinked = async (
+  db: Database,
+  item: TriggerItem,
+): Promise<Omit<TriggerOutcome, "kind"> & { kind: TriggerOutcome["kind"] | "deadlock" }> => {
+  const [outcome] = await triggerRuns(db, [item]);
+  if (outcome === undefined) throw new Error("no outcome");
+  if (outcome.kind !== "cached" || !item.resumeParent || item.parentRunId === null) return outcome;
+  const { environmentId, waitPointId } = item;
+  const link = { environmentId, waitPointId, parentId: item.parentRunId, childId: outcome.runId ?? "" };
+  return (await waitForRun(db, link)) === "deadlock" ? { ...outcome, kind: "deadlock" } : outcome;
 };
 
 export const triggerItem = (
@@ -139,6 +172,11 @@ export const triggerItem = (
   queue: null,
   concurrencyKey: "",
   laneId: newId("lane"),
+  limits: null,
+  gates: null,
+  gatesKey: null,
+  debounceKey: null,
+  externalDeploymentId: null,
   payload: "{}",
   payloadType: "application/json",
   delayUntil: null,

@@ -1,4 +1,3 @@
-import { cancelRun } from "@longshore/edge-api/db/transitions/cancel-run";
 import { claimRuns } from "@longshore/edge-api/db/transitions/claim-runs";
 import { completeDueWaits } from "@longshore/edge-api/db/transitions/complete-due-waits";
 import { endAttempts, loseAttemptsOfSilentAgents } from "@longshore/edge-api/db/transitions/end-attempts";
@@ -8,11 +7,10 @@ import { loseParkedRunsOfSilentAgents } from "@longshore/edge-api/db/transitions
 import { promoteDueRuns } from "@longshore/edge-api/db/transitions/promote-due-runs";
 import { releaseRuns } from "@longshore/edge-api/db/transitions/release-runs";
 import { startRuns } from "@longshore/edge-api/db/transitions/start-runs";
-import { triggerRuns } from "@longshore/edge-api/db/transitions/trigger-runs";
 import { waitRuns } from "@longshore/edge-api/db/transitions/wait-runs";
 import { newId } from "@longshore/shared/core/ids";
 import { expect } from "vitest";
-import { claimRequest, seed, type TestDatabase, triggerItem } from "./fixture.ts";
+import { cancelOne, claimRequest, seed, type TestDatabase, triggerItem, triggerLinked } from "./fixture.ts";
 import { brokenInvariants, strayEvents } from "./invariants.ts";
 import { Model, type ModelRun, maxAttempts, retryPauseMs, silentMs } from "./model.ts";
 
@@ -92,7 +90,7 @@ export const playHistory = async (t: TestDatabase, steps: readonly Step[]): Prom
     const parent =
       c % 3 === 0
         ? pick(
-            model.all(({ state }) => state === "executing"),
+            model.all(({ state, isCanceling }) => state === "executing" && !isCanceling),
             b,
           )
         : undefined;
@@ -108,7 +106,11 @@ export const playHistory = async (t: TestDatabase, steps: readonly Step[]): Prom
       ...{ parentRunId: over.parent, resumeParent: over.parent !== null },
     });
     const known = key === null ? undefined : model.keys.get(key);
-    const [outcome] = await triggerRuns(t.db, [item]);
+    const outcome = await triggerLinked(t.db, item);
+    if (known !== undefined && parent !== undefined && model.waitsFor(known, parent.id)) {
+      expect(outcome.kind).toBe("deadlock");
+      return;
+    }
     expect(outcome).toMatchObject({
       kind: known === undefined ? "created" : "cached",
       runId: known ?? item.id,
@@ -199,7 +201,7 @@ export const playHistory = async (t: TestDatabase, steps: readonly Step[]): Prom
     expect(results[0]?.kind).toBe(model.release(run.id, agent, epoch, isRetryable));
   };
   const cancel = async (run: ModelRun) => {
-    const answer = await cancelRun(t.db, { runId: run.id, environmentId, reason: "asked" });
+    const answer = await cancelOne(t.db, environmentId, run.id);
     expect(answer.kind).toBe(model.cancel(run.id));
   };
   const due = async () => {

@@ -28,7 +28,9 @@ export type ModelRun = {
   dueMs: number | null;
   ttlMs: number | null;
   expiresMs: number | null;
+  /** What it may wait for. */
   children: string[];
+  parent: string | null;
   open: Wait[];
   key: string | null;
 };
@@ -80,8 +82,17 @@ export class Model {
       ...{ isAcked: false, isParked: false, isCanceling: false, hasAttemptEnded: false, releases: 0 },
       dueMs: over.delayMs > 0 ? this.nowMs + over.delayMs : null,
       expiresMs: over.delayMs > 0 || over.ttlMs === null ? null : this.nowMs + over.ttlMs,
-      ...{ children: [], open: [] },
+      ...{ children: [], open: [], parent: over.parent },
     });
+  }
+
+  /** Whether a run, itself or through others, waits for another. */
+  waitsFor(id: string, other: string, seen: Set<string> = new Set()): boolean {
+    if (id === other) return true;
+    if (seen.has(id)) return false;
+    seen.add(id);
+    const open = this.get(id).children.filter((child) => !isFinal(this.get(child).state));
+    return open.some((child) => this.waitsFor(child, other, seen));
   }
 
   /** How many runs a claim must take: it never leaves a slot empty that it could fill. */
@@ -200,17 +211,25 @@ export class Model {
     return "moved";
   }
 
+  /** A run and what it triggered, as far as it is not over. */
+  private tree(run: ModelRun): ModelRun[] {
+    if (isFinal(run.state)) return [];
+    return [run, ...this.all(({ parent }) => parent === run.id).flatMap((child) => this.tree(child))];
+  }
+
   cancel(id: string): Answer {
     const run = this.get(id);
     if (isFinal(run.state)) return "repeated";
-    if (run.hasLease) {
-      run.isCanceling = true;
-      return "requested";
+    const tree = this.tree(run);
+    for (const one of tree) one.isCanceling ||= one.hasLease;
+    const ended = tree.filter(({ hasLease }) => !hasLease);
+    // Together: none of them wakes another.
+    for (const one of ended) {
+      if (one.isParked) one.hasAttemptEnded = true;
+      Object.assign(one, { state: "canceled", children: [] });
     }
-    if (run.isParked) run.hasAttemptEnded = true;
-    run.children = [];
-    this.finish(run, "canceled");
-    return "moved";
+    for (const one of ended) this.finish(one, "canceled");
+    return run.hasLease ? "requested" : "moved";
   }
 
   release(id: string, agent: string | null, epoch: number, isRetryable: boolean): Answer {

@@ -1,4 +1,3 @@
-import { cancelRun } from "@longshore/edge-api/db/transitions/cancel-run";
 import { claimRuns } from "@longshore/edge-api/db/transitions/claim-runs";
 import { completeDueWaits } from "@longshore/edge-api/db/transitions/complete-due-waits";
 import {
@@ -18,6 +17,7 @@ import { waitRuns } from "@longshore/edge-api/db/transitions/wait-runs";
 import { newId } from "@longshore/shared/core/ids";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
+  cancelOne,
   claimRequest,
   openTestPglite,
   openTestPostgres,
@@ -344,15 +344,14 @@ describe.each(drivers)("state moves on %s", (_name, available, open) => {
     test("a queued run is cancelled at once, an executing one through its agent", async () => {
       const p = await place([{ id: "a" }]);
       const queued = await p.trigger("a");
-      const ask = (runId: string) =>
-        cancelRun(t.db, { runId, environmentId: p.environmentId, reason: "asked" });
+      const ask = (runId: string) => cancelOne(t.db, p.environmentId, runId);
       expect(await ask(queued)).toMatchObject({ kind: "moved" });
       expect(await ask(queued)).toMatchObject({ kind: "repeated" });
       expect(await ask("run_none")).toMatchObject({ kind: "missing" });
       const id = await p.trigger("a");
       await p.claim(1);
       await startRuns(t.db, p.agent, [{ runId: id, epoch: 1 }]);
-      expect(await ask(id)).toEqual({ kind: "requested", agentId: p.agent });
+      expect(await ask(id)).toMatchObject({ kind: "requested", hints: { agentIds: [p.agent] } });
       const held = [{ runId: id, epoch: 1 }];
       expect((await p.claim(0, p.agent, { held })).orders).toMatchObject([
         { kind: "cancel", runId: id, epoch: 1 },
@@ -369,7 +368,7 @@ describe.each(drivers)("state moves on %s", (_name, available, open) => {
       await startRuns(t.db, p.agent, [{ runId: parent, epoch: 1 }]);
       const child = await p.trigger("a", { parentRunId: parent, resumeParent: true });
       await waitRuns(t.db, p.agent, [{ runId: parent, epoch: 1, waits: [{ kind: "run", runId: child }] }]);
-      const answer = await cancelRun(t.db, { runId: child, environmentId: p.environmentId, reason: "asked" });
+      const answer = await cancelOne(t.db, p.environmentId, child);
       expect(answer).toMatchObject({ kind: "moved", hints: { agentIds: [p.agent] } });
       expect(await p.run(parent)).toMatchObject({ state: "queued" });
     });

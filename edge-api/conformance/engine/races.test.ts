@@ -1,5 +1,4 @@
 import { type Database, readJson } from "@longshore/edge-api/db/database";
-import { cancelRun } from "@longshore/edge-api/db/transitions/cancel-run";
 import { claimRuns } from "@longshore/edge-api/db/transitions/claim-runs";
 import { endAttempts } from "@longshore/edge-api/db/transitions/end-attempts";
 import { expireRuns } from "@longshore/edge-api/db/transitions/expire-runs";
@@ -11,7 +10,7 @@ import { waitRuns } from "@longshore/edge-api/db/transitions/wait-runs";
 import { wakeSettledRuns } from "@longshore/edge-api/db/transitions/wake-settled-runs";
 import pg from "pg";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { claimRequest, openTestPostgres, seed, triggerItem } from "./fixture.ts";
+import { cancelOne, claimRequest, openTestPostgres, seed, triggerItem, triggerLinked } from "./fixture.ts";
 
 const serverUrl = process.env.LONGSHORE_TEST_DATABASE_URL;
 
@@ -107,10 +106,12 @@ describe.skipIf(serverUrl === undefined)("crossing statements on Postgres", () =
     const parent = await p.execute();
     const child = await p.execute(key);
     await other.query("begin");
-    const linking = { ...key, parentRunId: parent, resumeParent: true };
-    expect(await triggerRuns(held, [p.item(linking)])).toMatchObject([{ kind: "cached", runId: child }]);
-    await endAttempts(t.db, p.agent, [p.done(child)]);
+    const item = p.item({ ...key, parentRunId: parent, resumeParent: true });
+    expect(await triggerLinked(held, item)).toMatchObject({ kind: "cached", runId: child });
+    const ending = endAttempts(t.db, p.agent, [p.done(child)]);
+    await untilBlocked();
     await other.query("commit");
+    await ending;
     await waitRuns(t.db, p.agent, [{ runId: parent, epoch: 1, waits: [{ kind: "run", runId: child }] }]);
     await wakeSettledRuns(t.db);
     await wakeSettledRuns(t.db);
@@ -123,7 +124,7 @@ describe.skipIf(serverUrl === undefined)("crossing statements on Postgres", () =
     const p = await place();
     const cancelled = await p.trigger();
     await t.advance(3_600_000);
-    await cancelRun(t.db, { runId: cancelled, environmentId: p.environmentId, reason: "asked" });
+    await cancelOne(t.db, p.environmentId, cancelled);
     await other.query("begin");
     await triggerRuns(held, [p.item()]);
     const claim = await claimRuns(t.db, claimRequest(p.agent, 1));
@@ -143,10 +144,7 @@ describe.skipIf(serverUrl === undefined)("crossing statements on Postgres", () =
       await other.query("begin");
       // The two steps of a claim, in its order.
       await other.query("delete from queue_entries where run_id = $1", [id]);
-      const crossing =
-        move === "cancel"
-          ? cancelRun(t.db, { runId: id, environmentId: p.environmentId, reason: "asked" })
-          : expireRuns(t.db);
+      const crossing = move === "cancel" ? cancelOne(t.db, p.environmentId, id) : expireRuns(t.db);
       if (move === "cancel") await untilBlocked();
       else await crossing;
       await other.query("set local lock_timeout = '500ms'");
@@ -160,7 +158,7 @@ describe.skipIf(serverUrl === undefined)("crossing statements on Postgres", () =
       await other.query("commit");
       const answer = await crossing;
       expect(answer).toMatchObject(
-        move === "cancel" ? { kind: "requested", agentId: p.agent } : { count: 0 },
+        move === "cancel" ? { kind: "requested", hints: { agentIds: [p.agent] } } : { count: 0 },
       );
       expect(await p.state(id)).toBe("leased");
     },

@@ -1,4 +1,3 @@
-import { cancelRun } from "@longshore/edge-api/db/transitions/cancel-run";
 import { type ClaimedLease, claimRuns } from "@longshore/edge-api/db/transitions/claim-runs";
 import { completeDueWaits } from "@longshore/edge-api/db/transitions/complete-due-waits";
 import { endAttempts } from "@longshore/edge-api/db/transitions/end-attempts";
@@ -10,7 +9,7 @@ import { waitRuns } from "@longshore/edge-api/db/transitions/wait-runs";
 import { wakeSettledRuns } from "@longshore/edge-api/db/transitions/wake-settled-runs";
 import { newId } from "@longshore/shared/core/ids";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { claimRequest, openTestPostgres, seed, triggerItem } from "./fixture.ts";
+import { cancelOne, claimRequest, openTestPostgres, seed, triggerItem } from "./fixture.ts";
 import { brokenInvariants, strayEvents } from "./invariants.ts";
 
 const serverUrl = process.env.LONGSHORE_TEST_DATABASE_URL;
@@ -73,7 +72,7 @@ describe.skipIf(serverUrl === undefined)("four agents at once on Postgres", () =
         if (results[0]?.kind === "moved") return;
         enter(runId);
       }
-      if (n % 13 === 0) await cancelRun(t.db, { runId, environmentId, reason: "asked" });
+      if (n % 13 === 0) await cancelOne(t.db, environmentId, runId);
       executing.delete(runId);
       await endAttempts(t.db, agent, [ending(lease, n)]);
     };
@@ -102,7 +101,7 @@ describe.skipIf(serverUrl === undefined)("four agents at once on Postgres", () =
     const callerLoop = async (): Promise<void> => {
       for (let i = 0; i < runCount; i += 3) {
         const ids = await Promise.all(Object.keys(laneMax).map((task) => trigger(task)));
-        if (i % 10 === 0) await cancelRun(t.db, { runId: ids[0] ?? "", environmentId, reason: "asked" });
+        if (i % 10 === 0) await cancelOne(t.db, environmentId, ids[0] ?? "");
       }
     };
     const limits = async () => {

@@ -92,7 +92,7 @@ export const expectError = (answer: Answer, status: number, code?: string): Wire
 export const deploy = async (
   p: Platform,
   tasks: object[],
-  options: { token?: string; promote?: boolean } = {},
+  options: { token?: string; promote?: boolean; limits?: object[] } = {},
 ): Promise<Deployment & { bundleHash: string; bytes: Uint8Array }> => {
   const token = options.token ?? p.apiKey;
   const bytes = new Uint8Array(randomBytes(64));
@@ -101,7 +101,10 @@ export const deploy = async (
   expect(put.status).toBe(200);
   const created = await call(p, "POST", "/api/v1/deployments", {
     token,
-    json: { bundleHash, manifest: manifestOf(tasks) },
+    json: {
+      bundleHash,
+      manifest: { ...manifestOf(tasks), ...(options.limits ? { limits: options.limits } : {}) },
+    },
   });
   expect({ status: created.status, text: created.text }).toMatchObject({ status: 200 });
   const { id } = Deployment.parse(created.json);

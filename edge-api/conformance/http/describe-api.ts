@@ -1,11 +1,15 @@
 import { afterAll, beforeAll, describe } from "vitest";
 import { accessCases } from "./cases/access.ts";
 import { agentCases } from "./cases/agent.ts";
+import { batchCases } from "./cases/batches.ts";
+import { bulkCases } from "./cases/bulk.ts";
 import { credentialCases } from "./cases/credentials.ts";
 import { deploymentCases } from "./cases/deployments.ts";
 import { envVarCases } from "./cases/env-vars.ts";
 import { limitCases } from "./cases/limits.ts";
+import { queueCases } from "./cases/queues.ts";
 import { runCases } from "./cases/runs.ts";
+import { scheduleCases } from "./cases/schedules.ts";
 import { sessionCases } from "./cases/sessions.ts";
 import { surfaceCases } from "./cases/surface.ts";
 import { triggerCases } from "./cases/trigger.ts";
@@ -25,6 +29,7 @@ export const describeApi = (name: string, isAvailable: boolean, start: () => Pro
 
     triggerCases(platform);
     runCases(platform);
+    batchCases(platform);
     agentCases(platform);
     deploymentCases(platform);
     sessionCases(platform);
@@ -33,5 +38,8 @@ export const describeApi = (name: string, isAvailable: boolean, start: () => Pro
     envVarCases(platform);
     credentialCases(platform);
     limitCases(platform);
+    queueCases(platform);
+    bulkCases(platform);
+    scheduleCases(platform);
   });
 };

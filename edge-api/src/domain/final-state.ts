@@ -17,10 +17,13 @@ const faults: readonly InternalErrorCode[] = [
   "TASK_RUN_START_FAILED",
   "TASK_RUN_CONTINUATION_LOST",
   "TASK_DID_CONCURRENT_WAIT",
+  "BATCH_ITEM_COULD_NOT_TRIGGER",
+  "PAYLOAD_TOO_LARGE",
 ];
 
 /** Where a run ends when this error leaves it no attempt. Source: the life cycle reference, 3.4. */
 export const finalStateOf = (error: TaskError): FailedState => {
+  if (isOutOfMemory(error)) return "crashed";
   if (error.type !== "INTERNAL_ERROR") return "failed";
   if (error.code === "MAX_DURATION_EXCEEDED") return "timed_out";
   if (crashes.includes(error.code)) return "crashed";
@@ -34,6 +37,12 @@ const neverRetried: readonly InternalErrorCode[] = [
   "TASK_DID_CONCURRENT_WAIT",
   "TASK_OUTPUT_ERROR",
 ];
+
+/** Whether an attempt had too little memory, as the runner saw it or as the task itself says. */
+export const isOutOfMemory = (error: TaskError): boolean =>
+  error.type === "INTERNAL_ERROR"
+    ? error.code === "TASK_PROCESS_OOM_KILLED"
+    : error.type === "BUILT_IN_ERROR" && error.name === "OutOfMemoryError";
 
 /** Whether another attempt could end differently. Source: the life cycle reference, 3.3. */
 export const isRetryable = (error: TaskError): boolean =>

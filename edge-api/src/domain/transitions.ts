@@ -16,7 +16,12 @@ type Transition = {
  * CHECKs of the schema, docs/state-machine.md and the dashboard's buttons are tested against this table.
  */
 export const TRANSITIONS = {
-  trigger: { from: [], to: ["queued", "delayed", "pending_version"], by: ["caller"], fence: "none" },
+  trigger: {
+    from: [],
+    to: ["queued", "delayed", "pending_version", "system_failure"],
+    by: ["caller"],
+    fence: "none",
+  },
   promote: { from: ["delayed", "pending_version"], to: ["queued"], by: ["platform"], fence: "none" },
   claim: { from: ["queued"], to: ["leased"], by: ["agent"], fence: "none" },
   start: { from: ["leased"], to: ["executing"], by: ["agent"], fence: "lease_epoch" },

@@ -9,6 +9,7 @@ export const defaultSettings: Settings = {
   silentMs: 35_000,
   startMs: 60_000,
   holdMs: 50_000,
+  queueDepthMax: 1_000_000,
   keyRate: null,
   publicRate: null,
 };

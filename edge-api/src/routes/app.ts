@@ -6,13 +6,17 @@ import { checkHealth } from "../services/check-health.ts";
 import type { Deps } from "../services/deps.ts";
 import { agentRoutes } from "./agent-routes.ts";
 import { answerInTime } from "./answer-in-time.ts";
+import { batchRoutes } from "./batch-routes.ts";
+import { bulkRoutes } from "./bulk-routes.ts";
 import { clientRoutes } from "./client-routes.ts";
 import type { AppEnv } from "./context.ts";
 import { credentialRoutes } from "./credential-routes.ts";
 import { deploymentRoutes } from "./deployment-routes.ts";
 import { envVarRoutes } from "./env-var-routes.ts";
 import { answerError } from "./errors.ts";
+import { queueRoutes } from "./queue-routes.ts";
 import { referenceRoutes } from "./reference-routes.ts";
+import { scheduleRoutes } from "./schedule-routes.ts";
 import { sessionRoutes } from "./session-routes.ts";
 import { routeSpecs as r } from "./specs.ts";
 
@@ -53,6 +57,10 @@ export const createApp = (
   app.route("/", referenceRoutes());
   app.route("/", clientRoutes());
   app.route("/", credentialRoutes());
+  app.route("/", batchRoutes());
+  app.route("/", bulkRoutes());
+  app.route("/", queueRoutes());
+  app.route("/", scheduleRoutes());
   app.route("/", deploymentRoutes());
   app.route("/", envVarRoutes());
   app.route("/", sessionRoutes());

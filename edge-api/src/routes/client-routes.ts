@@ -3,7 +3,7 @@ import { Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { listAgents, requestEnrolToken, revoke } from "../services/agents.ts";
 import { cancelRunById } from "../services/cancel-run.ts";
-import { listRunPage } from "../services/list-runs.ts";
+import { listProjectRunPage, listRunPage } from "../services/list-runs.ts";
 import { listTasks } from "../services/list-tasks.ts";
 import { readRun } from "../services/read-run.ts";
 import { explainRun, readRunLogs, readRunTimeline } from "../services/read-run-history.ts";
@@ -41,6 +41,13 @@ export const clientRoutes = (): Hono<AppEnv> => {
   app.get(r.listRuns.path, withPrincipal, validQuery(r.listRuns.query), async (c) =>
     c.json(await listRunPage(c.var.deps, c.var.principal, c.req.valid("query"), vocabularyOf(c))),
   );
+  app.get(r.listProjectRuns.path, withPrincipal, validQuery(r.listProjectRuns.query), async (c) => {
+    const { deps, principal } = c.var;
+    const query = c.req.valid("query");
+    return c.json(
+      await listProjectRunPage(deps, principal, c.req.param("projectRef"), query, vocabularyOf(c)),
+    );
+  });
   app.post(r.cancelRun.path, withPrincipal, async (c) =>
     c.json(await cancelRunById(c.var.deps, c.var.principal, c.req.param("runId"))),
   );

@@ -6,7 +6,7 @@ import { type AppEnv, withPrincipal } from "./context.ts";
 import { smallBody } from "./errors.ts";
 import { sessionOf, withSession } from "./session-routes.ts";
 import { routeSpecs as r } from "./specs.ts";
-import { optionalBody, validBody } from "./validate.ts";
+import { readOptionalBody, validBody } from "./validate.ts";
 
 /** Keys and tokens: making, listing and ending them. */
 export const credentialRoutes = (): Hono<AppEnv> => {
@@ -19,7 +19,7 @@ export const credentialRoutes = (): Hono<AppEnv> => {
     c.json(await createApiKey(c.var.deps, c.var.principal, c.req.valid("json"))),
   );
   app.post(r.revokeApiKey.path, withPrincipal, smallBody, async (c) => {
-    const { graceSeconds } = await optionalBody(c, r.revokeApiKey.body);
+    const { graceSeconds } = await readOptionalBody(c.req, r.revokeApiKey.body);
     return c.json(await revokeApiKey(c.var.deps, c.var.principal, c.req.param("keyId"), graceSeconds));
   });
   app.post(

@@ -14,7 +14,7 @@ import { listDeployments, readCurrentDeployment, readDeployment } from "../servi
 import { type AppEnv, withPrincipal } from "./context.ts";
 import { smallBody, tooLarge } from "./errors.ts";
 import { routeSpecs as r } from "./specs.ts";
-import { optionalBody, validBody, validQuery } from "./validate.ts";
+import { readOptionalBody, validBody, validQuery } from "./validate.ts";
 
 /** Largest manifest that is read. Units: bytes. */
 const manifestBytesMax = 8 * 1024 * 1024;
@@ -63,7 +63,7 @@ export const deploymentRoutes = (): Hono<AppEnv> => {
     c.json(await readCurrentDeployment(c.var.deps, c.var.principal)),
   );
   app.post(r.rollBackDeployment.path, withPrincipal, smallBody, async (c) => {
-    const wish = await optionalBody(c, r.rollBackDeployment.body);
+    const wish = await readOptionalBody(c.req, r.rollBackDeployment.body);
     return c.json(await rollBackDeployment(c.var.deps, c.var.principal, wish));
   });
   app.get(r.readDeployment.path, withPrincipal, async (c) =>

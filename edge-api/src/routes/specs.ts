@@ -1,9 +1,13 @@
 import { agentAdminSpecs } from "./specs/agent-admin-specs.ts";
 import { agentSpecs } from "./specs/agent-specs.ts";
+import { batchSpecs } from "./specs/batch-specs.ts";
+import { bulkSpecs } from "./specs/bulk-specs.ts";
 import { credentialSpecs } from "./specs/credential-specs.ts";
 import { deploymentSpecs } from "./specs/deployment-specs.ts";
 import { envVarSpecs } from "./specs/env-var-specs.ts";
+import { queueSpecs } from "./specs/queue-specs.ts";
 import { runSpecs } from "./specs/run-specs.ts";
+import { scheduleSpecs } from "./specs/schedule-specs.ts";
 import { sessionSpecs } from "./specs/session-specs.ts";
 import { systemSpecs } from "./specs/system-specs.ts";
 
@@ -11,6 +15,10 @@ import { systemSpecs } from "./specs/system-specs.ts";
 export const routeSpecs = {
   ...systemSpecs,
   ...runSpecs,
+  ...batchSpecs,
+  ...bulkSpecs,
+  ...queueSpecs,
+  ...scheduleSpecs,
   ...agentAdminSpecs,
   ...credentialSpecs,
   ...deploymentSpecs,

@@ -35,7 +35,9 @@ export const claimWork = async (deps: Deps, request: ClaimRequest): Promise<Work
     });
   }
   if (claim.emptied.length > 0) deps.later(lookAgain(deps, claim.emptied));
-  if (claim.more && claim.leases.length > 0) deps.later(deps.hints.wakePool(claim.poolId));
+  if (claim.more && (claim.leases.length > 0 || claim.stoodAside)) {
+    deps.later(deps.hints.wakePool(claim.poolId));
+  }
   const outcomes = await Promise.all(
     claim.leases.map(async (claimed) => ({ claimed, outcome: await toLease(deps, claimed) })),
   );

@@ -12,8 +12,11 @@ import * as rows from "../db/transitions/deployments.ts";
 import { failDeployment as failRow } from "../db/transitions/fail-deployment.ts";
 import { type Principal, requireOutsider, requireScope } from "./authenticate.ts";
 import type { Deps } from "./deps.ts";
-import { resolveManifest } from "./resolve-manifest.ts";
+import { planDeclaredSchedules } from "./plan-declared-schedules.ts";
+import { releasePending } from "./release-pending.ts";
+import { checkManifest, resolveManifest } from "./resolve-manifest.ts";
 import { serialiseDeployment } from "./serialise-deployment.ts";
+import { wakeAfter } from "./wake.ts";
 
 const requireDeploy = (principal: Principal): void => {
   requireOutsider(principal);
@@ -22,16 +25,14 @@ const requireDeploy = (principal: Principal): void => {
 
 const missing = () => new AppError("not_found", "Deployment not found", { shouldRetry: false });
 
-/** `POST /api/v1/deployments`: a version that nothing uses yet. Errors: `unprocessable` for two tasks with one id. */
+/** `POST /api/v1/deployments`: a version that nothing uses yet. Errors: those of `checkManifest`. */
 export const createDeployment = async (
   deps: Deps,
   principal: Principal,
   body: CreateDeploymentBody,
 ): Promise<Deployment> => {
   requireDeploy(principal);
-  const ids = body.manifest.tasks.map((task) => task.id);
-  const twice = ids.find((id, index) => ids.indexOf(id) !== index);
-  if (twice !== undefined) throw new AppError("unprocessable", `Two tasks have the id "${twice}".`);
+  checkManifest(body.manifest);
   const row = await rows.createDeployment(deps.db, {
     id: newId("deployment"),
     environmentId: principal.environmentId,
@@ -55,14 +56,14 @@ export const finaliseDeployment = async (
   if (found === null) throw missing();
   if (found.row.status === "FAILED")
     throw new AppError("unprocessable", "The deployment has failed. Create another one.");
-  const { tasks, queues } = resolveManifest(BundleManifest.parse(found.manifest));
+  const content = resolveManifest(BundleManifest.parse(found.manifest));
   const row = await rows.finaliseDeployment(deps.db, {
     id,
     environmentId: principal.environmentId,
-    tasks,
-    queues,
+    ...content,
   });
   if (row === null) throw new AppError("unprocessable", "The deployment's bundle has not been uploaded.");
+  if (row.externalId !== null) deps.later(releasePending(deps, principal.environmentId));
   return serialiseDeployment(row);
 };
 
@@ -74,16 +75,17 @@ export const promoteDeployment = async (
 ): Promise<Deployment> => {
   requireDeploy(principal);
   const { environmentId } = principal;
-  const row = await rows.promoteDeployment(deps.db, { id: name, environmentId });
-  if (row !== null) return serialiseDeployment(row);
   const found = await findDeployment(deps.db, name, environmentId);
   if (found === null) throw missing();
-  if (found.row.status !== "DEPLOYED")
-    throw new AppError("unprocessable", "The deployment is not finalised.");
-  // It was named by its version.
-  const promoted = await rows.promoteDeployment(deps.db, { id: found.row.id, environmentId });
-  if (promoted === null) throw missing();
-  return serialiseDeployment(promoted);
+  const { id } = found.row;
+  const { tasks, queues, limits } = resolveManifest(BundleManifest.parse(found.manifest));
+  const schedules = planDeclaredSchedules(tasks, { ...found, environmentId });
+  const row = await rows.promoteDeployment(deps.db, { id, environmentId, queues, limits, schedules });
+  if (row === null) throw new AppError("unprocessable", "The deployment is not finalised.");
+  // Limits may have grown, and a schedule may be due before anyone looks again.
+  await wakeAfter(deps, { environmentIds: [environmentId], agentIds: [] });
+  deps.later(releasePending(deps, environmentId));
+  return serialiseDeployment(row);
 };
 
 /**

@@ -14,7 +14,7 @@ export type Log = (event: string, fields: Record<string, unknown>) => void;
 /** When idle agents were last heard by this process; a sweep writes it down for all of them at once. */
 export type Presence = { seen(agentId: string): void; drain(): { agentId: string; ageMs: number }[] };
 
-/** Settings of the API; each has its default and reason in docs/configuration.md. Units: milliseconds, but for the rates. */
+/** Settings of the API; each has its default and reason in docs/configuration.md. Units: milliseconds where the name says so. */
 export type Settings = {
   /** How often an agent that holds runs must be heard. */
   beatMs: number;
@@ -26,6 +26,8 @@ export type Settings = {
   startMs: number;
   /** Longest time a poll is held. */
   holdMs: number;
+  /** Runs that may wait in one queue. Units: runs. */
+  queueDepthMax: number;
   /** What each key, person or run may ask; null = as much as it likes. */
   keyRate: Rate | null;
   /** What each public token may ask. */

@@ -1,16 +1,19 @@
 import type { RunList, RunListQuery } from "@longshore/shared/contract/runs";
 import { parseDurationMs } from "@longshore/shared/core/durations";
 import { AppError } from "@longshore/shared/core/error-codes";
-import { findEnvironmentSlug, listRuns, type RunFilter } from "../db/queries/read-runs.ts";
+import {
+  findEnvironmentSlug,
+  listProjectEnvironments,
+  listRuns,
+  type RunFilter,
+} from "../db/queries/read-runs.ts";
 import { statesOfStatus } from "../domain/wire-status.ts";
 import { type Principal, requireScope } from "./authenticate.ts";
 import type { Deps } from "./deps.ts";
 import { serialiseSummary, type Vocabulary } from "./serialise-run.ts";
 
-/** What no run here has yet: a list by it is empty, never everything. */
-const foreignFilters = ["filter[region]", "filter[bulkAction]", "filter[schedule]", "filter[error]"] as const;
-
-const filterOf = (query: RunListQuery): RunFilter => {
+/** A filter of the wire in the words of the database. Errors: `bad_request` for a period that is none. */
+export const toRunFilter = (query: Partial<RunListQuery>): RunFilter => {
   const filter: RunFilter = {};
   if (query["filter[status]"]) filter.states = query["filter[status]"].flatMap(statesOfStatus);
   if (query["filter[taskIdentifier]"]) filter.tasks = query["filter[taskIdentifier]"];
@@ -19,7 +22,10 @@ const filterOf = (query: RunListQuery): RunFilter => {
   if (query["filter[queue]"]) filter.queueNames = query["filter[queue]"];
   if (query["filter[machine]"]) filter.machines = query["filter[machine]"];
   if (query["filter[batch]"]) filter.batchIds = query["filter[batch]"];
-  filter.matchesNothing = foreignFilters.some((name) => query[name] !== undefined);
+  if (query["filter[region]"]) filter.regions = query["filter[region]"];
+  if (query["filter[schedule]"]) filter.scheduleIds = query["filter[schedule]"];
+  if (query["filter[bulkAction]"]) filter.bulkActionIds = query["filter[bulkAction]"];
+  if (query["filter[error]"]) filter.errors = query["filter[error]"];
   if (query["filter[isTest]"]) filter.isTest = query["filter[isTest]"] === "true";
   const from = query["filter[createdAt][from]"] ?? sinceOf(query["filter[createdAt][period]"]);
   if (from !== undefined) filter.fromMs = from;
@@ -48,6 +54,39 @@ const requireListScope = (principal: Principal, query: RunListQuery): void => {
   for (const id of tasks) requireScope(principal, "read", [...whole, { type: "tasks", id }]);
 };
 
+const pageOf = async (
+  deps: Deps,
+  places: readonly { id: string; slug: string }[],
+  query: RunListQuery,
+  vocabulary: Vocabulary,
+): Promise<RunList> => {
+  const after = query["page[after]"];
+  const before = query["page[before]"];
+  const page = await listRuns(
+    deps.db,
+    places.map(({ id }) => id),
+    toRunFilter(query),
+    {
+      size: query["page[size]"],
+      ...(after === undefined ? {} : { after }),
+      ...(before === undefined ? {} : { before }),
+    },
+  );
+  const names = new Map(places.map(({ id, slug }) => [id, slug]));
+  const last = page.rows.at(-1)?.id;
+  const first = page.rows[0]?.id;
+  return {
+    data: page.rows.map((row) => ({
+      ...serialiseSummary(row, vocabulary),
+      env: { id: row.environmentId, name: names.get(row.environmentId) ?? "" },
+    })),
+    pagination: {
+      ...(page.hasOlder && last !== undefined ? { next: last } : {}),
+      ...(page.hasNewer && first !== undefined ? { previous: first } : {}),
+    },
+  };
+};
+
 /** `GET /api/v1/runs`: newest first, by cursor. Errors: `bad_request`, `forbidden`. */
 export const listRunPage = async (
   deps: Deps,
@@ -56,24 +95,28 @@ export const listRunPage = async (
   vocabulary: Vocabulary,
 ): Promise<RunList> => {
   requireListScope(principal, query);
-  const after = query["page[after]"];
-  const before = query["page[before]"];
-  const [page, slug] = await Promise.all([
-    listRuns(deps.db, principal.environmentId, filterOf(query), {
-      size: query["page[size]"],
-      ...(after === undefined ? {} : { after }),
-      ...(before === undefined ? {} : { before }),
-    }),
-    findEnvironmentSlug(deps.db, principal.environmentId),
-  ]);
-  const env = { id: principal.environmentId, name: slug };
-  const last = page.rows.at(-1)?.id;
-  const first = page.rows[0]?.id;
-  return {
-    data: page.rows.map((row) => ({ ...serialiseSummary(row, vocabulary), env })),
-    pagination: {
-      ...(page.hasOlder && last !== undefined ? { next: last } : {}),
-      ...(page.hasNewer && first !== undefined ? { previous: first } : {}),
-    },
-  };
+  const id = principal.environmentId;
+  const slug = await findEnvironmentSlug(deps.db, id);
+  return pageOf(deps, [{ id, slug }], query, vocabulary);
+};
+
+/**
+ * `GET /api/v1/projects/:ref/runs`: of those environments of the project that the caller may see. A key sees its own
+ * alone. Errors: `not_found` when the caller sees none of the project; else as for one environment.
+ */
+export const listProjectRunPage = async (
+  deps: Deps,
+  principal: Principal,
+  projectRef: string,
+  query: RunListQuery & { "filter[env]"?: string[] | undefined },
+  vocabulary: Vocabulary,
+): Promise<RunList> => {
+  requireListScope(principal, query);
+  const all = await listProjectEnvironments(deps.db, projectRef);
+  const seen = all.filter(({ id }) => id === principal.environmentId);
+  if (seen.length === 0) throw new AppError("not_found", "Project not found", { shouldRetry: false });
+  const wanted = query["filter[env]"];
+  const places = seen.filter(({ slug }) => wanted?.includes(slug) ?? true);
+  if (places.length === 0) return { data: [], pagination: {} };
+  return pageOf(deps, places, query, vocabulary);
 };

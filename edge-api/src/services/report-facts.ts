@@ -7,11 +7,12 @@ import type { FencedResult, HintsDue } from "../db/transitions/move-result.ts";
 import { releaseRuns } from "../db/transitions/release-runs.ts";
 import { startRuns } from "../db/transitions/start-runs.ts";
 import { waitRuns } from "../db/transitions/wait-runs.ts";
-import { finalStateOf, isRetryable } from "../domain/final-state.ts";
+import { errorFingerprint } from "../domain/error-fingerprint.ts";
+import { finalStateOf, isOutOfMemory, isRetryable } from "../domain/final-state.ts";
 import { claimWork } from "./claim-work.ts";
+import { toCompletedWaits } from "./completed-waits.ts";
 import type { Deps } from "./deps.ts";
 import { answer } from "./poll-work.ts";
-import { toCompletedWait } from "./to-lease.ts";
 import { wakeAfter } from "./wake.ts";
 
 type EndFact = Extract<Fact, { kind: "completed" | "failed" | "canceled" }>;
@@ -82,6 +83,8 @@ const endOf = (deps: Deps, fact: EndFact): AttemptEnd => {
   const mayRetry = fact.retry?.skip !== true && isRetryable(fact.error);
   return {
     ...base,
+    isOutOfMemory: isOutOfMemory(fact.error),
+    errorFingerprint: errorFingerprint(fact.error),
     outcome: "failed",
     output: null,
     outputType: null,
@@ -118,11 +121,13 @@ const applyWaits = async (deps: Deps, agent: AgentRow, facts: Of<"waiting">[]): 
   const waited = await waitRuns(deps.db, agent.id, facts);
   const broken = facts.filter((_, index) => waited.results[index]?.kind === "broken");
   return {
-    results: waited.results.map((result, index) => ({
-      seq: facts[index]?.seq ?? 0,
-      result: result.kind === "broken" ? "refused" : result.kind,
-      ...(result.kind === "ready" ? { waits: result.waits.map(toCompletedWait) } : {}),
-    })),
+    results: await Promise.all(
+      waited.results.map(async (result, index) => ({
+        seq: facts[index]?.seq ?? 0,
+        result: result.kind === "broken" ? ("refused" as const) : result.kind,
+        ...(result.kind === "ready" ? { waits: await toCompletedWaits(deps, result.waits) } : {}),
+      })),
+    ),
     hints: [waited.hints, ...(await failBrokenWaits(deps, agent, broken))],
     isDueSoon: waited.nextDueAt !== null,
   };

@@ -1,9 +1,12 @@
 import { defaultMachine } from "@longshore/shared/contract/machines";
-import type { BundleManifest } from "@longshore/shared/contract/manifest";
+import type { BundleManifest, ManifestTask } from "@longshore/shared/contract/manifest";
 import { defaultRetryPolicy } from "@longshore/shared/core/back-off";
 import { parseDurationMs } from "@longshore/shared/core/durations";
+import { AppError } from "@longshore/shared/core/error-codes";
 import { newId } from "@longshore/shared/core/ids";
-import type { QueueRow, TaskRow } from "../db/transitions/deployments.ts";
+import type { LimitRow, QueueRow, TaskRow } from "../db/transitions/deployments.ts";
+import { cronFault, isTimezone } from "../domain/cron.ts";
+import { parseWindow } from "../domain/schedule-plan.ts";
 
 /** Longest time to live that a task gets. Units: milliseconds (ten years). */
 const ttlMsMax = 315_360_000_000;
@@ -14,8 +17,43 @@ const ttlMsOf = (ttl: string | number | undefined): number | null => {
   return ttlMs === null ? null : Math.min(ttlMs, ttlMsMax);
 };
 
-/** The tasks and queues of a manifest with every default filled in. A task without a queue has one of its own. */
-export const resolveManifest = (manifest: BundleManifest): { tasks: TaskRow[]; queues: QueueRow[] } => {
+/** The limit that a task declares for itself alone. */
+const inlineLimitName = (taskId: string): string => `task/${taskId}`;
+
+const limitNamesOf = (task: ManifestTask): string[] => [
+  ...(task.concurrency?.inline === undefined ? [] : [inlineLimitName(task.id)]),
+  ...new Set(task.concurrency?.limits ?? []),
+];
+
+const toTask = (task: ManifestTask, queueName: string): TaskRow => ({
+  slug: task.id,
+  filePath: task.filePath,
+  exportName: task.exportName ?? null,
+  description: task.description ?? null,
+  queueName,
+  retry: { ...defaultRetryPolicy, ...task.retry },
+  machine: task.machine ?? defaultMachine,
+  maxDurationS: task.maxDuration ?? null,
+  ttlMs: ttlMsOf(task.ttl),
+  payloadSchema: task.payloadSchema ?? null,
+  limitNames: limitNamesOf(task),
+  schedule: task.schedule ?? null,
+});
+
+const toLimit = (
+  name: string,
+  shape: { perKey?: number | undefined; total?: number | undefined },
+): LimitRow => ({
+  id: newId("concurrencyLimit"),
+  name,
+  perKey: shape.perKey ?? null,
+  total: shape.total ?? null,
+});
+
+/** The tasks, queues and limits of a manifest with every default filled in. A task without a queue has one of its own. */
+export const resolveManifest = (
+  manifest: BundleManifest,
+): { tasks: TaskRow[]; queues: QueueRow[]; limits: LimitRow[] } => {
   const queues = new Map<string, QueueRow>();
   const tasks = manifest.tasks.map((task): TaskRow => {
     const queueName = task.queue?.name ?? `task/${task.id}`;
@@ -26,19 +64,50 @@ export const resolveManifest = (manifest: BundleManifest): { tasks: TaskRow[]; q
       name: queueName,
       type: task.queue === undefined ? "task" : "custom",
       concurrencyLimit: task.queue?.concurrencyLimit ?? known?.concurrencyLimit ?? null,
+      policy: task.queue?.policy ?? known?.policy ?? "queue",
     });
-    return {
-      slug: task.id,
-      filePath: task.filePath,
-      exportName: task.exportName ?? null,
-      description: task.description ?? null,
-      queueName,
-      retry: { ...defaultRetryPolicy, ...task.retry },
-      machine: task.machine ?? defaultMachine,
-      maxDurationS: task.maxDuration ?? null,
-      ttlMs: ttlMsOf(task.ttl),
-      payloadSchema: task.payloadSchema ?? null,
-    };
+    return toTask(task, queueName);
   });
-  return { tasks, queues: [...queues.values()] };
+  const inline = manifest.tasks.flatMap(({ id, concurrency }) =>
+    concurrency?.inline === undefined ? [] : [toLimit(inlineLimitName(id), concurrency.inline)],
+  );
+  const named = (manifest.limits ?? []).map((limit) => toLimit(limit.name, limit));
+  return { tasks, queues: [...queues.values()], limits: [...inline, ...named] };
+};
+
+const firstTwice = (names: readonly string[]): string | undefined => {
+  const seen = new Set<string>();
+  return names.find((name) => seen.size === seen.add(name).size);
+};
+
+const refuse = (message: string): never => {
+  throw new AppError("unprocessable", message);
+};
+
+const checkSchedule = ({ id, schedule }: ManifestTask): void => {
+  if (schedule === undefined) return;
+  const fault = cronFault(schedule.cron);
+  if (fault !== null) refuse(`Task "${id}": schedule.cron "${schedule.cron}" ${fault}.`);
+  if (!isTimezone(schedule.timezone))
+    refuse(`Task "${id}": schedule.timezone "${schedule.timezone}" is no IANA time zone.`);
+  if (schedule.window !== undefined && parseWindow(schedule.window) === null)
+    refuse(
+      `Task "${id}": schedule.window "${schedule.window}" is neither a time such as 30m or 2h nor a share such as 30%.`,
+    );
+};
+
+/** Errors: `unprocessable` for what a schema cannot see: two things of one name, an unknown limit, an impossible schedule. */
+export const checkManifest = (manifest: BundleManifest): void => {
+  const task = firstTwice(manifest.tasks.map(({ id }) => id));
+  if (task !== undefined) refuse(`Two tasks have the id "${task}".`);
+  const declared = (manifest.limits ?? []).map(({ name }) => name);
+  const limit = firstTwice(declared);
+  if (limit !== undefined) refuse(`Two limits have the name "${limit}".`);
+  const known = new Set(declared);
+  for (const each of manifest.tasks) {
+    const unknown = each.concurrency?.limits?.find((name) => !known.has(name));
+    if (unknown !== undefined)
+      refuse(`Task "${each.id}" names the limit "${unknown}", which the deployment does not declare.`);
+    checkSchedule(each);
+  }
 };

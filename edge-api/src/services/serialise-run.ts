@@ -1,8 +1,10 @@
 import type { PacketType } from "@longshore/shared/contract/packets";
 import type { RunState } from "@longshore/shared/contract/run-status";
 import type { Run, RunSummary, WireRunError } from "@longshore/shared/contract/runs";
+import type { RunSchedule } from "@longshore/shared/contract/schedules";
 import { TaskError } from "@longshore/shared/contract/task-error";
-import type { findRun, RunRow, RunSummaryRow } from "../db/queries/read-runs.ts";
+import type { findRun, RunRow, RunScheduleRow, RunSummaryRow } from "../db/queries/read-runs.ts";
+import { describeCron } from "../domain/describe-cron.ts";
 import { isFinal } from "../domain/transitions.ts";
 import { legacyWireStatus, wireStatus } from "../domain/wire-status.ts";
 import { wireDate } from "./wire-date.ts";
@@ -52,7 +54,8 @@ const fields = (row: RunSummaryRow) => {
     baseCostInCents: 0,
     durationMs: Math.round(row.executedMs),
     ...(isRecord(row.metadata) ? { metadata: row.metadata } : {}),
-    taskKind: "STANDARD",
+    taskKind: row.scheduleId === null ? "STANDARD" : "SCHEDULED",
+    ...(row.region === null ? {} : { region: row.region }),
     depth: row.depth,
   };
 };
@@ -121,6 +124,13 @@ const withEnd = (row: RunRow, base: Omit<OpenRun, "status">, vocabulary: Vocabul
 const isFailedStatus = (status: string): status is FailedRun["status"] =>
   ["FAILED", "CRASHED", "SYSTEM_FAILURE", "EXPIRED", "TIMED_OUT"].includes(status);
 
+const scheduleOf = (row: RunScheduleRow): RunSchedule => ({
+  id: row.id,
+  ...(row.externalId === null ? {} : { externalId: row.externalId }),
+  ...(row.hasOwnDeduplicationKey ? { deduplicationKey: row.deduplicationKey } : {}),
+  generator: { type: "CRON", expression: row.cron, description: describeCron(row.cron) },
+});
+
 /** A run in full, with its relatives. Source: the client wire contract, 4.3. */
 export const serialiseRun = (
   found: NonNullable<Awaited<ReturnType<typeof findRun>>>,
@@ -132,6 +142,7 @@ export const serialiseRun = (
     ...fields(run),
     triggerFunction: run.triggerFunction as Run["triggerFunction"],
     ...(run.batchId === null ? {} : { batchId: run.batchId }),
+    ...(found.schedule === undefined ? {} : { schedule: scheduleOf(found.schedule) }),
     ...(payload === null || run.payloadType === "application/store" ? {} : { payload: payload.value }),
     relatedRuns: {
       ...(found.root === undefined ? {} : { root: serialiseSummary(found.root, vocabulary) }),

@@ -1,16 +1,24 @@
 import type { TaskError } from "@longshore/shared/contract/task-error";
 import { findOpenWork } from "../db/queries/find-open-work.ts";
+import { abortUnsealedBatches } from "../db/transitions/abort-batches.ts";
 import { beatAgents } from "../db/transitions/beat-agents.ts";
+import { findOpenBulkActions } from "../db/transitions/bulk-actions.ts";
 import { type AttemptEnd, loseAttemptsOfSilentAgents } from "../db/transitions/end-attempts.ts";
+import { expireLimitOverrides } from "../db/transitions/expire-limit-overrides.ts";
 import { findLostLeases } from "../db/transitions/find-lost-leases.ts";
+import { fitLanes } from "../db/transitions/fit-lanes.ts";
 import { loseParkedRunsOfSilentAgents } from "../db/transitions/lose-parked-runs.ts";
 import { releaseRuns } from "../db/transitions/release-runs.ts";
+import { settleBatches } from "../db/transitions/settle-batches.ts";
 import { settleLanes } from "../db/transitions/settle-lanes.ts";
 import { wakeSettledRuns } from "../db/transitions/wake-settled-runs.ts";
+import { errorFingerprint } from "../domain/error-fingerprint.ts";
 import type { Deps } from "./deps.ts";
+import { releasePending } from "./release-pending.ts";
 import { resealEnvVars } from "./reseal-env-vars.ts";
 import { runDueWork } from "./run-due-work.ts";
 import { wakeAfter } from "./wake.ts";
+import { workBulkAction } from "./work-bulk-action.ts";
 
 const lostError = (agentName: string): TaskError => ({
   type: "INTERNAL_ERROR",
@@ -30,6 +38,7 @@ const toLoss = (lease: LostLease): AttemptEnd => ({
   finalState: "system_failure",
   retry: { spread: 1, delayMs: 0 },
   executedMs: 0,
+  errorFingerprint: errorFingerprint(lostError(lease.agentName)),
 });
 
 const loseLeases = async (deps: Deps): Promise<void> => {
@@ -67,7 +76,19 @@ export const sweep = async (deps: Deps): Promise<void> => {
   if (beats.length > 0) await beatAgents(deps.db, beats);
   await loseLeases(deps);
   await runDueWork(deps);
-  await Promise.all([settleLanes(deps.db, null), wakeSettledRuns(deps.db), resealEnvVars(deps)]);
+  await releasePending(deps, null);
+  const [aborted, settled] = await Promise.all([
+    abortUnsealedBatches(deps.db),
+    settleBatches(deps.db, null),
+    settleLanes(deps.db, null),
+    wakeSettledRuns(deps.db),
+    resealEnvVars(deps),
+    expireLimitOverrides(deps.db),
+    fitLanes(deps.db),
+  ]);
+  await wakeAfter(deps, aborted.hints);
+  await wakeAfter(deps, settled.hints);
+  for (const id of await findOpenBulkActions(deps.db)) deps.later(workBulkAction(deps, id));
   // Work that stands open has no one on the way to it, or its wake-up was lost: waking once more costs one claim.
   await wakeAfter(deps, await findOpenWork(deps.db));
 };

@@ -1,8 +1,7 @@
-import type { CompletedWait, Lease } from "@longshore/shared/contract/agent-protocol";
+import type { Lease } from "@longshore/shared/contract/agent-protocol";
 import { defaultMachine, type MachinePreset, machinePresets } from "@longshore/shared/contract/machines";
-import { type PacketType, packetTypes } from "@longshore/shared/contract/packets";
 import type { ClaimedLease } from "../db/transitions/claim-runs.ts";
-import type { WaitAnswer } from "../db/transitions/wait-runs.ts";
+import { packetTypeOf, toCompletedWaits } from "./completed-waits.ts";
 import type { Deps } from "./deps.ts";
 import { envOfRuns } from "./env-of-runs.ts";
 import { signToken } from "./tokens.ts";
@@ -11,22 +10,7 @@ import { wireDate } from "./wire-date.ts";
 /** A run token outlives any run it could belong to; what ends it is its lease. Units: seconds. */
 const runTokenLifeS = 7 * 86_400;
 
-const packetType = (type: string | null): PacketType =>
-  packetTypes.find((known) => known === type) ?? "application/json";
-
 const isMachine = (name: string): name is MachinePreset => Object.hasOwn(machinePresets, name);
-
-/** A completed wait point as the continued run receives it. */
-export const toCompletedWait = (wait: WaitAnswer["results"][number]["waits"][number]): CompletedWait => ({
-  id: wait.id,
-  kind: wait.kind,
-  ok: wait.error === null,
-  runId: wait.runId,
-  taskIdentifier: wait.taskIdentifier,
-  output: wait.output,
-  outputType: packetType(wait.outputType),
-  error: wait.error,
-});
 
 /**
  * What an agent needs to execute a claimed run. Errors: a sentence when nothing could execute it: its
@@ -63,14 +47,14 @@ const leaseOf = async (
     kind: claimed.isContinuation ? "continue" : "start",
     task: claimed.task,
     payload: claimed.payload,
-    payloadType: packetType(claimed.payloadType),
+    payloadType: packetTypeOf(claimed.payloadType),
     deployment: { id, version, bundleHash, entry },
     environmentId: claimed.environment.id,
     env,
     machine,
     maxDurationS: claimed.maxDurationS,
     runToken: await signToken(deps, claimed.environment.id, claims, runTokenLifeS),
-    waits: claimed.waits.map(toCompletedWait),
+    waits: await toCompletedWaits(deps, claimed.waits),
     context: {
       attempt: { number: claimed.attempt, startedAt: now },
       run: {

@@ -36,7 +36,6 @@ export type TriggerRequest = {
   idempotencyKeyTtl: string | null;
   origin?: TriggerOrigin;
   /** Whether the caller may do this but once. */
-  isOneTime?: boolean;
 };
 
 /** Resolves a trigger's options. Errors: `unprocessable`, `bad_request`, `payload_too_large`, each naming the option. */
@@ -45,8 +44,8 @@ export const toTriggerItem = async (environmentId: string, request: TriggerReque
   const tags = options.tags ?? [];
   if (tags.length > tagsMax)
     throw new AppError("unprocessable", `A run has at most ${tagsMax} tags; got ${tags.length}.`);
-  refuseUnsupported(options);
   const idempotencyKey = await storableKey(options.idempotencyKey ?? request.idempotencyKey ?? null);
+  const debounce = debounceOf(request.body.options);
   const ttl = options.idempotencyKeyTTL ?? request.idempotencyKeyTtl;
   return {
     id: newId("run"),
@@ -55,22 +54,22 @@ export const toTriggerItem = async (environmentId: string, request: TriggerReque
     queue: options.queue?.name ?? null,
     concurrencyKey: options.concurrencyKey ?? "",
     laneId: newId("lane"),
+    limits: options.concurrency === undefined ? null : [...new Set(options.concurrency)].sort(),
+    ...gatesOf(options),
     ...payloadOf(request.body),
-    delayUntil: delayOf(options.delay),
+    delayUntil:
+      debounce === null ? delayOf(options.delay) : new Date(Date.now() + debounce.delayMs).toISOString(),
     ttlMs: ttlOf(options.ttl),
     priority: priorityOf(options.priority),
+    debounceKey: options.debounce?.key ?? null,
     idempotencyKey,
     idempotencyExpiresAt: idempotencyKey === null ? null : expiryOf(ttl),
-    // One key is enough, and the caller's own is the stronger: it also recognises a repeated request. But whoever may
-    // ask only once could repeat the request with another key of its own.
-    requestKey:
-      request.requestKey === null || (idempotencyKey !== null && request.isOneTime !== true)
-        ? null
-        : await hashToken(`${request.task}\n${request.requestKey}`),
+    requestKey: await requestKeyOf(request),
     parentRunId: options.parentRunId ?? null,
     resumeParent: options.resumeParentOnCompletion === true,
     waitPointId: newId("waitPoint"),
     lockVersion: options.lockToVersion ?? null,
+    externalDeploymentId: options.externalDeploymentId ?? null,
     maxAttempts: options.maxAttempts ?? null,
     machine: options.machine ?? null,
     maxDurationS: options.maxDuration ?? null,
@@ -88,6 +87,12 @@ export const toTriggerItem = async (environmentId: string, request: TriggerReque
     region: options.region ?? null,
     idempotencyOptions: options.idempotencyKeyOptions ?? null,
   };
+};
+
+/** An item of a batch is known by its place there, whatever its task. */
+const requestKeyOf = async ({ task, requestKey, origin }: TriggerRequest): Promise<string | null> => {
+  if (requestKey === null || origin?.batchId !== undefined) return requestKey;
+  return hashToken(`${task}\n${requestKey}`);
 };
 
 /** The packet as it is stored: a text is kept as it came, anything else as JSON. Source: the client wire contract, 3. */
@@ -143,13 +148,36 @@ const storableKey = async (key: string | null): Promise<string | null> => {
   return isShort ? key : `sha256:${await hashToken(key)}`;
 };
 
-/** Errors: an option that would change what happens, and that this version cannot honour. */
-const refuseUnsupported = (options: TriggerOptions): void => {
-  for (const name of ["debounce", "gates", "concurrency"] as const) {
-    if (options[name] !== undefined) {
-      throw new AppError("unprocessable", `The option "${name}" is not supported yet.`);
-    }
+const gatesOf = ({ gates: given }: TriggerOptions): Pick<TriggerItem, "gates" | "gatesKey"> => {
+  if (given === undefined || given.length === 0) return { gates: null, gatesKey: null };
+  const gates = given.map(({ queue, concurrencyKey }) => ({ queue, concurrencyKey: concurrencyKey ?? null }));
+  return { gates, gatesKey: JSON.stringify(gates) };
+};
+
+/** How a trigger debounces. Units: milliseconds. */
+export type Debounce = { key: string; delayMs: number; maxDelayMs: number | null; replaces: boolean };
+
+/** Shortest pause that debounces. Units: milliseconds. */
+const debounceMsMin = 1_000;
+
+/** Reads the option `debounce`. Errors: `unprocessable` for a pause that is none. Source: the life cycle reference, 3.6. */
+export const debounceOf = (options: TriggerOptions | undefined): Debounce | null => {
+  const { debounce } = options ?? {};
+  if (debounce === undefined) return null;
+  const delayMs = spanOf("debounce.delay", debounce.delay);
+  if (delayMs < debounceMsMin) throw new AppError("unprocessable", "debounce.delay is at least one second.");
+  const maxDelayMs = debounce.maxDelay === undefined ? null : spanOf("debounce.maxDelay", debounce.maxDelay);
+  if (maxDelayMs !== null && maxDelayMs <= delayMs) {
+    throw new AppError("unprocessable", "debounce.maxDelay must be longer than debounce.delay.");
   }
+  return { key: debounce.key, delayMs, maxDelayMs, replaces: debounce.mode === "trailing" };
+};
+
+const spanOf = (name: string, text: string): number => {
+  const ms = parseDurationMs(text);
+  if (ms === null) throw new AppError("unprocessable", `Invalid ${name} "${text}": a duration such as 30s.`);
+  requireSpan(name, ms);
+  return ms;
 };
 
 const delayOf = (delay: string | Date | undefined): string | null => {

@@ -1,6 +1,7 @@
 import { type Principal, requireScope } from "./authenticate.ts";
 import type { Deps } from "./deps.ts";
-import { type TriggerRequest, toTriggerItem } from "./to-trigger-item.ts";
+import { requireRoom } from "./queue-depth.ts";
+import { debounceOf, type TriggerRequest, toTriggerItem } from "./to-trigger-item.ts";
 import { signToken } from "./tokens.ts";
 import { writeTrigger } from "./write-triggers.ts";
 
@@ -19,18 +20,15 @@ export const triggerRun = async (
   request: TriggerRequest,
 ): Promise<{ id: string; isCached: boolean; token: string; claims: object }> => {
   requireScope(principal, "trigger", [{ type: "tasks", id: request.task }]);
-  const outcome = await writeTrigger(
-    deps,
-    await toTriggerItem(principal.environmentId, { ...request, isOneTime: principal.oneTime !== undefined }),
-  );
-  const runId = outcome.runId ?? "";
-  if (outcome.kind === "created" && outcome.poolId !== null) await deps.hints.wakePool(outcome.poolId);
+  const item = await toTriggerItem(principal.environmentId, request);
+  await requireRoom(deps, item);
+  const { id: runId, isCached } = await writeTrigger(deps, item, debounceOf(request.body.options));
   const { realtime } = principal;
   const scopes = [`read:runs:${runId}`, `write:inputStreams:${runId}`];
   const claims = { pub: true, scopes, ...(realtime === undefined ? {} : { realtime }) };
   return {
     id: runId,
-    isCached: outcome.kind === "cached",
+    isCached,
     token: await signToken(deps, principal.environmentId, claims, handleTokenLifeS),
     claims: { sub: principal.environmentId, ...claims },
   };

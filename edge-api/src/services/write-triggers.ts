@@ -1,9 +1,16 @@
 import { AppError } from "@longshore/shared/core/error-codes";
+import { newId } from "@longshore/shared/core/ids";
 import { isDataFault } from "../db/retry-conflicts.ts";
+import { cancelRuns } from "../db/transitions/cancel-runs.ts";
+import { openLane } from "../db/transitions/open-lane.ts";
+import { pushBackRun } from "../db/transitions/push-back-run.ts";
 import { type TriggerItem, type TriggerOutcome, triggerRuns } from "../db/transitions/trigger-runs.ts";
+import { waitForRun } from "../db/transitions/wait-for-run.ts";
 import type { Deps } from "./deps.ts";
 import { groupCommit } from "./group-commit.ts";
-import { type TriggerRequest, toTriggerItem } from "./to-trigger-item.ts";
+import { requireRoom } from "./queue-depth.ts";
+import { type Debounce, debounceOf, type TriggerRequest, toTriggerItem } from "./to-trigger-item.ts";
+import { wakeAfter } from "./wake.ts";
 
 /** Most items of one statement: more make none cheaper. */
 const itemsMax = 200;
@@ -31,17 +38,87 @@ const firstOf = (outcomes: TriggerOutcome[]): TriggerOutcome => {
   return outcome;
 };
 
+/** Where many want the same place of a lane, each round serves one of them. */
+const triesMax = 100;
+
+/** What became of one trigger: the run it made or met. */
+export type Written = { id: string; isCached: boolean };
+
 /** Writes one trigger, together with those that arrive meanwhile. Errors: those of `triggerRun`. */
-export const writeTrigger = async (deps: Deps, item: TriggerItem): Promise<TriggerOutcome> => {
+export const writeTrigger = async (
+  deps: Deps,
+  item: TriggerItem,
+  debounce: Debounce | null,
+): Promise<Written> => {
   const writeItem = writerOf(deps);
-  for (let tries = 0; tries < 5; tries++) {
+  for (let tries = 0; tries < triesMax; tries++) {
+    if (debounce !== null) {
+      const id = await pushBackRun(deps.db, { ...item, ...debounce }).catch(refuseUnstorable);
+      if (id !== null) return { id, isCached: false };
+    }
     const outcome = await writeItem(item).catch(refuseUnstorable);
     if (outcome.kind === "again") continue;
-    const refusal = refusalOf(outcome, item);
-    if (refusal !== null) throw refusal;
-    return outcome;
+    if (outcome.kind === "lane_missing") await openLimitedLane(deps, item, outcome);
+    else return settle(deps, outcome, item);
   }
   throw inTheWay();
+};
+
+/** What follows a trigger that was written: hints, and the end of the run whose place it took. */
+const settle = async (deps: Deps, outcome: TriggerOutcome, item: TriggerItem): Promise<Written> => {
+  const refusal = refusalOf(outcome, item);
+  if (refusal !== null) throw refusal;
+  if (outcome.kind === "created" && outcome.poolId !== null) await deps.hints.wakePool(outcome.poolId);
+  if (outcome.replacedRunId !== null) await endReplaced(deps, item, outcome.replacedRunId);
+  if (needsLink(outcome, item)) await linkParent(deps, item, outcome.runId ?? "");
+  return { id: outcome.runId ?? "", isCached: outcome.kind === "cached" };
+};
+
+const needsLink = (outcome: TriggerOutcome, item: TriggerItem): boolean =>
+  outcome.kind === "cached" && item.resumeParent && item.parentRunId !== null;
+
+/** Errors: `unprocessable` when the run waits for its own parent. */
+const linkParent = async (deps: Deps, item: TriggerItem, childId: string): Promise<void> => {
+  const parentId = item.parentRunId ?? "";
+  const { environmentId, waitPointId } = item;
+  const linked = await waitForRun(deps.db, { environmentId, parentId, childId, waitPointId });
+  if (linked !== "deadlock") return;
+  throw new AppError(
+    "unprocessable",
+    `Run ${childId} waits for ${parentId}, which would now wait for it: neither could ever go on.`,
+  );
+};
+
+const endReplaced = async (deps: Deps, item: TriggerItem, runId: string): Promise<void> => {
+  const canceled = await cancelRuns(deps.db, {
+    environmentId: item.environmentId,
+    runIds: [runId],
+    reason: `Replaced by the newer run ${item.id}.`,
+  });
+  await wakeAfter(deps, canceled.hints);
+};
+
+/** Errors: `unprocessable` that names the limit or gate. */
+const openLimitedLane = async (deps: Deps, item: TriggerItem, outcome: TriggerOutcome): Promise<void> => {
+  const gates = item.gates ?? [];
+  const opened = await openLane(deps.db, {
+    laneId: newId("lane"),
+    environmentId: item.environmentId,
+    queueId: outcome.queueId ?? "",
+    concurrencyKey: item.concurrencyKey,
+    limitsKey: outcome.limitsKey,
+    limitNames: outcome.limitNames,
+    gates,
+    slotIds: outcome.limitNames.flatMap(() => [newId("limitSlot"), newId("limitSlot")]),
+    gateLaneIds: gates.map(() => newId("lane")),
+  });
+  const [limit] = opened.missingLimits;
+  if (limit !== undefined) {
+    throw new AppError("unprocessable", `Concurrency limit "${limit}" not found in this environment.`);
+  }
+  const [gate] = opened.missingGates;
+  if (gate !== undefined)
+    throw new AppError("unprocessable", `Gate queue "${gate}" not found in this environment.`);
 };
 
 /** What became of one of many triggers. */
@@ -60,61 +137,71 @@ export const triggerAll = async (
   requests: readonly TriggerRequest[],
 ): Promise<TriggerResult[]> => {
   const results = new Array<TriggerResult>(requests.length);
-  const items: { at: number; item: TriggerItem }[] = [];
+  const entries: Entry[] = [];
   for (const [at, request] of requests.entries()) {
     try {
-      items.push({ at, item: await toTriggerItem(environmentId, request) });
+      const item = await toTriggerItem(environmentId, request);
+      entries.push({ at, item, debounce: debounceOf(request.body.options) });
     } catch (error) {
       results[at] = { kind: "error", error: asAppError(error) };
     }
   }
-  for (let from = 0; from < items.length; from += itemsMax) {
-    await writeGroup(deps, items.slice(from, from + itemsMax), results);
+  await refuseFull(deps, entries, results);
+  const open = entries.filter(({ at }) => results[at] === undefined);
+  for (let from = 0; from < open.length; from += itemsMax) {
+    await writeGroup(deps, open.slice(from, from + itemsMax), results);
   }
   return results;
 };
 
-const writeGroup = async (
-  deps: Deps,
-  group: readonly { at: number; item: TriggerItem }[],
-  results: TriggerResult[],
-): Promise<void> => {
-  let left = group;
-  for (let tries = 0; tries < 5 && left.length > 0; tries++) {
-    const outcomes = await triggerRuns(
-      deps.db,
-      left.map(({ item }) => item),
-    ).catch((error: unknown) => {
-      if (isDataFault(error)) return null;
-      throw error;
-    });
-    if (outcomes === null) return writeAlone(deps, left, results);
-    const again: (typeof group)[number][] = [];
-    const pools = new Set<string>();
-    for (const [nth, entry] of left.entries()) {
-      const outcome = outcomes[nth];
-      if (outcome === undefined || outcome.kind === "again") again.push(entry);
-      else results[entry.at] = resultOf(outcome, entry.item);
-      if (outcome?.kind === "created" && outcome.poolId !== null) pools.add(outcome.poolId);
-    }
-    await Promise.all([...pools].map((poolId) => deps.hints.wakePool(poolId)));
-    left = again;
-  }
-  for (const { at } of left) results[at] = { kind: "error", error: inTheWay() };
-};
+type Entry = { at: number; item: TriggerItem; debounce: Debounce | null };
 
-const writeAlone = async (
-  deps: Deps,
-  group: readonly { at: number; item: TriggerItem }[],
-  results: TriggerResult[],
-): Promise<void> => {
-  for (const { at, item } of group) {
+const refuseFull = async (deps: Deps, entries: readonly Entry[], results: TriggerResult[]): Promise<void> => {
+  for (const { at, item } of entries) {
     try {
-      results[at] = resultOf(await writeTrigger(deps, item), item);
+      await requireRoom(deps, item);
     } catch (error) {
       results[at] = { kind: "error", error: asAppError(error) };
     }
   }
+};
+
+/** The group goes as one statement; what needs more than that goes alone after it. */
+const writeGroup = async (deps: Deps, group: readonly Entry[], results: TriggerResult[]): Promise<void> => {
+  const together = group.filter(({ debounce }) => debounce === null);
+  const items = together.map(({ item }) => item);
+  const outcomes = items.length === 0 ? [] : await triggerRuns(deps.db, items).catch(orNothing);
+  const alone = new Set(group.filter(({ debounce }) => debounce !== null));
+  const pools = new Set<string>();
+  for (const [nth, entry] of together.entries()) {
+    const outcome = outcomes[nth];
+    if (
+      outcome === undefined ||
+      outcome.kind === "again" ||
+      outcome.kind === "lane_missing" ||
+      needsLink(outcome, entry.item)
+    ) {
+      alone.add(entry);
+      continue;
+    }
+    results[entry.at] = resultOf(outcome, entry.item);
+    if (outcome.kind === "created" && outcome.poolId !== null) pools.add(outcome.poolId);
+    if (outcome.replacedRunId !== null) await endReplaced(deps, entry.item, outcome.replacedRunId);
+  }
+  await Promise.all([...pools].map((poolId) => deps.hints.wakePool(poolId)));
+  for (const { at, item, debounce } of alone) {
+    try {
+      results[at] = { kind: "ok", ...(await writeTrigger(deps, item, debounce)) };
+    } catch (error) {
+      results[at] = { kind: "error", error: asAppError(error) };
+    }
+  }
+};
+
+/** A statement that one bad value spoiled has written nothing: its items go alone. */
+const orNothing = (error: unknown): TriggerOutcome[] => {
+  if (isDataFault(error)) return [];
+  throw error;
 };
 
 const resultOf = (outcome: TriggerOutcome, item: TriggerItem): TriggerResult => {

@@ -31,7 +31,19 @@ export const HeldRun = z.object({
 });
 export type HeldRun = z.infer<typeof HeldRun>;
 
-/** What a wait point gave, as the continued run receives it. */
+/** What one item of a batch gave. `isOmitted`: it gave more than an answer carries; the batch's results have it. */
+export const CompletedItem = z.object({
+  id: z.string(),
+  ok: z.boolean(),
+  taskIdentifier: z.string(),
+  output: z.string().nullish(),
+  outputType: PacketType.nullish(),
+  isOmitted: z.boolean().optional(),
+  error: TaskError.nullish(),
+});
+export type CompletedItem = z.infer<typeof CompletedItem>;
+
+/** What a wait point gave, as the continued run receives it. `items`: those of a batch, in order of their index. */
 export const CompletedWait = z.object({
   id: z.string(),
   kind: z.enum(["time", "run", "token", "batch"]),
@@ -41,15 +53,18 @@ export const CompletedWait = z.object({
   output: z.string().nullish(),
   outputType: PacketType.nullish(),
   error: TaskError.nullish(),
+  batchId: z.string().nullish(),
+  items: z.array(CompletedItem).nullish(),
 });
 export type CompletedWait = z.infer<typeof CompletedWait>;
 
 /** What a run waits for. The id is made by the caller, so that a repeated report makes nothing twice; a child run's
- * wait point was made when the child was triggered and is found by the child's id. Units: `at` in ISO 8601. */
+ * wait point was made when the child was triggered and is found by the child's id, a batch's by the batch's. Units: `at` in ISO 8601. */
 export const WaitSpec = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("time"), id: z.string(), at: WireTime }),
   z.object({ kind: z.literal("run"), runId: z.string() }),
   z.object({ kind: z.literal("token"), id: z.string() }),
+  z.object({ kind: z.literal("batch"), batchId: z.string() }),
 ]);
 export type WaitSpec = z.infer<typeof WaitSpec>;
 

@@ -7,7 +7,30 @@ const Retry = z.object({
   minTimeoutInMs: z.number().min(0).optional(),
   maxTimeoutInMs: z.number().min(0).optional(),
   randomize: z.boolean().optional(),
+  /** The machine that an attempt gets after one that had too little memory. */
+  outOfMemory: z.object({ machine: z.enum(machineNames).optional() }).optional(),
 });
+
+/** Bounds of a concurrency limit. `perKey` holds for each concurrency key, `total` for all runs under it. */
+const LimitShape = z.object({
+  perKey: z.int().min(1).max(100_000).optional(),
+  total: z.int().min(1).max(100_000).optional(),
+});
+const limitName = z.string().regex(/^[A-Za-z0-9_-]{1,122}$/);
+
+/** What a trigger does when a run of its lane is not over: queue behind it, be it, or take its place. */
+const queuePolicies = ["queue", "skip", "replace"] as const;
+
+const environmentTypes = ["DEVELOPMENT", "STAGING", "PREVIEW", "PRODUCTION"] as const;
+
+/** When the platform triggers a task by itself. No environments = all of them. */
+export const ManifestSchedule = z.object({
+  cron: z.string().max(256),
+  timezone: z.string().max(64).default("UTC"),
+  environments: z.array(z.enum(environmentTypes)).optional(),
+  window: z.string().max(16).optional(),
+});
+export type ManifestSchedule = z.infer<typeof ManifestSchedule>;
 
 /** A task as the indexer found it in a bundle. */
 export const ManifestTask = z.object({
@@ -17,8 +40,17 @@ export const ManifestTask = z.object({
   description: z.string().optional(),
   retry: Retry.optional(),
   queue: z
-    .object({ name: z.string().min(1).max(128), concurrencyLimit: z.int().min(0).max(100_000).nullish() })
+    .object({
+      name: z.string().min(1).max(128),
+      concurrencyLimit: z.int().min(0).max(100_000).nullish(),
+      policy: z.enum(queuePolicies).optional(),
+    })
     .optional(),
+  /** A limit of its own, and named limits of the deployment that its runs pass as well. */
+  concurrency: z
+    .object({ inline: LimitShape.optional(), limits: z.array(limitName).max(2).optional() })
+    .optional(),
+  schedule: ManifestSchedule.optional(),
   machine: z.enum(machineNames).optional(),
   /** Units: seconds of execution, waits excluded; null = unlimited. */
   maxDuration: z.number().min(5).nullish(),
@@ -38,5 +70,10 @@ export const BundleManifest = z.object({
   sdkVersion: z.string(),
   cliVersion: z.string(),
   tasks: z.array(ManifestTask).max(5_000),
+  /** Named limits that tasks may share. */
+  limits: z
+    .array(LimitShape.extend({ name: limitName }))
+    .max(1_000)
+    .optional(),
 });
 export type BundleManifest = z.infer<typeof BundleManifest>;

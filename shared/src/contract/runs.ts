@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { legacyRunStatuses, RunState, RunStatus } from "./run-status.ts";
 import { Count, WireTime } from "./scalars.ts";
+import { RunSchedule } from "./schedules.ts";
 
 const WireDate = z.iso.datetime();
 
@@ -55,6 +56,7 @@ const detailFields = {
   batchId: z.string().optional(),
   payload: z.unknown().optional(),
   payloadPresignedUrl: z.string().optional(),
+  schedule: RunSchedule.optional(),
   relatedRuns: z.object({
     root: RunSummary.optional(),
     parent: RunSummary.optional(),
@@ -115,6 +117,9 @@ export const RunListQuery = z.object({
   "filter[createdAt][period]": z.string().optional(),
 });
 export type RunListQuery = z.infer<typeof RunListQuery>;
+
+/** Query of `GET /api/v1/projects/:ref/runs`. */
+export const ProjectRunListQuery = RunListQuery.extend({ "filter[env]": commaList.optional() });
 
 export const Pagination = z.object({ next: z.string().optional(), previous: z.string().optional() });
 export const RunList = z.object({ data: z.array(RunSummary), pagination: Pagination });

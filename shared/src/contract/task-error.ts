@@ -18,6 +18,8 @@ export const internalErrorCodes = [
   "TASK_OUTPUT_ERROR",
   "TASK_INPUT_ERROR",
   "TASK_UNCAUGHT_EXCEPTION",
+  "BATCH_ITEM_COULD_NOT_TRIGGER",
+  "PAYLOAD_TOO_LARGE",
 ] as const;
 
 export const InternalErrorCode = z.enum(internalErrorCodes);

@@ -7,8 +7,7 @@ export const triggerBodyBytesMax = 3 * 1024 * 1024;
 const Tag = z.string().min(1).max(128);
 const text = (max: number) => z.string().min(1).max(max);
 
-/** Options of a trigger, as the client sends them. What a version cannot honour it refuses (see triggerRun); a few
- * that only concern later features are read and left. */
+/** Options of a trigger, as the client sends them. */
 export const TriggerOptions = z.object({
   parentRunId: z.string().nullish(),
   resumeParentOnCompletion: z.boolean().optional(),
@@ -17,13 +16,20 @@ export const TriggerOptions = z.object({
   externalDeploymentId: text(128).nullish(),
   queue: z.object({ name: text(128) }).optional(),
   concurrency: z
-    .array(z.string().regex(/^[A-Za-z0-9_-]{1,122}$/))
+    .array(z.string().regex(/^[A-Za-z0-9_-]{1,122}$/, "is a name of letters, digits, - and _"))
     .max(2)
     .optional(),
-  gates: z.array(z.unknown()).max(3).optional(),
+  gates: z
+    .array(z.object({ queue: text(128), concurrencyKey: text(512).optional() }))
+    .max(3)
+    .optional(),
   debounce: z
-    .object({ key: text(512), delay: z.string() })
-    .loose()
+    .object({
+      key: text(512),
+      delay: z.string(),
+      mode: z.enum(["leading", "trailing"]).optional(),
+      maxDelay: z.string().optional(),
+    })
     .optional(),
   concurrencyKey: z
     .union([z.string().max(512), z.number()])

@@ -98,8 +98,8 @@ export const credentialCases = (platform: () => Platform) =>
       },
     );
 
-    const namesThing = ({ path, auth, method }: RouteSpec) =>
-      auth === "environment" || path.includes(":runId") || (method === "get" && path.includes(":"));
+    const namesThing = ({ path, method }: RouteSpec) =>
+      path.includes(":slug") || path.includes(":runId") || (method === "get" && path.includes(":"));
 
     test.each<Row>(
       ofPrincipals.filter(([, spec]) => namesThing(spec) && (spec.body === undefined || sampleBody(spec))),

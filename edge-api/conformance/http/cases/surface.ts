@@ -82,8 +82,8 @@ export const surfaceCases = (platform: () => Platform) =>
         agent: bearer(await agent.sign()),
         session: { cookie },
       };
-      for (const { method, path, auth, body } of Object.values<RouteSpec>(routeSpecs)) {
-        if (body === undefined) continue;
+      for (const { method, path, auth, body, isStreamed } of Object.values<RouteSpec>(routeSpecs)) {
+        if (body === undefined || isStreamed) continue;
         const address = path.replace(":projectRef", projectRef).replace(":slug", "dev").replace(/:\w+/g, "x");
         const answer = await announce(platform(), method.toUpperCase(), address, {
           ...credentials[auth],

@@ -2,12 +2,19 @@ import { z } from "zod";
 import type { Database } from "../database.ts";
 import { DeploymentRow, deploymentJson } from "../transitions/deployments.ts";
 
-const Found = z.object({ row: DeploymentRow, manifest: z.unknown() });
+const Found = z.object({
+  row: DeploymentRow,
+  manifest: z.unknown(),
+  environmentType: z.string(),
+  /** The database's time. */
+  nowMs: z.number(),
+});
 
 const getStatement = `
 select coalesce((
-  select json_build_object('row', ${deploymentJson("d")}, 'manifest', d.manifest)
-  from deployments d where d.environment_id = $2 and (d.id = $1 or d.version = $1)), 'null'::json)::text`;
+  select json_build_object('row', ${deploymentJson("d")}, 'manifest', d.manifest, 'environmentType', e.type,
+    'nowMs', floor(extract(epoch from app_now()) * 1000))
+  from deployments d join environments e on e.id = d.environment_id where d.environment_id = $2 and (d.id = $1 or d.version = $1)), 'null'::json)::text`;
 
 /** A deployment by id or version, with its manifest; null when this environment has none such. */
 export const findDeployment = async (

@@ -11,6 +11,10 @@ export const batches = pgTable(
     status: text("status").notNull().default("PENDING"),
     runCount: integer("run_count").notNull(),
     openCount: integer("open_count").notNull(),
+    /** Items that are here: when that is all of them, the batch is sealed. */
+    itemCount: integer("item_count").notNull().default(0),
+    /** Items that could not be triggered. */
+    failedCount: integer("failed_count").notNull().default(0),
     idempotencyKey: text("idempotency_key"),
     parentRunId: text("parent_run_id"),
     resumesParent: boolean("resumes_parent").notNull().default(false),
@@ -24,6 +28,7 @@ export const batches = pgTable(
   (t) => [
     index("batches_environment").on(t.environmentId, t.id),
     index("batches_unsealed").on(t.sealBy).where(sql`seal_by is not null`),
+    index("batches_sealed").on(t.sealedAt).where(sql`sealed_at is not null and completed_at is null`),
     check(
       "batches_status",
       oneOf(t.status, ["PENDING", "PROCESSING", "COMPLETED", "PARTIAL_FAILED", "ABORTED"]),
@@ -42,10 +47,13 @@ export const batchItems = pgTable(
     runId: text("run_id"),
     /** Shape: {message, code?}. */
     error: jsonb("error"),
+    /** Its run is over, and the batch has counted that. */
+    isOver: boolean("is_over").notNull().default(false),
   },
   (t) => [
     primaryKey({ columns: [t.batchId, t.index] }),
     index("batch_items_run").on(t.runId).where(sql`run_id is not null`),
+    index("batch_items_open").on(t.batchId).where(sql`not is_over`),
   ],
 );
 

@@ -96,10 +96,13 @@ export const queues = pgTable(
     /** What a trigger does when a run of the same lane is not over: queue behind it, be it, or take its place. */
     policy: text("policy").notNull().default("queue"),
     paused: boolean("paused").notNull().default(false),
+    /** When its pause or limit last changed: lanes opened at that moment are looked at once more. */
+    changedAt: at("changed_at"),
     createdAt: createdAt(),
   },
   (t) => [
     uniqueIndex("queues_name").on(t.environmentId, t.name),
+    index("queues_changed").on(t.changedAt).where(sql`changed_at is not null`),
     check("queues_type", oneOf(t.type, ["task", "custom"])),
     check("queues_policy", oneOf(t.policy, ["queue", "skip", "replace"])),
   ],
@@ -121,7 +124,12 @@ export const concurrencyLimits = pgTable(
     totalOverride: integer("total_override"),
     totalOverriddenAt: at("total_overridden_at"),
     paused: boolean("paused").notNull().default(false),
+    /** When its pause or a bound last changed. */
+    changedAt: at("changed_at"),
     createdAt: createdAt(),
   },
-  (t) => [uniqueIndex("concurrency_limits_name").on(t.environmentId, t.name)],
+  (t) => [
+    uniqueIndex("concurrency_limits_name").on(t.environmentId, t.name),
+    index("concurrency_limits_changed").on(t.changedAt).where(sql`changed_at is not null`),
+  ],
 );

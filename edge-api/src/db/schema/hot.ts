@@ -43,10 +43,10 @@ export const lanes = pgTable(
     running: integer("running").notNull().default(0),
     runningMax: integer("running_max"),
     paused: boolean("paused").notNull().default(false),
-    /** The named limits its runs pass, sorted and joined with commas. */
+    /** The named limits and gates its runs pass, as one text. */
     limitsKey: text("limits_key").notNull().default(""),
-    /** Counters of those limits. */
-    limitSlotIds: text("limit_slot_ids").array(),
+    /** Counters that its runs take beside its own: of limit slots, and of the lanes that are its gates. */
+    counterIds: text("counter_ids").array(),
     /** A counter that had no room when the lane was last looked at: the lane stands aside until it has. */
     blockedBy: text("blocked_by"),
     hasWork: boolean("has_work").notNull().default(false),
@@ -59,7 +59,7 @@ export const lanes = pgTable(
       .where(
         sql`has_work and not paused and blocked_by is null and (running_max is null or running < running_max)`,
       ),
-    index("lanes_blocked").on(t.blockedBy).where(sql`blocked_by is not null`),
+    index("lanes_blocked").on(t.blockedBy, t.turnAt).where(sql`blocked_by is not null`),
     index("lanes_idle").on(t.turnAt).where(sql`not has_work`),
     check("lanes_running", sql`${t.running} >= 0`),
   ],

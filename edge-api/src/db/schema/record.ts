@@ -68,8 +68,11 @@ export const runs = pgTable(
     bulkActionId: text("bulk_action_id"),
     replayedFromId: text("replayed_from_id"),
     debounceKey: text("debounce_key"),
-    /** It holds its lane's place under the policy skip or replace. */
-    isExclusive: boolean("is_exclusive").notNull().default(false),
+    /** When the caller wished it to start, kept after it did. */
+    delayUntil: at("delay_until"),
+    /** Named queues whose slots it also takes. Shape: [{queue, concurrencyKey}]. */
+    gates: jsonb("gates"),
+    gatesKey: text("gates_key"),
     depth: integer("depth").notNull().default(0),
     executedMs: doublePrecision("executed_ms").notNull().default(0),
     /** Why it went where it is, when a person should know (an agent's reason for giving it back). */
@@ -95,10 +98,20 @@ export const runs = pgTable(
     index("runs_due").on(t.dueAt).where(sql`due_at is not null`),
     index("runs_expiring").on(t.expiresAt).where(sql`expires_at is not null`),
     index("runs_waiting_agent").on(t.waitingAgentId).where(sql`waiting_agent_id is not null`),
-    index("runs_pending").on(t.environmentId, t.id).where(sql`lane_id is null`),
+    index("runs_pending").on(t.environmentId, t.id).where(sql`lane_id is null and finished_at is null`),
     index("runs_parent").on(t.parentRunId).where(sql`parent_run_id is not null`),
+    // Each holds only runs that have the column set: other triggers pay nothing for them.
+    index("runs_schedule").on(t.scheduleId, t.id).where(sql`schedule_id is not null`),
+    index("runs_bulk_action").on(t.bulkActionId, t.id).where(sql`bulk_action_id is not null`),
+    index("runs_error")
+      .on(t.environmentId, t.errorFingerprint, t.id)
+      .where(sql`error_fingerprint is not null`),
     check("runs_state", oneOf(t.state, runStates)),
-    check("runs_lane", sql`${t.laneId} is not null or ${t.state} in ('pending_version', 'canceled')`),
+    // An item of a batch that could not be triggered is a run that failed before it had a lane.
+    check(
+      "runs_lane",
+      sql`${t.laneId} is not null or ${t.state} in ('pending_version', 'canceled') or (${t.state} = 'system_failure' and ${t.attempt} = 0)`,
+    ),
     check("runs_due_while_delayed", sql`(${t.state} = 'delayed') = (${t.dueAt} is not null)`),
     check("runs_expiry_while_queued", sql`${t.expiresAt} is null or ${t.state} = 'queued'`),
     check("runs_waits_while_waiting", sql`${t.waitsOpen} = 0 or ${t.state} = 'waiting'`),

@@ -8,6 +8,7 @@ const ClaimedWait = z.object({
   id: z.string(),
   kind: z.enum(["time", "run", "token", "batch"]),
   runId: z.string().nullable(),
+  batchId: z.string().nullable(),
   taskIdentifier: z.string().nullable(),
   output: z.string().nullable(),
   outputType: z.string().nullable(),
@@ -68,8 +69,10 @@ const Claim = z.discriminatedUnion("kind", [
         reason: z.string(),
       }),
     ),
-    /** Lanes that this claim believes to be empty now; settleLanes looks again. */
+    /** Lanes that this claim believes to be empty or without room now; settleLanes looks again. */
     emptied: z.array(z.string()),
+    /** Whether a lane was found to have no room under a named limit, and gave its turn to others. */
+    stoodAside: z.boolean(),
     /** Whether open lanes with work remain. */
     more: z.boolean(),
     /** From now by the database's clock, so that the caller's may differ. Units: milliseconds. */
@@ -98,6 +101,11 @@ export type ClaimRequest = {
  * lane is never looked at. The environment's lock makes counts exact: whoever waited for it reads the fresh row.
  * An entry is taken by deleting it; what a concurrent cancel has deleted is simply not taken. Leases that a report is
  * ending meanwhile are not waited for: that report waits for the slots this statement holds.
+ *
+ * Named limits and gates are counters that several lanes share (`counter_ids`): they are locked after the lanes. A lane
+ * under a counter without room stands aside (`blocked_by`), so that it does not take the turn of others; whoever leaves
+ * room in a counter calls some of those lanes back. A candidate takes a rank in each of its counters, in the order in
+ * which all are dealt: the sum can never pass a counter's room.
  */
 const statement = `
 with request as (
@@ -125,7 +133,7 @@ envs as (
     and not s.paused and s.running < s.running_max
     and (exists (
         select from lanes l where l.environment_id = s.environment_id
-          and l.has_work and not l.paused and (l.running_max is null or l.running < l.running_max))
+          and l.has_work and not l.paused and l.blocked_by is null and (l.running_max is null or l.running < l.running_max))
       or exists (
         select from queue_entries q
         where q.agent_id = (select id from agent) and q.environment_id = s.environment_id))
@@ -140,28 +148,52 @@ continuing as (
   limit (select free from agent)
 ),
 lanes_wanted as (
-  select l.id from envs e cross join lateral (
-    select id from lanes
+  select l.id, l.counter_ids from envs e cross join lateral (
+    select id, counter_ids from lanes
     where environment_id = e.environment_id
-      and has_work and not paused and (running_max is null or running < running_max)
+      and has_work and not paused and blocked_by is null and (running_max is null or running < running_max)
     order by turn_at
     limit greatest((select free from agent), 16)
   ) l
   union
-  select lane_id from continuing
+  select l.id, l.counter_ids from continuing c join lanes l on l.id = c.lane_id
+),
+counters_wanted as (
+  select distinct c.id from lanes_wanted w cross join lateral unnest(w.counter_ids) as c(id)
+  where w.counter_ids is not null
 ),
 lanes_locked as (
-  select l.id, l.environment_id, l.running, l.running_max, l.has_work, l.paused, l.turn_at
+  select l.id, l.environment_id, l.running, l.running_max, l.has_work, l.paused, l.turn_at, l.counter_ids
   from lanes l
-  where l.id in (select id from lanes_wanted)
+  where l.id in (select id from lanes_wanted union all select id from counters_wanted where id like 'lane%')
   order by l.id
   for update
+),
+slots_locked as (
+  select s.id, s.running, s.paused,
+    case when s.override_max is not null and (s.override_expires_at is null or s.override_expires_at > app_now())
+      then s.override_max else s.running_max end as running_max
+  from limit_slots s
+  where s.id in (select id from counters_wanted) and (select count(*) from lanes_locked) >= 0
+  order by s.id
+  for update
+),
+rooms as (
+  select id, case when paused then 0 else running_max - running end as room from slots_locked
+  union all
+  select id, case when paused then 0 else running_max - running end from lanes_locked
+  where id in (select id from counters_wanted)
+),
+lanes_open as (
+  select l.* from lanes_locked l
+  where l.id in (select id from lanes_wanted)
+    and (l.counter_ids is null or not exists (select from rooms r where r.id = any(l.counter_ids) and r.room <= 0))
 ),
 candidates as (
   select c.run_id, c.lane_id, c.environment_id, c.position_at, true as is_continuation from continuing c
   union all
   select q.run_id, l.id, l.environment_id, q.position_at, false
-  from lanes_locked l cross join lateral (
+  from lanes_open l cross join lateral (
     select run_id, position_at from queue_entries
     where lane_id = l.id and agent_id is null
     order by position_at, run_id
@@ -172,7 +204,27 @@ candidates as (
 ranked_in_lane as (
   select c.*, l.turn_at, l.running_max - l.running as lane_room,
     row_number() over (partition by c.lane_id order by c.is_continuation desc, c.position_at, c.run_id) as lane_nth
-  from candidates c join lanes_locked l on l.id = c.lane_id
+  from candidates c join lanes_open l on l.id = c.lane_id
+),
+counted as (
+  select r.*, c.counter_id
+  from ranked_in_lane r join lanes_open l on l.id = r.lane_id
+  cross join lateral (
+    select unnest(l.counter_ids) as counter_id
+    union all
+    select l.id where l.id in (select id from counters_wanted)
+  ) c
+  where (r.lane_room is null or r.lane_nth <= r.lane_room) and exists (select from counters_wanted)
+),
+refused as (
+  select distinct n.run_id
+  from (
+    select run_id, counter_id, row_number() over (
+      partition by counter_id order by is_continuation desc, lane_nth, turn_at, position_at, run_id) as nth
+    from counted
+  ) n
+  join rooms m on m.id = n.counter_id
+  where n.nth > m.room
 ),
 ranked_in_env as (
   select r.*, e.running_max - e.running as env_room, e.turn_at as env_turn_at,
@@ -180,7 +232,7 @@ ranked_in_env as (
       partition by r.environment_id
       order by r.is_continuation desc, r.lane_nth, r.turn_at, r.position_at, r.run_id) as env_nth
   from ranked_in_lane r join envs e on e.environment_id = r.environment_id
-  where r.lane_room is null or r.lane_nth <= r.lane_room
+  where (r.lane_room is null or r.lane_nth <= r.lane_room) and r.run_id not in (select run_id from refused)
 ),
 chosen as (
   select * from ranked_in_env
@@ -223,8 +275,26 @@ env_counted as (
   from (select environment_id, count(*)::int as count from moved group by environment_id) g
   where s.environment_id = g.environment_id
 ),
+counter_counts as (
+  select c.id, count(*)::int as count
+  from moved m join lanes_locked l on l.id = m.from_lane_id cross join lateral unnest(l.counter_ids) as c(id)
+  where l.counter_ids is not null
+  group by c.id
+),
+slots_counted as (
+  update limit_slots s set running = s.running + c.count
+  from counter_counts c where s.id = c.id and s.id in (select id from slots_locked)
+),
+rooms_left as (
+  select r.id, r.room - coalesce(c.count, 0)
+    - case when r.id like 'lane%' then (select count(*) from moved m where m.from_lane_id = r.id) else 0 end as room
+  from rooms r left join counter_counts c on c.id = r.id
+),
 lane_counts as (
   select l.id, (select count(*) from moved m where m.from_lane_id = l.id)::int as count,
+    coalesce((select c.count from counter_counts c where c.id = l.id), 0) as gate_count,
+    case when l.counter_ids is not null
+      then (select min(r.id) from rooms_left r where r.id = any(l.counter_ids) and r.room <= 0) end as blocked_by,
     exists (
       select from queue_entries q
       where q.lane_id = l.id and q.agent_id is null and q.run_id not in (select run_id from taken)) as has_more
@@ -232,11 +302,24 @@ lane_counts as (
 ),
 lanes_counted as (
   update lanes l
-  set running = l.running + c.count, has_work = c.has_more,
+  set running = l.running + c.count + c.gate_count, has_work = c.has_more, blocked_by = c.blocked_by,
       turn_at = case when c.count > 0 or not c.has_more then app_now() else l.turn_at end
   from lane_counts c
-  where l.id = c.id and (c.count > 0 or l.has_work <> c.has_more)
-  returning l.id, l.has_work, l.running, l.running_max
+  where l.id = c.id
+    and (c.count > 0 or c.gate_count > 0 or l.has_work <> c.has_more or l.blocked_by is distinct from c.blocked_by)
+  returning l.id, l.has_work, l.running, l.running_max, l.blocked_by
+),
+unblocked as (
+  update lanes l set blocked_by = null
+  where l.id not in (select id from lanes_locked)
+    and l.id in (
+      select b.id from rooms_left r cross join lateral (
+        select id from lanes
+        where blocked_by = r.id and has_work and not paused and (running_max is null or running < running_max)
+        order by turn_at
+        limit greatest(0, least(coalesce(r.room, 16), 16))
+      ) b)
+  returning l.id
 ),
 ackable as (
   select l.run_id from leases l
@@ -305,6 +388,7 @@ select (case
         'organization', json_build_object('id', o.id, 'slug', o.slug, 'name', o.name),
         'waits', case when not m.is_continuation then '[]'::json else (
           select coalesce(json_agg(json_build_object('id', wp.id, 'kind', wp.kind, 'runId', wp.child_run_id,
+            'batchId', wp.batch_id,
             'taskIdentifier', c.task_slug, 'output', wp.output, 'outputType', wp.output_type, 'error', wp.error)
             order by w.position), '[]')
           from run_waits w
@@ -321,14 +405,16 @@ select (case
       left join tasks t on t.deployment_id = m.deployment_id and t.slug = m.task_slug),
     'orders', (select coalesce(json_agg(json_build_object(
       'kind', kind, 'runId', run_id, 'epoch', epoch, 'reason', reason)), '[]') from orders),
-    'emptied', (select coalesce(json_agg(id), '[]') from lanes_counted where not has_work),
+    'emptied', (select coalesce(json_agg(id), '[]') from lanes_counted where not has_work or blocked_by is not null),
+    'stoodAside', exists (select from lanes_counted where blocked_by is not null),
     'more', exists (
-      select from lanes_counted where has_work and (running_max is null or running < running_max)
-    ) or (select count(*) from lanes_wanted) >= greatest((select free from agent), 16),
+      select from lanes_counted where has_work and blocked_by is null and (running_max is null or running < running_max)
+    ) or exists (select from unblocked) or (select count(*) from lanes_wanted) >= greatest((select free from agent), 16),
     'nextDueInMs', 1000 * extract(epoch from least(
       (select min(due_at) from runs where due_at is not null),
       (select min(expires_at) from runs where expires_at is not null),
-      (select min(due_at) from wait_points where due_at is not null)) - app_now()))
+      (select min(due_at) from wait_points where due_at is not null),
+      (select min(fire_at) from schedules where fire_at is not null)) - app_now()))
 end)::text`;
 
 /**

@@ -1,8 +1,9 @@
 import { DeploymentError } from "@longshore/shared/contract/deployments";
-import type { BundleManifest } from "@longshore/shared/contract/manifest";
+import type { BundleManifest, ManifestSchedule } from "@longshore/shared/contract/manifest";
 import { z } from "zod";
 import type { Database } from "../database.ts";
 import { jsonbText, plainText } from "../jsonb-text.ts";
+import { fitCounters, laneMax } from "./lane-limits.ts";
 
 export const DeploymentRow = z.object({
   id: z.string(),
@@ -93,6 +94,8 @@ export type TaskRow = {
   maxDurationS: number | null;
   ttlMs: number | null;
   payloadSchema: unknown;
+  limitNames: string[];
+  schedule: ManifestSchedule | null;
 };
 export type QueueRow = {
   id: string;
@@ -100,9 +103,25 @@ export type QueueRow = {
   name: string;
   type: "task" | "custom";
   concurrencyLimit: number | null;
+  policy: "queue" | "skip" | "replace";
+};
+export type LimitRow = { id: string; name: string; perKey: number | null; total: number | null };
+/** A schedule that the code declares, with its first tick. Units: times in ISO 8601. */
+export type DeclaredSchedule = {
+  id: string;
+  taskSlug: string;
+  deduplicationKey: string;
+  cron: string;
+  timezone: string;
+  window: string | null;
+  nextRunAt: string;
+  fireAt: string;
 };
 
-/* A queue that the code no longer limits keeps its row; lanes carry the limit, since the claim reads only them. */
+const queueColumns = `"id" text, "laneId" text, "name" text, "type" text, "concurrencyLimit" int, "policy" text`;
+const limitColumns = `"id" text, "name" text, "perKey" int, "total" int`;
+
+/* What exists already keeps its limits until the deployment is promoted: they belong to the code that runs. */
 const finaliseStatement = `
 with target as (
   select d.* from deployments d
@@ -113,32 +132,36 @@ with target as (
 ),
 task_rows as (
   insert into tasks (deployment_id, environment_id, slug, file_path, export_name, description, queue_name, retry, machine,
-    max_duration_s, ttl_ms, payload_schema)
+    max_duration_s, ttl_ms, payload_schema, limit_names, schedule)
   select d.id, d.environment_id, t."slug", t."filePath", t."exportName", t."description", t."queueName", t."retry",
-    t."machine", t."maxDurationS", t."ttlMs", t."payloadSchema"
+    t."machine", t."maxDurationS", t."ttlMs", t."payloadSchema",
+    array(select jsonb_array_elements_text(t."limitNames")), nullif(t."schedule", 'null'::jsonb)
   from target d, jsonb_to_recordset($3::jsonb) as t(
     "slug" text, "filePath" text, "exportName" text, "description" text, "queueName" text, "retry" jsonb, "machine" text,
-    "maxDurationS" float8, "ttlMs" bigint, "payloadSchema" jsonb)
+    "maxDurationS" float8, "ttlMs" bigint, "payloadSchema" jsonb, "limitNames" jsonb,
+    "schedule" jsonb)
   on conflict do nothing
 ),
 queue_rows as (
-  insert into queues (id, environment_id, name, type, concurrency_limit)
-  select q."id", d.environment_id, q."name", q."type", q."concurrencyLimit"
-  from target d, jsonb_to_recordset($4::jsonb) as q(
-    "id" text, "laneId" text, "name" text, "type" text, "concurrencyLimit" int)
-  on conflict (environment_id, name) do update set concurrency_limit = excluded.concurrency_limit
-  returning id, environment_id, name, concurrency_limit, paused
+  insert into queues (id, environment_id, name, type, concurrency_limit, policy)
+  select q."id", d.environment_id, q."name", q."type", q."concurrencyLimit", q."policy"
+  from target d, jsonb_to_recordset($4::jsonb) as q(${queueColumns})
+  on conflict (environment_id, name) do nothing
+  returning *
 ),
 lane_rows as (
   insert into lanes (id, environment_id, queue_id, concurrency_key, running_max, paused)
-  select q."laneId", r.environment_id, r.id, '', r.concurrency_limit, r.paused
-  from queue_rows r join jsonb_to_recordset($4::jsonb) as q("laneId" text, "name" text) on q."name" = r.name
-  on conflict (queue_id, concurrency_key, limits_key) do update set running_max = excluded.running_max
+  select n."laneId", q.environment_id, q.id, '', ${laneMax("q", "s")}, q.paused
+  from queue_rows q
+  join environment_slots s on s.environment_id = q.environment_id
+  join jsonb_to_recordset($4::jsonb) as n(${queueColumns}) on n."name" = q.name
+  on conflict (queue_id, concurrency_key, limits_key) do nothing
 ),
-keyed_lanes as (
-  update lanes l set running_max = r.concurrency_limit
-  from queue_rows r
-  where l.queue_id = r.id and l.concurrency_key <> '' and l.running_max is distinct from r.concurrency_limit
+limit_rows as (
+  insert into concurrency_limits (id, environment_id, name, per_key, total)
+  select c."id", d.environment_id, c."name", c."perKey", c."total"
+  from target d, jsonb_to_recordset($5::jsonb) as c(${limitColumns})
+  on conflict (environment_id, name) do nothing
 ),
 done as (
   update deployments d set status = 'DEPLOYED', deployed_at = coalesce(d.deployed_at, app_now())
@@ -153,7 +176,13 @@ select coalesce((select ${deploymentJson("done")} from done), 'null'::json)::tex
  */
 export const finaliseDeployment = async (
   db: Database,
-  input: { id: string; environmentId: string; tasks: readonly TaskRow[]; queues: readonly QueueRow[] },
+  input: {
+    id: string;
+    environmentId: string;
+    tasks: readonly TaskRow[];
+    queues: readonly QueueRow[];
+    limits: readonly LimitRow[];
+  },
 ): Promise<DeploymentRow | null> =>
   DeploymentRow.nullable().parse(
     await db.call(finaliseStatement, [
@@ -161,25 +190,109 @@ export const finaliseDeployment = async (
       input.environmentId,
       jsonbText(input.tasks),
       jsonbText(input.queues),
+      jsonbText(input.limits),
     ]),
   );
 
+const scheduleColumns = `"id" text, "taskSlug" text, "deduplicationKey" text, "cron" text, "timezone" text,
+  "window" text, "nextRunAt" timestamptz, "fireAt" timestamptz`;
+
+/* An unchanged schedule keeps its next tick, so that a deploy at the very minute neither skips nor repeats it; one that
+   an operator switched off stays off. A queue or limit that the code no longer declares keeps its row. */
 const promoteStatement = `
 with moved as (
   update environments e set current_deployment_id = d.id
   from deployments d
   where d.id = $1 and d.environment_id = $2 and d.status = 'DEPLOYED' and e.id = d.environment_id
   returning d.*
+),
+place as (
+  select s.* from environment_slots s where s.environment_id in (select environment_id from moved)
+),
+queue_rows as (
+  insert into queues (id, environment_id, name, type, concurrency_limit, policy)
+  select q."id", d.environment_id, q."name", q."type", q."concurrencyLimit", q."policy"
+  from moved d, jsonb_to_recordset($3::jsonb) as q(${queueColumns})
+  order by q."name"
+  on conflict (environment_id, name) do update
+    set concurrency_limit = excluded.concurrency_limit, policy = excluded.policy,
+        changed_at = case when queues.concurrency_limit is distinct from excluded.concurrency_limit
+          then app_now() else queues.changed_at end
+  returning *
+),
+limits_changed as (
+  insert into concurrency_limits (id, environment_id, name, per_key, total)
+  select c."id", d.environment_id, c."name", c."perKey", c."total"
+  from moved d, jsonb_to_recordset($4::jsonb) as c(${limitColumns})
+  order by c."name"
+  on conflict (environment_id, name) do update
+    set per_key = excluded.per_key, total = excluded.total,
+        changed_at = case when (concurrency_limits.per_key, concurrency_limits.total)
+          is distinct from (excluded.per_key, excluded.total) then app_now() else concurrency_limits.changed_at end
+  returning *
+),
+${fitCounters},
+lanes_locked as (
+  select l.id from lanes l
+  where l.queue_id in (select id from queue_rows) and (select count(*) from counters_changed) >= 0
+  order by l.id
+  for update
+),
+lanes_changed as (
+  update lanes l set running_max = ${laneMax("q", "s")}, blocked_by = null
+  from queue_rows q, place s
+  where l.queue_id = q.id and l.id in (select id from lanes_locked)
+    and l.running_max is distinct from ${laneMax("q", "s")}
+),
+declared as (select * from jsonb_to_recordset($5::jsonb) as n(${scheduleColumns})),
+schedule_rows as (
+  insert into schedules (id, environment_id, task_slug, type, cron, timezone, "window", deduplication_key,
+    has_own_deduplication_key, next_run_at, fire_at)
+  select n."id", d.environment_id, n."taskSlug", 'DECLARATIVE', n."cron", n."timezone", n."window",
+    n."deduplicationKey", false, n."nextRunAt", n."fireAt"
+  from moved d, declared n
+  on conflict (environment_id, deduplication_key) do update
+    set cron = excluded.cron, timezone = excluded.timezone, "window" = excluded."window", updated_at = app_now(),
+        next_run_at = case when not schedules.active then null
+          when (schedules.cron, schedules.timezone, schedules."window")
+            is not distinct from (excluded.cron, excluded.timezone, excluded."window") then schedules.next_run_at
+          else excluded.next_run_at end,
+        fire_at = case when not schedules.active then null
+          when (schedules.cron, schedules.timezone, schedules."window")
+            is not distinct from (excluded.cron, excluded.timezone, excluded."window") then schedules.fire_at
+          else excluded.fire_at end
+),
+schedules_gone as (
+  delete from schedules s using moved d
+  where s.environment_id = d.environment_id and s.type = 'DECLARATIVE'
+    and s.deduplication_key not in (select "deduplicationKey" from declared)
 )
 select coalesce((select ${deploymentJson("moved")} from moved), 'null'::json)::text`;
 
-/** Makes a deployment the one that new runs take. Errors: null when it is missing or not deployed. */
+/**
+ * Makes a deployment the one that new runs take; its limits and declared schedules hold from now on, and those of the
+ * code before it no longer. What an operator has overridden stays.
+ *
+ * Errors: null when it is missing or not deployed; nothing is changed then. Cost: one round trip.
+ */
 export const promoteDeployment = async (
   db: Database,
-  input: { id: string; environmentId: string },
+  input: {
+    id: string;
+    environmentId: string;
+    queues: readonly QueueRow[];
+    limits: readonly LimitRow[];
+    schedules: readonly DeclaredSchedule[];
+  },
 ): Promise<DeploymentRow | null> => {
   const row = DeploymentRow.nullable().parse(
-    await db.call(promoteStatement, [input.id, input.environmentId]),
+    await db.call(promoteStatement, [
+      input.id,
+      input.environmentId,
+      jsonbText(input.queues),
+      jsonbText(input.limits),
+      jsonbText(input.schedules),
+    ]),
   );
   return row === null ? null : { ...row, isCurrent: true };
 };

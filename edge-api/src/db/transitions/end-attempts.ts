@@ -18,6 +18,10 @@ export type AttemptEnd = Fence & {
   finalState: RunState;
   retry: { spread: number; delayMs: number | null } | null;
   executedMs: number;
+  /** It had too little memory: another attempt follows on the larger machine that the task names, and only there. */
+  isOutOfMemory?: boolean;
+  /** What kind of fault it was: see errorFingerprint. */
+  errorFingerprint?: string | null;
 };
 
 const Answer = z.object({
@@ -37,10 +41,11 @@ const pauseMsMax = 315_360_000_000;
 const statement = `
 with facts as (
   select row_number() over () as ord, f."runId" as run_id, f.epoch, f.outcome, f.output, f."outputType" as output_type,
-    f.error, f."finalState" as final_state, f.retry, f."executedMs" as executed_ms
+    f.error, f."finalState" as final_state, f.retry, f."executedMs" as executed_ms,
+    coalesce(f."isOutOfMemory", false) as is_oom, f."errorFingerprint" as error_fingerprint
   from jsonb_to_recordset($2::jsonb) as f(
     "runId" text, epoch int, outcome text, output text, "outputType" text, error jsonb, "finalState" text,
-    retry jsonb, "executedMs" float8)
+    retry jsonb, "executedMs" float8, "isOutOfMemory" boolean, "errorFingerprint" text)
 ),
 gone as (
   delete from leases l using facts f
@@ -50,23 +55,26 @@ gone as (
   returning l.run_id, l.environment_id, l.lane_id, l.agent_id
 ),
 judged as (
-  select g.run_id, g.agent_id, f.outcome, f.output, f.output_type, nullif(f.error, 'null'::jsonb) as error, f.executed_ms,
+  select g.run_id, g.agent_id, f.error_fingerprint, f.outcome, f.output, f.output_type, nullif(f.error, 'null'::jsonb) as error, f.executed_ms,
     case
       when f.outcome in ('completed', 'canceled') then f.outcome
       when r.cancel_requested_at is not null then 'canceled'
+      when f.is_oom then case when r.retry#>>'{outOfMemory,machine}' <> r.machine then 'delayed' else f.final_state end
       when jsonb_typeof(f.retry) = 'object' and r.attempt < (r.retry->>'maxAttempts')::int then 'delayed'
       else f.final_state end as state,
-    least(${pauseMsMax}, coalesce((f.retry->>'delayMs')::float8, least(
+    case when f.is_oom then r.retry#>>'{outOfMemory,machine}' else r.machine end as machine,
+    case when f.is_oom then 0 else least(${pauseMsMax}, coalesce((f.retry->>'delayMs')::float8, least(
       (r.retry->>'maxTimeoutInMs')::float8,
       case when (r.retry->>'randomize')::boolean then (f.retry->>'spread')::float8 else 1 end
         * least((r.retry->>'minTimeoutInMs')::float8, ${pauseMsMax})
         * power((r.retry->>'factor')::float8,
-            least(r.attempt - 1, 250 / greatest(log((r.retry->>'factor')::float8), 0.001)))))) as delay_ms
+            least(r.attempt - 1, 250 / greatest(log((r.retry->>'factor')::float8), 0.001)))))) end as delay_ms
   from gone g join facts f on f.run_id = g.run_id join runs r on r.id = g.run_id
 ),
 moved as (
   update runs r
-  set state = j.state,
+  set state = j.state, machine = case when j.state = 'delayed' then j.machine else r.machine end,
+      error_fingerprint = case when j.state <> 'delayed' then j.error_fingerprint end,
       output = j.output, output_type = j.output_type, error = case when j.state = 'completed' then null else j.error end,
       executed_ms = r.executed_ms + j.executed_ms, waiting_agent_id = null,
       due_at = case when j.state = 'delayed' then app_now() + j.delay_ms * interval '1 millisecond' end,

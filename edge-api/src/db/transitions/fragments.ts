@@ -1,8 +1,11 @@
 /*
  * Pieces of SQL that several moves share. Each is a list of common table expressions with fixed names; a statement puts
  * them together when its module loads, never at run time. They rely on this order of locks, which every statement
- * keeps: wait points, leases, queue entries, runs, run waits, environment slots, lanes. The claim alone takes slots and
+ * keeps: wait points, leases, queue entries, runs, run waits, environment slots, lanes, limit slots. The claim alone takes slots and
  * lanes first: nobody who holds one of those wants an entry or a queued run.
+ *
+ * Batches stand between the runs that end and the points that this completes: batch items, then batches in order of
+ * id, then wait points, then the runs that waited. Nobody who holds a wait point or a waiting run wants a batch.
  */
 
 /**
@@ -15,11 +18,11 @@
  * the same reason: only a link that the parent waits for counts, and a wait that began a moment ago is not in the
  * snapshot.
  */
-export const wakeParents = `
+const wake = (except: string): string => `
   waiters_locked as (
     select r.id, r.state, r.waits_open
     from runs r
-    where r.id in (select rw.run_id from run_waits rw where rw.wait_point_id in (select id from done_points))
+    where r.id in (select rw.run_id from run_waits rw where rw.wait_point_id in (select id from done_points))${except}
     order by r.id
     for update
   ),
@@ -54,6 +57,11 @@ export const wakeParents = `
     select id, app_now(), 'wake', 'waiting', 'queued', attempt, home_agent_id from woken where state = 'queued'
   )`;
 
+export const wakeParents = wake("");
+
+/** The same, but for runs that the statement ends itself: the name of a list with `id`. */
+export const wakeParentsBut = (list: string): string => wake(` and r.id not in (select id from ${list})`);
+
 /**
  * Lets go of the waits of attempts that have just ended. A run that is over keeps those that were completed, as its
  * history; one that tries again must not meet the answers of its last attempt.
@@ -67,12 +75,47 @@ export const dropWaits = (from: "moved" | "finals"): string => `
   )`;
 
 /**
- * Completes the wait points of runs that have just become final, and lets go of their idempotency keys where the end
- * was not the wanted one. Needs `finals(id, environment_id, task_slug, idempotency_key, state, output, output_type, error)`.
+ * Completes the wait points of batches that have just come to their end.
+ * Needs `batches_done(id, status)`: batches that this statement has just written. Gives `batch_points(id)`.
+ */
+export const completeBatchPoints = `
+  batch_points as (
+    update wait_points p
+    set status = 'completed', due_at = null, completed_at = app_now()
+    from batches_done b
+    where p.batch_id = b.id and p.status = 'pending' and b.status in ('COMPLETED', 'PARTIAL_FAILED')
+    returning p.id
+  )`;
+
+/**
+ * Counts items that have just come to their end in their batches, and ends the batches that were sealed and have none
+ * left. The counts are read from the locked row: two runs of one batch that end together see each other.
+ * Needs `items_over(batch_id)`: one row for each item. Gives `batches_done` and `batch_points(id)`.
+ */
+export const countItems = `
+  batches_locked as (
+    select b.id from batches b where b.id in (select batch_id from items_over) order by b.id for update
+  ),
+  batches_done as (
+    update batches b
+    set open_count = b.open_count - g.count, updated_at = app_now(),
+        status = case when b.status = 'PROCESSING' and b.open_count = g.count
+          then case when b.failed_count > 0 then 'PARTIAL_FAILED' else 'COMPLETED' end else b.status end,
+        completed_at = case when b.status = 'PROCESSING' and b.open_count = g.count then app_now() else b.completed_at end
+    from (select batch_id, count(*)::int as count from items_over group by batch_id) g
+    where b.id = g.batch_id and b.id in (select id from batches_locked)
+    returning b.id, b.status
+  ),
+  ${completeBatchPoints}`;
+
+/**
+ * Completes the wait points of runs that have just become final, and of the batches that end with them; lets go of
+ * their idempotency keys where the end was not the wanted one.
+ * Needs `finals(id, environment_id, task_slug, idempotency_key, state, output, output_type, error)`.
  * Gives `done_points(id)`.
  */
 export const settleFinals = `
-  done_points as (
+  child_points as (
     update wait_points p
     set status = 'completed', due_at = null, completed_at = app_now(),
         output = f.output, output_type = f.output_type, error = f.error
@@ -80,6 +123,14 @@ export const settleFinals = `
     where p.child_run_id = f.id and p.status = 'pending'
     returning p.id
   ),
+  items_over as (
+    update batch_items i set is_over = true
+    from finals f
+    where i.run_id = f.id and not i.is_over
+    returning i.batch_id
+  ),
+  ${countItems},
+  done_points as (select id from child_points union all select id from batch_points),
   released_keys as (
     delete from idempotency_keys k
     using finals f
@@ -90,10 +141,17 @@ export const settleFinals = `
   )`;
 
 /**
- * Gives back the slots of ended leases. Needs `gone(environment_id, lane_id)`: one row for each deleted lease.
+ * Gives back the slots of ended leases, and those of their lanes' limits and gates; of the lanes that stood aside for
+ * want of those, as many are called back. Needs `gone(environment_id, lane_id)`: one row for each deleted lease.
  * Locks slots before lanes, each in order of id, as the claim does.
  */
 export const freeSlots = `
+  counters_gone as (
+    select c.id, count(*)::int as count
+    from gone g join lanes l on l.id = g.lane_id cross join lateral unnest(l.counter_ids) as c(id)
+    where l.counter_ids is not null
+    group by c.id
+  ),
   env_locked as (
     select environment_id from environment_slots
     where environment_id in (select environment_id from gone)
@@ -108,15 +166,42 @@ export const freeSlots = `
   ),
   lanes_locked as (
     select id from lanes
-    where id in (select lane_id from gone) and (select count(*) from env_locked) >= 0
+    where id in (select lane_id from gone union all select id from counters_gone where id like 'lane%')
+      and (select count(*) from env_locked) >= 0
     order by id
     for update
   ),
   lanes_freed as (
     update lanes l
-    set running = l.running - g.count
-    from (select lane_id, count(*)::int as count from gone group by lane_id) g
-    where l.id = g.lane_id and l.id in (select id from lanes_locked)
+    set running = l.running - g.count,
+        blocked_by = case when l.blocked_by in (select id from counters_gone) then null else l.blocked_by end
+    from (
+      select id, sum(count)::int as count
+      from (
+        select lane_id as id, count(*)::int as count from gone group by lane_id
+        union all
+        select id, count from counters_gone where id like 'lane%'
+      ) each_of group by id
+    ) g
+    where l.id = g.id and l.id in (select id from lanes_locked)
+  ),
+  slots_locked as (
+    select id from limit_slots
+    where id in (select id from counters_gone) and (select count(*) from lanes_locked) >= 0
+    order by id
+    for update
+  ),
+  slots_freed as (
+    update limit_slots s set running = s.running - c.count
+    from counters_gone c where s.id = c.id and s.id in (select id from slots_locked)
+  ),
+  lanes_called as (
+    update lanes l set blocked_by = null
+    where l.id not in (select id from lanes_locked)
+      and l.id in (
+        select b.id from counters_gone c cross join lateral (
+          select id from lanes where blocked_by = c.id and has_work and not paused order by turn_at limit c.count
+        ) b)
   )`;
 
 /**

@@ -4,18 +4,39 @@ import type { Database } from "../database.ts";
 const Answer = z.object({ environmentIds: z.array(z.string()) });
 
 const statement = `
-with reopened as (
-  update lanes l set has_work = true
-  where not l.has_work
-    and (l.id = any($1::text[]) or ($1::text[] is null and l.turn_at > app_now() - interval '10 minutes'))
+with roomy as (
+  select b.blocked_by as id
+  from (select distinct blocked_by from lanes where blocked_by is not null) b
+  left join limit_slots s on s.id = b.blocked_by
+  left join lanes g on g.id = b.blocked_by
+  where not coalesce(s.paused, g.paused, false)
+    and coalesce(s.running, g.running, 0) < coalesce(
+      case when s.override_expires_at is null or s.override_expires_at > app_now() then s.override_max end,
+      s.running_max, g.running_max, 2147483647)
+),
+looked_at as (
+  select l.id from lanes l
+  where l.id = any($1::text[]) or ($1::text[] is null and not l.has_work and l.turn_at > app_now() - interval '10 minutes')
+  union
+  select b.id from roomy r cross join lateral (
+    select id from lanes where blocked_by = r.id and ($1::text[] is null or id = any($1::text[]))
+    order by turn_at limit 16
+  ) b
+),
+reopened as (
+  update lanes l
+  set has_work = true, blocked_by = case when l.blocked_by in (select id from roomy) then null else l.blocked_by end
+  where l.id in (select id from looked_at)
+    and (not l.has_work or l.blocked_by in (select id from roomy))
     and exists (select from queue_entries q where q.lane_id = l.id and q.agent_id is null)
   returning l.environment_id
 )
 select json_build_object('environmentIds', (select coalesce(json_agg(distinct environment_id), '[]') from reopened))::text`;
 
 /**
- * Reopens lanes that were closed as empty while a trigger was putting a run into them: neither statement can see the
- * other, so the one that closed a lane looks again afterwards. `null` looks at every lane that was used lately.
+ * Reopens lanes that were closed as empty while a trigger was putting a run into them, and calls back lanes that stood
+ * aside while a slot of their limit came free: neither statement can see the other, so the one that closed a lane looks
+ * again afterwards. `null` looks at every lane that was used lately.
  *
  * Shape: the environments that have work after all. Cost: one round trip.
  */

@@ -3,6 +3,7 @@ import { RunState } from "@longshore/shared/contract/run-status";
 import { z } from "zod";
 import type { Database } from "../database.ts";
 import { jsonbText } from "../jsonb-text.ts";
+import { laneMaxOf, limitNamesOf, limitsKeyOf } from "./lane-fragments.ts";
 
 /** One trigger, its options resolved. Units: times in ISO 8601, `ttlMs` in milliseconds, `priority` in seconds. */
 export type TriggerItem = {
@@ -12,11 +13,17 @@ export type TriggerItem = {
   queue: string | null;
   concurrencyKey: string;
   laneId: string;
+  /** Named limits, in place of those of the task. */
+  limits: string[] | null;
+  gates: { queue: string; concurrencyKey: string | null }[] | null;
+  /** The gates as one text: the same for the same gates. */
+  gatesKey: string | null;
   payload: string | null;
   payloadType: PacketType;
   delayUntil: string | null;
   ttlMs: number | null;
   priority: number;
+  debounceKey: string | null;
   idempotencyKey: string | null;
   idempotencyExpiresAt: string | null;
   requestKey: string | null;
@@ -24,6 +31,7 @@ export type TriggerItem = {
   resumeParent: boolean;
   waitPointId: string;
   lockVersion: string | null;
+  externalDeploymentId: string | null;
   maxAttempts: number | null;
   machine: string | null;
   maxDurationS: number | null;
@@ -50,66 +58,146 @@ const Outcome = z.object({
     "version_missing",
     "queue_missing",
     "parent_missing",
+    "lane_missing",
     "again",
   ]),
   runId: z.string().nullable(),
   state: RunState.nullable(),
   poolId: z.string().nullable(),
+  queueId: z.string().nullable(),
+  limitNames: z.array(z.string()),
+  limitsKey: z.string(),
+  /** A live run of the same lane, where the queue's policy is that a new one takes its place. */
+  replacedRunId: z.string().nullable(),
 });
 export type TriggerOutcome = z.infer<typeof Outcome>;
 
+/*
+ * Who may create a run is decided by unique rows of idempotency_keys, in this order: the place (a debounce key, or the
+ * lane of a queue whose policy is skip or replace), the caller's idempotency key, the request's own key. A place may be
+ * left pointing at a run that was never made, when a later row was lost to a concurrent trigger; whoever sees such a row
+ * takes it. The others never are. Rows are looked up by lateral joins of one: a plan that was made while the tables were
+ * small must not come to read them whole.
+ */
 const statement = `
 with items as (
   select row_number() over () as ord, i.*
   from jsonb_to_recordset($1::jsonb) as i(
     "id" text, "environmentId" text, "task" text, "queue" text, "concurrencyKey" text, "laneId" text,
-    "payload" text, "payloadType" text, "delayUntil" timestamptz, "ttlMs" bigint, "priority" float8,
-    "idempotencyKey" text, "idempotencyExpiresAt" timestamptz, "requestKey" text,
-    "parentRunId" text, "resumeParent" boolean, "waitPointId" text, "lockVersion" text,
-    "maxAttempts" int, "machine" text, "maxDurationS" float8, "tags" jsonb, "metadata" jsonb, "isTest" boolean,
-    "triggerFunction" text, "batchId" text, "batchIndex" int, "scheduleId" text, "bulkActionId" text,
-    "replayedFromId" text, "region" text, "idempotencyOptions" jsonb)
+    "limits" text[], "gates" jsonb, "gatesKey" text, "payload" text, "payloadType" text, "delayUntil" timestamptz,
+    "ttlMs" bigint, "priority" float8, "debounceKey" text, "idempotencyKey" text, "idempotencyExpiresAt" timestamptz,
+    "requestKey" text, "parentRunId" text, "resumeParent" boolean, "waitPointId" text, "lockVersion" text,
+    "externalDeploymentId" text, "maxAttempts" int, "machine" text, "maxDurationS" float8, "tags" text[],
+    "metadata" jsonb, "isTest" boolean, "triggerFunction" text, "batchId" text, "batchIndex" int, "scheduleId" text,
+    "bulkActionId" text, "replayedFromId" text, "region" text, "idempotencyOptions" jsonb)
 ),
-resolved as (
-  select i.*, e.pool_id, d.id as deployment_id, t.slug as found_task, q.id as queue_id, q.concurrency_limit,
-    q.paused as queue_paused, t.retry as task_retry, t.machine as task_machine,
-    t.max_duration_s as task_max_duration_s, t.ttl_ms as task_ttl_ms,
-    p.id as parent_id, p.depth as parent_depth, coalesce(p.root_run_id, p.id) as root_id
+keyed as materialized (
+  select i.*, e.pool_id, d.id as deployment_id, t.slug as found_task, q.id as queue_id, q.policy,
+    t.retry as task_retry, t.machine as task_machine, t.max_duration_s as task_max_duration_s, t.ttl_ms as task_ttl_ms,
+    p.id as parent_id, p.depth as parent_depth, coalesce(p.root_run_id, p.id) as root_id,
+    d.id is null and i."lockVersion" is null
+      and (i."externalDeploymentId" is not null or e.current_deployment_id is null) as is_pending,
+    ${limitNamesOf("i", "t")} as limit_names,
+    ${limitsKeyOf("i", limitNamesOf("i", "t"))} as limits_key
   from items i
-  join environments e on e.id = i."environmentId"
-  left join deployments d on d.status = 'DEPLOYED' and d.id = case when i."lockVersion" is null
-    then e.current_deployment_id
-    else (select l.id from deployments l where l.environment_id = e.id and l.version = i."lockVersion") end
-  left join tasks t on t.deployment_id = d.id and t.slug = i."task"
-  left join queues q on q.environment_id = e.id and q.name = coalesce(i."queue", t.queue_name)
-  left join runs p on p.id = i."parentRunId" and p.environment_id = e.id and p.finished_at is null
+  cross join lateral (select * from environments where id = i."environmentId" limit 1) e
+  left join lateral (
+    select id from deployments
+    where status = 'DEPLOYED' and id = case
+      when i."lockVersion" is not null
+        then (select l.id from deployments l where l.environment_id = e.id and l.version = i."lockVersion")
+      when i."externalDeploymentId" is not null then (
+        select l.id from deployments l
+        where l.environment_id = e.id and l.external_id = i."externalDeploymentId" and l.status = 'DEPLOYED'
+        order by l.id desc limit 1)
+      else e.current_deployment_id end
+    limit 1
+  ) d on true
+  left join lateral (select * from tasks where deployment_id = d.id and slug = i."task" limit 1) t on true
+  left join lateral (
+    select * from queues where environment_id = e.id and name = coalesce(i."queue", t.queue_name) limit 1
+  ) q on true
+  left join lateral (
+    select id, environment_id, depth, root_run_id, finished_at, cancel_requested_at from runs
+    where id = i."parentRunId" limit 1
+  ) p on p.environment_id = e.id and p.finished_at is null and p.cancel_requested_at is null
+),
+resolved as materialized (
+  select k.*, l.id as lane_id, l.has_work,
+    case when "debounceKey" is not null then '@debounce/' || "task" when policy <> 'queue' then '@active/' || k.queue_id end
+      as place,
+    coalesce("debounceKey", k."concurrencyKey") as place_key
+  from keyed k
+  left join lateral (
+    select id, has_work from lanes
+    where queue_id = k.queue_id and concurrency_key = k."concurrencyKey" and limits_key = k.limits_key
+    limit 1
+  ) l on true
 ),
 valid as (
   select * from resolved
-  where found_task is not null and queue_id is not null and ("parentRunId" is null or parent_id is not null)
+  where (is_pending or (found_task is not null and queue_id is not null and (limits_key = '' or lane_id is not null)))
+    and ("parentRunId" is null or parent_id is not null)
 ),
 seen as (
   select v.ord, k.run_id
   from valid v
-  join idempotency_keys k on k.environment_id = v."environmentId" and k.task_slug = v."task"
-    and k.key = v."idempotencyKey" and k.expires_at > app_now()
+  cross join lateral (
+    select run_id from idempotency_keys
+    where environment_id = v."environmentId" and task_slug = v."task" and key = v."idempotencyKey"
+      and expires_at > app_now()
+    limit 1
+  ) k
+  where v."idempotencyKey" is not null
 ),
 seen_requests as (
   select v.ord, k.run_id
   from valid v
-  join idempotency_keys k on k.environment_id = v."environmentId" and k.task_slug = '@request'
-    and k.key = v."requestKey" and k.expires_at > app_now()
+  cross join lateral (
+    select run_id from idempotency_keys
+    where environment_id = v."environmentId" and task_slug = '@request' and key = v."requestKey"
+      and expires_at > app_now()
+    limit 1
+  ) k
+  where v."requestKey" is not null
+),
+seen_places as (
+  select v.ord, k.run_id,
+    case when v."debounceKey" is null then r.finished_at is null and r.id is not null
+         else coalesce(r.state = 'delayed' and r.attempt = 0, false) end as is_live
+  from valid v
+  cross join lateral (
+    select run_id from idempotency_keys
+    where environment_id = v."environmentId" and task_slug = v.place and key = v.place_key
+    limit 1
+  ) k
+  left join lateral (select id, state, attempt, finished_at from runs where id = k.run_id limit 1) r on true
+  where v.place is not null
 ),
 fresh as (
-  select * from valid v
+  select v.*, s.run_id as place_run_id, coalesce(s.is_live, false) as place_is_live
+  from valid v left join seen_places s on s.ord = v.ord
   where not exists (select from seen s where s.ord = v.ord)
     and not exists (select from seen_requests s where s.ord = v.ord)
 ),
+places_taken as (
+  insert into idempotency_keys (environment_id, task_slug, key, run_id, expires_at)
+  select distinct on ("environmentId", place, place_key)
+    "environmentId", place, place_key, "id", app_now() + interval '90 days'
+  from fresh
+  where place is not null and (not place_is_live or ("debounceKey" is null and policy = 'replace'))
+  order by "environmentId", place, place_key, ord
+  on conflict (environment_id, task_slug, key) do update
+    set run_id = excluded.run_id, expires_at = excluded.expires_at
+    where idempotency_keys.run_id in (select run_id from seen_places)
+  returning run_id
+),
+contenders as (select * from fresh where place is null or "id" in (select run_id from places_taken)),
 keys_taken as (
   insert into idempotency_keys (environment_id, task_slug, key, run_id, expires_at)
   select distinct on ("environmentId", "task", "idempotencyKey")
     "environmentId", "task", "idempotencyKey", "id", "idempotencyExpiresAt"
-  from fresh where "idempotencyKey" is not null
+  from contenders where "idempotencyKey" is not null
   order by "environmentId", "task", "idempotencyKey", ord
   on conflict (environment_id, task_slug, key) do update
     set run_id = excluded.run_id, expires_at = excluded.expires_at
@@ -120,7 +208,7 @@ requests_taken as (
   insert into idempotency_keys (environment_id, task_slug, key, run_id, expires_at)
   select distinct on ("environmentId", "requestKey")
     "environmentId", '@request', "requestKey", "id", app_now() + interval '1 day'
-  from fresh
+  from contenders
   where "requestKey" is not null
     and ("idempotencyKey" is null or "id" in (select run_id from keys_taken))
   order by "environmentId", "requestKey", ord
@@ -131,53 +219,54 @@ requests_taken as (
 ),
 winners as (
   select f.*,
-    case when f."delayUntil" > app_now() then 'delayed' else 'queued' end as state,
+    case when f.is_pending then 'pending_version' when f."delayUntil" > app_now() then 'delayed' else 'queued' end as state,
     coalesce(f."ttlMs", f.task_ttl_ms) as ttl_ms
-  from fresh f
-  where (f."idempotencyKey" is null or f."id" in (select run_id from keys_taken))
-    and (f."requestKey" is null or f."id" in (select run_id from requests_taken))
-),
-lanes_seen as (
-  select w.ord, l.id, l.has_work
-  from winners w join lanes l on l.queue_id = w.queue_id and l.concurrency_key = w."concurrencyKey"
-    and l.limits_key = ''
+  from contenders f
+  where case
+    when f."idempotencyKey" is not null then f."id" in (select run_id from keys_taken)
+    when f."requestKey" is not null then f."id" in (select run_id from requests_taken)
+    else true end
 ),
 lanes_opened as (
-  insert into lanes (id, environment_id, queue_id, concurrency_key, running_max, paused, has_work)
-  select distinct on (w.queue_id, w."concurrencyKey")
-    w."laneId", w."environmentId", w.queue_id, w."concurrencyKey", w.concurrency_limit, w.queue_paused,
-    w.state = 'queued'
+  insert into lanes (id, environment_id, queue_id, concurrency_key, limits_key, running_max, paused, has_work)
+  select distinct on (w.queue_id, w."concurrencyKey", w.limits_key)
+    w."laneId", w."environmentId", w.queue_id, w."concurrencyKey", w.limits_key,
+    ${laneMaxOf("w.queue_id", 'w."environmentId"')},
+    (select paused from queues where id = w.queue_id), w.state = 'queued'
   from winners w
-  where not exists (
-    select from lanes_seen s where s.ord = w.ord and (s.has_work or w.state <> 'queued')
-  )
-  order by w.queue_id, w."concurrencyKey", w.state = 'queued' desc
+  where w.state <> 'pending_version' and (w.lane_id is null or (not w.has_work and w.state = 'queued'))
+  order by w.queue_id, w."concurrencyKey", w.limits_key, w.state = 'queued' desc
   on conflict (queue_id, concurrency_key, limits_key) do update set has_work = lanes.has_work or excluded.has_work
-  returning id, queue_id, concurrency_key
+  returning id, queue_id, concurrency_key, limits_key
 ),
 placed as (
-  select w.*, coalesce(s.id, o.id) as lane
+  select w.*, coalesce(w.lane_id, o.id) as lane
   from winners w
-  left join lanes_seen s on s.ord = w.ord
   left join lanes_opened o on o.queue_id = w.queue_id and o.concurrency_key = w."concurrencyKey"
+    and o.limits_key = w.limits_key
 ),
 made as (
   insert into runs (
     id, environment_id, task_slug, state, deployment_id, queue_id, lane_id, payload, payload_type, retry, machine,
     max_duration_s, ttl_ms, priority, tags, metadata, is_test, idempotency_key, trigger_function,
     parent_run_id, root_run_id, depth, due_at, expires_at, created_at, updated_at, queued_at, concurrency_key,
-    requested_queue, batch_id, batch_index, schedule_id, bulk_action_id, replayed_from_id, region, idempotency_options)
-  select "id", "environmentId", "task", state, case when "lockVersion" is null then null else deployment_id end,
-    queue_id, lane, "payload", "payloadType",
-    case when "maxAttempts" is null then task_retry
-         else task_retry || jsonb_build_object('maxAttempts', "maxAttempts") end,
-    coalesce("machine", task_machine), coalesce("maxDurationS", task_max_duration_s), ttl_ms, "priority",
-    array(select jsonb_array_elements_text("tags")), "metadata", "isTest", "idempotencyKey", "triggerFunction",
-    parent_id, root_id, case when parent_id is null then 0 else parent_depth + 1 end,
+    requested_queue, limit_names, gates, gates_key, delay_until, debounce_key, external_deployment_id, batch_id, batch_index,
+    schedule_id, bulk_action_id, replayed_from_id, region, idempotency_options)
+  select "id", "environmentId", "task", state,
+    case when "lockVersion" is null and "externalDeploymentId" is null then null else deployment_id end,
+    case when not is_pending then queue_id end, lane, "payload", "payloadType",
+    coalesce(task_retry, '{}') || case when "maxAttempts" is null then '{}'
+      else jsonb_build_object('maxAttempts', "maxAttempts") end,
+    coalesce("machine", task_machine, ''), coalesce("maxDurationS", task_max_duration_s), ttl_ms, "priority",
+    coalesce("tags", '{}'), nullif("metadata", 'null'::jsonb), "isTest", "idempotencyKey",
+    "triggerFunction", parent_id, root_id, case when parent_id is null then 0 else parent_depth + 1 end,
     case when state = 'delayed' then "delayUntil" end,
     case when state = 'queued' then app_now() + ttl_ms * interval '1 millisecond' end,
-    app_now(), app_now(), case when state = 'queued' then app_now() end, "concurrencyKey", "queue", "batchId",
-    "batchIndex", "scheduleId", "bulkActionId", "replayedFromId", "region", nullif("idempotencyOptions", 'null'::jsonb)
+    app_now(), app_now(), case when state = 'queued' then app_now() end, "concurrencyKey",
+    "queue", "limits",
+    nullif("gates", 'null'::jsonb), "gatesKey", case when "delayUntil" > app_now() then "delayUntil" end, "debounceKey",
+    "externalDeploymentId", "batchId", "batchIndex", "scheduleId", "bulkActionId", "replayedFromId", "region",
+    nullif("idempotencyOptions", 'null'::jsonb)
   from placed
   returning id, state
 ),
@@ -189,45 +278,55 @@ queued as (
 logged as (
   insert into run_events (run_id, at, kind, to_state) select "id", app_now(), 'trigger', state from placed
 ),
+answers as (
+  select r.ord, coalesce(m.id, q.run_id, s.run_id, case when p.is_live and r."debounceKey" is null and r.policy = 'skip'
+      then p.run_id end) as run_id,
+    m.id as made_id, m.state, p.run_id as place_run_id, coalesce(p.is_live, false) as place_is_live,
+    s.run_id as cached_id, q.run_id as replayed_id
+  from resolved r
+  left join made m on m.id = r."id"
+  left join seen s on s.ord = r.ord
+  left join seen_requests q on q.ord = r.ord
+  left join seen_places p on p.ord = r.ord
+),
 links as (
-  select v.ord, v."environmentId", v."waitPointId", v.parent_id, coalesce(m.id, s.run_id) as child_id
-  from valid v
-  left join made m on m.id = v."id"
-  left join seen s on s.ord = v.ord
-  where v."resumeParent" and v.parent_id is not null and (m.id is not null or s.run_id is not null)
+  select p."environmentId", p."waitPointId", p.parent_id, p."id" as child_id
+  from placed p where p."resumeParent" and p.parent_id is not null
 ),
 points as (
-  insert into wait_points (id, environment_id, kind, status, child_run_id, output, output_type, error, created_at, completed_at)
-  select l."waitPointId", l."environmentId", 'run', case when c.finished_at is null then 'pending' else 'completed' end,
-    l.child_id, c.output, c.output_type, c.error, app_now(), case when c.finished_at is not null then app_now() end
-  from links l left join runs c on c.id = l.child_id
+  insert into wait_points (id, environment_id, kind, status, child_run_id, created_at)
+  select "waitPointId", "environmentId", 'run', 'pending', child_id, app_now() from links
 ),
 waits as (
   insert into run_waits (run_id, wait_point_id) select parent_id, "waitPointId" from links
 )
 select coalesce(json_agg(json_build_object(
-  'ord', r.ord, 'poolId', r.pool_id, 'state', m.state,
-  'runId', coalesce(m.id, s.run_id, q.run_id),
+  'ord', r.ord, 'poolId', r.pool_id, 'state', a.state, 'runId', a.run_id, 'queueId', r.queue_id,
+  'limitNames', r.limit_names, 'limitsKey', r.limits_key,
+  'replacedRunId', case when a.made_id is not null and a.place_is_live then a.place_run_id end,
   'kind', case
-    when r.found_task is null then case when r."lockVersion" is not null and r.deployment_id is null
-      then 'version_missing' else 'task_missing' end
+    when r."lockVersion" is not null and r.deployment_id is null then 'version_missing'
+    when r.is_pending then case when r."parentRunId" is not null and r.parent_id is null then 'parent_missing'
+      when a.made_id is not null then 'created' when a.replayed_id is not null then 'replayed'
+      when a.cached_id is not null then 'cached' else 'again' end
+    when r.found_task is null then 'task_missing'
     when r.queue_id is null then 'queue_missing'
     when r."parentRunId" is not null and r.parent_id is null then 'parent_missing'
-    when m.id is not null then 'created'
-    when s.run_id is not null then 'cached'
-    when q.run_id is not null then 'replayed'
+    when r.limits_key <> '' and r.lane_id is null then 'lane_missing'
+    when a.made_id is not null then 'created'
+    when a.replayed_id is not null then 'replayed'
+    when a.run_id is not null then 'cached'
     else 'again' end
   ) order by r.ord), '[]')::text
-from resolved r
-left join made m on m.id = r."id"
-left join seen s on s.ord = r.ord
-left join seen_requests q on q.ord = r.ord`;
+from resolved r join answers a on a.ord = r.ord`;
 
 /**
- * Creates runs, each queued or delayed, with its lane opened where it stood idle: the move `trigger` for many at once.
+ * Creates runs, each queued, delayed or waiting for a deployment, with its lane opened where it stood idle: the move `trigger` for many at once.
  *
  * Shape: one outcome for each item, in order. `cached`: a live idempotency key names an earlier run. `replayed`: this
  * very request made one before. `again`: a concurrent trigger took the key; the same call now sees its run.
+ * `lane_missing`: its limits need a lane that openLane makes. A parent that should wait for
+ * a run which was there before is linked to it by waitForRun.
  * Cost: one round trip, whatever the count.
  */
 export const triggerRuns = async (db: Database, items: readonly TriggerItem[]): Promise<TriggerOutcome[]> =>

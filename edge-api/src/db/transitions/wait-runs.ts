@@ -16,6 +16,7 @@ const Result = z.object({
       id: z.string(),
       kind: z.enum(["time", "run", "token", "batch"]),
       runId: z.string().nullable(),
+      batchId: z.string().nullable(),
       taskIdentifier: z.string().nullable(),
       output: z.string().nullable(),
       outputType: z.string().nullable(),
@@ -30,7 +31,8 @@ export type WaitAnswer = z.infer<typeof Answer>;
  * The points are locked before their status is read: whoever completes one of them either did so before, and it counts
  * as done, or comes after this statement and finds the run waiting. A run whose points are all done stays as it is and
  * is answered `ready`: its result goes to the process that asked, under the same epoch. A child's point that was taken
- * already is found again, so that a report whose answer was lost is answered the same.
+ * already is found again, so that a report whose answer was lost is answered the same. What the runs of a batch gave is
+ * not read here: this statement's snapshot may be older than the point it waited for.
  */
 const statement = `
 with facts as (
@@ -39,7 +41,7 @@ with facts as (
 ),
 asked as (
   select f.ord, f.run_id, f.epoch, w.position, w.spec->>'kind' as kind, w.spec->>'id' as id,
-    (w.spec->>'at')::timestamptz as due_at, w.spec->>'runId' as child_run_id
+    (w.spec->>'at')::timestamptz as due_at, w.spec->>'runId' as child_run_id, w.spec->>'batchId' as batch_id
   from facts f, jsonb_array_elements(f.waits) with ordinality as w(spec, position)
 ),
 holders as (
@@ -62,12 +64,13 @@ named as (
   select a.ord, a.run_id, a.position, (
     select rw.wait_point_id
     from run_waits rw join wait_points p on p.id = rw.wait_point_id
-    where rw.run_id = a.run_id and p.child_run_id = a.child_run_id
+    where rw.run_id = a.run_id
+      and case a.kind when 'run' then p.child_run_id = a.child_run_id else p.batch_id = a.batch_id end
     order by rw.taken_epoch nulls first, p.id limit 1)
-  from asked a where a.kind = 'run'
+  from asked a where a.kind in ('run', 'batch')
 ),
 points as (
-  select p.id, p.status, p.kind, p.child_run_id, p.output, p.output_type, p.error
+  select p.id, p.environment_id, p.status, p.kind, p.child_run_id, p.batch_id, p.output, p.output_type, p.error
   from wait_points p
   where p.id in (select id from named)
   order by p.id
@@ -75,7 +78,10 @@ points as (
 ),
 states as (
   select n.ord, n.run_id, n.position, n.id, coalesce(p.status, t.status) as status
-  from named n left join points p on p.id = n.id left join timed t on t.id = n.id
+  from named n
+  left join holders h on h.run_id = n.run_id
+  left join points p on p.id = n.id and p.environment_id = h.environment_id
+  left join timed t on t.id = n.id
 ),
 judged as (
   select ord, run_id, count(*) filter (where status = 'pending')::int as open, bool_or(status is null) as is_broken
@@ -119,7 +125,7 @@ select json_build_object(
         else 'refused' end,
       'waits', case when h.run_id is not null and j.open = 0 and not j.is_broken then (
         select coalesce(json_agg(json_build_object('id', s.id, 'kind', coalesce(p.kind, 'time'),
-          'runId', p.child_run_id, 'taskIdentifier', c.task_slug, 'output', p.output, 'outputType', p.output_type,
+          'runId', p.child_run_id, 'batchId', p.batch_id, 'taskIdentifier', c.task_slug, 'output', p.output, 'outputType', p.output_type,
           'error', p.error) order by s.position), '[]')
         from states s left join points p on p.id = s.id left join runs c on c.id = p.child_run_id
         where s.ord = f.ord) else '[]'::json end

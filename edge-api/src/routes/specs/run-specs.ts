@@ -1,5 +1,6 @@
 import { TaskList } from "@longshore/shared/contract/dashboard";
 import {
+  ProjectRunListQuery,
   Run,
   RunExplanation,
   RunIdResponse,
@@ -38,6 +39,15 @@ export const runSpecs = {
     scope: "read:runs",
     summary: "List runs, newest first",
     query: RunListQuery,
+    response: RunList,
+  },
+  listProjectRuns: {
+    method: "get",
+    path: "/api/v1/projects/:projectRef/runs",
+    auth: "key",
+    scope: "read:runs",
+    summary: "List runs of a project, newest first",
+    query: ProjectRunListQuery,
     response: RunList,
   },
   cancelRun: {

@@ -23,6 +23,8 @@ export type RouteSpec = {
   followsOneTimeUse?: true;
   query?: z.ZodType;
   body?: z.ZodType;
+  /** The body is read line by line, so that only its lines have a limit. */
+  isStreamed?: true;
   /** The body may be left out. */
   hasOptionalBody?: true;
   response?: z.ZodType;

@@ -1,0 +1,99 @@
+import { z } from "zod";
+import type { Database } from "../database.ts";
+import { jsonbText } from "../jsonb-text.ts";
+import { laneMaxOf } from "./lane-fragments.ts";
+import { boundMax } from "./lane-limits.ts";
+
+export type LaneRequest = {
+  laneId: string;
+  environmentId: string;
+  queueId: string;
+  concurrencyKey: string;
+  limitsKey: string;
+  limitNames: string[];
+  gates: { queue: string; concurrencyKey: string | null }[];
+  /** New ids: two for each limit, one for each gate. */
+  slotIds: string[];
+  gateLaneIds: string[];
+};
+
+const Answer = z.object({ missingLimits: z.array(z.string()), missingGates: z.array(z.string()) });
+
+/*
+ * A limit is counted in all, and, for a run with a concurrency key, for that key. A gate is the lane of another queue
+ * with the same key (or one the trigger names): a run that passes it takes a slot of that lane beside its own.
+ */
+const statement = `
+with r as (
+  select * from jsonb_to_record($1::jsonb) as r(
+    "laneId" text, "environmentId" text, "queueId" text, "concurrencyKey" text, "limitsKey" text, "limitNames" jsonb,
+    "gates" jsonb, "slotIds" jsonb, "gateLaneIds" jsonb)
+),
+names as (select distinct n.name from r, jsonb_array_elements_text(r."limitNames") as n(name)),
+limits as (
+  select l.*, row_number() over (order by l.name) - 1 as nth
+  from names n join r on true join concurrency_limits l on l.environment_id = r."environmentId" and l.name = n.name
+),
+gates_named as (
+  select g.value->>'queue' as name, coalesce(g.value->>'concurrencyKey', r."concurrencyKey") as concurrency_key,
+    g.nth - 1 as nth
+  from r, jsonb_array_elements(r."gates") with ordinality as g(value, nth)
+),
+gates as (
+  select g.*, q.id as queue_id, q.paused
+  from gates_named g join r on true join queues q on q.environment_id = r."environmentId" and q.name = g.name
+),
+is_whole as (
+  select 1 where (select count(*) from limits) = (select count(*) from names)
+    and (select count(*) from gates) = (select count(*) from gates_named)
+),
+slots_wanted as (
+  select r."slotIds"->>(2 * l.nth)::int as id, l.id as limit_id, r."environmentId" as environment_id, true as is_total,
+    '' as concurrency_key, ${boundMax("coalesce(l.total_override, l.total)", "s")} as running_max, l.paused
+  from limits l cross join r join environment_slots s on s.environment_id = r."environmentId"
+  union all
+  select r."slotIds"->>(2 * l.nth + 1)::int, l.id, r."environmentId", false, r."concurrencyKey",
+    ${boundMax("coalesce(l.per_key_override, l.per_key)", "s")}, l.paused
+  from limits l cross join r join environment_slots s on s.environment_id = r."environmentId"
+  where r."concurrencyKey" <> ''
+),
+slots as (
+  insert into limit_slots (id, limit_id, environment_id, is_total, concurrency_key, running_max, paused)
+  select id, limit_id, environment_id, is_total, concurrency_key, running_max, paused from slots_wanted
+  where exists (select from is_whole)
+  order by limit_id, is_total, concurrency_key
+  on conflict (limit_id, is_total, concurrency_key) do update set limit_id = excluded.limit_id
+  returning id
+),
+gate_lanes as (
+  insert into lanes (id, environment_id, queue_id, concurrency_key, running_max, paused)
+  select distinct on (g.queue_id, g.concurrency_key)
+    r."gateLaneIds"->>g.nth::int, r."environmentId", g.queue_id, g.concurrency_key,
+    ${laneMaxOf("g.queue_id", 'r."environmentId"')}, g.paused
+  from gates g, r
+  where exists (select from is_whole)
+  order by g.queue_id, g.concurrency_key, g.nth
+  on conflict (queue_id, concurrency_key, limits_key) do update set queue_id = excluded.queue_id
+  returning id
+),
+opened as (
+  insert into lanes (id, environment_id, queue_id, concurrency_key, limits_key, running_max, paused, counter_ids)
+  select r."laneId", r."environmentId", r."queueId", r."concurrencyKey", r."limitsKey",
+    ${laneMaxOf('r."queueId"', 'r."environmentId"')}, (select paused from queues where id = r."queueId"),
+    array(select id from slots union select id from gate_lanes order by id)
+  from r
+  where exists (select from is_whole)
+  on conflict (queue_id, concurrency_key, limits_key) do nothing
+)
+select json_build_object(
+  'missingLimits', (select coalesce(json_agg(name), '[]') from names where name not in (select name from limits)),
+  'missingGates', (select coalesce(json_agg(name), '[]') from gates_named where name not in (select name from gates))
+)::text`;
+
+/**
+ * Makes the lane of runs that pass named limits or gates, with the counters that they share.
+ *
+ * Shape: what was named and is not there; then nothing was made. Cost: one round trip, the first time such a run comes.
+ */
+export const openLane = async (db: Database, request: LaneRequest): Promise<z.infer<typeof Answer>> =>
+  Answer.parse(await db.call(statement, [jsonbText(request)]));

@@ -1,0 +1,132 @@
+import {
+  ConcurrencyLimitItem,
+  ConcurrencyLimitKeyItem,
+  ConcurrencyLimitList,
+  EnvironmentConcurrency,
+  LimitQuery,
+  OffsetQuery,
+  OverrideLimitBody,
+  OverrideQueueBody,
+  PauseEnvironmentBody,
+  PauseLimitBody,
+  PauseQueueBody,
+  QueueItem,
+  QueueList,
+  QueueQuery,
+  ResetLimitBody,
+  ResetQueueBody,
+  SetEnvironmentConcurrencyBody,
+} from "@longshore/shared/contract/queues";
+import { z } from "zod";
+import type { RouteSpec } from "./spec.ts";
+
+const Limit = z.union([ConcurrencyLimitItem, ConcurrencyLimitKeyItem]);
+const read = { auth: "key", scope: "read:queues" } as const;
+const write = { auth: "key", scope: "write:queues" } as const;
+
+/** Queues, named limits, and what the environment runs at once. */
+export const queueSpecs = {
+  listQueues: {
+    ...read,
+    method: "get",
+    path: "/api/v1/queues",
+    summary: "List queues by name",
+    query: OffsetQuery,
+    response: QueueList,
+  },
+  retrieveQueue: {
+    ...read,
+    method: "get",
+    path: "/api/v1/queues/:queue",
+    summary: "Retrieve a queue",
+    query: QueueQuery,
+    response: QueueItem,
+  },
+  pauseQueue: {
+    ...write,
+    method: "post",
+    path: "/api/v1/queues/:queue/pause",
+    summary: "Pause or resume a queue",
+    body: PauseQueueBody,
+    response: QueueItem,
+  },
+  overrideQueue: {
+    ...write,
+    method: "post",
+    path: "/api/v1/queues/:queue/concurrency/override",
+    summary: "Set a limit in place of the declared one",
+    body: OverrideQueueBody,
+    response: QueueItem,
+  },
+  resetQueue: {
+    ...write,
+    method: "post",
+    path: "/api/v1/queues/:queue/concurrency/reset",
+    summary: "Go back to the declared limit",
+    body: ResetQueueBody,
+    response: QueueItem,
+  },
+  readEnvironmentConcurrency: {
+    ...read,
+    method: "get",
+    path: "/api/v1/environment/concurrency",
+    summary: "What the environment runs at once",
+    response: EnvironmentConcurrency,
+  },
+  setEnvironmentConcurrency: {
+    ...write,
+    method: "put",
+    path: "/api/v1/environment/concurrency",
+    summary: "Change what the environment runs at once",
+    body: SetEnvironmentConcurrencyBody,
+    response: EnvironmentConcurrency,
+  },
+  pauseEnvironment: {
+    ...write,
+    method: "put",
+    path: "/api/v1/environment/pause",
+    summary: "Pause or resume the environment",
+    body: PauseEnvironmentBody,
+    response: EnvironmentConcurrency,
+  },
+  listLimits: {
+    ...read,
+    method: "get",
+    path: "/api/v1/concurrency-limits",
+    summary: "List named limits",
+    query: OffsetQuery,
+    response: ConcurrencyLimitList,
+  },
+  retrieveLimit: {
+    ...read,
+    method: "get",
+    path: "/api/v1/concurrency-limits/:name",
+    summary: "Retrieve a named limit, or how it holds for one key",
+    query: LimitQuery,
+    response: Limit,
+  },
+  overrideLimit: {
+    ...write,
+    method: "post",
+    path: "/api/v1/concurrency-limits/:name/override",
+    summary: "Override a limit's bounds, or the bound of one key for a while",
+    body: OverrideLimitBody,
+    response: Limit,
+  },
+  pauseLimit: {
+    ...write,
+    method: "post",
+    path: "/api/v1/concurrency-limits/:name/pause",
+    summary: "Pause or resume a limit",
+    body: PauseLimitBody,
+    response: ConcurrencyLimitItem,
+  },
+  resetLimit: {
+    ...write,
+    method: "post",
+    path: "/api/v1/concurrency-limits/:name/reset",
+    summary: "Take an override away",
+    body: ResetLimitBody,
+    response: Limit,
+  },
+} as const satisfies Record<string, RouteSpec>;

@@ -1,0 +1,40 @@
+import { newId } from "@longshore/shared/core/ids";
+import type { DeclaredSchedule, TaskRow } from "../db/transitions/deployments.ts";
+import { planTick } from "../domain/schedule-plan.ts";
+
+/** Keys of declared schedules begin so; a caller's own key may not. */
+export const declaredKeyPrefix = "@declared/";
+
+/** Where in its window a schedule fires hangs on this alone, so that deploys and upserts do not move it. */
+export const scheduleSeed = (environmentId: string, deduplicationKey: string): string =>
+  `${environmentId}\n${deduplicationKey}`;
+
+/** The schedules that tasks declare for this kind of environment, each with its first tick after now. */
+export const planDeclaredSchedules = (
+  tasks: readonly TaskRow[],
+  place: { environmentId: string; environmentType: string; nowMs: number },
+): DeclaredSchedule[] =>
+  tasks.flatMap(({ slug, schedule }) => {
+    if (schedule === null) return [];
+    const isHere =
+      schedule.environments?.some((type) => type.toLowerCase() === place.environmentType) ?? true;
+    if (!isHere) return [];
+    const deduplicationKey = `${declaredKeyPrefix}${slug}`;
+    const { cron, timezone } = schedule;
+    const window = schedule.window ?? null;
+    const seed = scheduleSeed(place.environmentId, deduplicationKey);
+    const tick = planTick({ cron, timezone, window, seed }, place.nowMs);
+    if (tick === null) return [];
+    return [
+      {
+        id: newId("schedule"),
+        taskSlug: slug,
+        deduplicationKey,
+        cron,
+        timezone,
+        window,
+        nextRunAt: new Date(tick.tickMs).toISOString(),
+        fireAt: new Date(tick.fireMs).toISOString(),
+      },
+    ];
+  });

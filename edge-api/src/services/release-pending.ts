@@ -1,0 +1,30 @@
+import { newId } from "@longshore/shared/core/ids";
+import { openLane } from "../db/transitions/open-lane.ts";
+import { releasePendingRuns } from "../db/transitions/release-pending-runs.ts";
+import type { Deps } from "./deps.ts";
+import { wakeAfter } from "./wake.ts";
+
+/** One call handles this many rounds of 500 at most. */
+const roundsMax = 200;
+
+/**
+ * Queues the runs that waited for a deployment of an environment (`null`: of any) which is there now.
+ * Cost: one round trip for each 500, and one for each lane under limits that none of them had before.
+ */
+export const releasePending = async (deps: Deps, environmentId: string | null): Promise<void> => {
+  for (let round = 0; round < roundsMax; round++) {
+    const released = await releasePendingRuns(deps.db, environmentId);
+    await wakeAfter(deps, { environmentIds: released.environmentIds, agentIds: [] });
+    let opened = 0;
+    for (const lane of released.lanesMissing) {
+      const { missingLimits, missingGates } = await openLane(deps.db, {
+        ...lane,
+        laneId: newId("lane"),
+        slotIds: lane.limitNames.flatMap(() => [newId("limitSlot"), newId("limitSlot")]),
+        gateLaneIds: lane.gates.map(() => newId("lane")),
+      });
+      if (missingLimits.length === 0 && missingGates.length === 0) opened++;
+    }
+    if (released.count < 500 && opened === 0) return;
+  }
+};
