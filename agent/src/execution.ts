@@ -18,7 +18,7 @@ export type ExecutionDeps = {
   outbox: Outbox;
   records: RunRecords;
   bundles: BundleStore;
-  controlPlane: Pick<ControlPlane, "forward">;
+  controlPlane: Pick<ControlPlane, "forward" | "fetchPacket">;
   openSocket: OpenRunnerSocket;
   runnerDir: string;
   clock: Clock;
@@ -200,9 +200,24 @@ export const createExecution = (record: RunRecord, deps: ExecutionDeps, onChange
     });
   };
 
+  /** A stored payload becomes part of the lease, so that the runner, and the next start of this agent, see a plain one. */
+  const fetchPayload = async (): Promise<void> => {
+    const { payloadUrl } = record.lease;
+    if (record.lease.payloadType !== "application/store" || !payloadUrl) return;
+    const fetched = await deps.controlPlane.fetchPacket(payloadUrl, deps.stopped);
+    if (fetched.kind === "ok") {
+      const { data, type } = fetched.value;
+      record.lease = { ...record.lease, payload: data, payloadType: type, payloadUrl: null };
+      return;
+    }
+    const why = fetched.kind === "cut" ? "the agent is stopping" : fetched.reason;
+    throw new StartError(`The payload cannot be fetched: ${why}.`, fetched.kind !== "rejected");
+  };
+
   const startContainer = async (signal: AbortSignal): Promise<void> => {
     const { lease } = record;
     const ready = (async () => {
+      await fetchPayload();
       await records.save(record);
       await openSocket();
     })();

@@ -1,5 +1,6 @@
 import { agentTokenAudience, PollResponse, ReportResponse } from "@longshore/shared/contract/agent-protocol";
 import { bundleBytesMax } from "@longshore/shared/contract/deployments";
+import { PacketType, packetBytesMax } from "@longshore/shared/contract/packets";
 import { WireError } from "@longshore/shared/contract/wire-error";
 import type { Clock } from "@longshore/shared/core/clock";
 import { importJWK, SignJWT } from "jose";
@@ -73,6 +74,12 @@ const decodeError = (answer: HttpAnswer, url: string): Outcome<never> => {
   }
   return { kind: "rejected", status, reason: said };
 };
+
+/** The store says nothing that a person should read. */
+const decodePacketError = (status: number): Outcome<never> =>
+  status === 404
+    ? { kind: "rejected", status, reason: "the store does not have it" }
+    : { kind: "retry", afterMs: null, reason: `the store answered ${status}` };
 
 /** Headers of a run's call that the agent sets itself or that belong to one connection. */
 const ownHeaders = new Set([
@@ -178,6 +185,26 @@ export const createControlPlane = (
         return { kind: "rejected", status: 413, reason: "the bundle is larger than bundles may be" };
       }
       return { kind: "ok", value: sent.value.body };
+    },
+
+    async fetchPacket(address, signal) {
+      const target = new URL(address, url);
+      try {
+        const sent = { method: "GET", url: target, headers: {}, body: null, timeoutMs: 120_000, signal };
+        const answer = await http.request(sent);
+        if (answer.status !== 200) return decodePacketError(answer.status);
+        if (answer.body.length > packetBytesMax) {
+          return { kind: "rejected", status: 413, reason: "the payload is larger than payloads may be" };
+        }
+        const type = PacketType.catch("application/json").parse(
+          answer.headers["content-type"]?.split(";")[0],
+        );
+        return { kind: "ok", value: { data: answer.body.toString("utf8"), type } };
+      } catch (error) {
+        if (signal.aborted) return { kind: "cut" };
+        const why = error instanceof Error ? error.message : String(error);
+        return { kind: "retry", afterMs: null, reason: `${target.host} cannot be reached: ${why}` };
+      }
     },
 
     async forward(runToken: string, request: ForwardRequest, signal: AbortSignal) {

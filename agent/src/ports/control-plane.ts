@@ -5,6 +5,7 @@ import type {
   ReportBody,
   ReportResponse,
 } from "@longshore/shared/contract/agent-protocol";
+import type { Packet } from "@longshore/shared/contract/packets";
 import type { Outcome } from "../core/outcome.ts";
 
 /** An answer of the API to a run's own call. */
@@ -24,6 +25,8 @@ export type ControlPlane = {
   report(body: ReportBody, signal: AbortSignal): Promise<Outcome<ReportResponse>>;
   /** The archive with this hash; the caller verifies it. Cost: one request. */
   fetchBundle(hash: string, signal: AbortSignal): Promise<Outcome<Uint8Array>>;
+  /** A stored payload at the address that its lease names: without the agent's own identity. Cost: one request. */
+  fetchPacket(url: string, signal: AbortSignal): Promise<Outcome<Packet>>;
   /** Sends a run's call with the run's token. */
   forward(runToken: string, request: ForwardRequest, signal: AbortSignal): Promise<Outcome<Forwarded>>;
 };

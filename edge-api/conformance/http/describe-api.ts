@@ -7,12 +7,16 @@ import { credentialCases } from "./cases/credentials.ts";
 import { deploymentCases } from "./cases/deployments.ts";
 import { envVarCases } from "./cases/env-vars.ts";
 import { limitCases } from "./cases/limits.ts";
+import { packetCases } from "./cases/packets.ts";
 import { queueCases } from "./cases/queues.ts";
+import { runEditCases } from "./cases/run-edits.ts";
 import { runCases } from "./cases/runs.ts";
 import { scheduleCases } from "./cases/schedules.ts";
 import { sessionCases } from "./cases/sessions.ts";
 import { surfaceCases } from "./cases/surface.ts";
+import { traceCases } from "./cases/traces.ts";
 import { triggerCases } from "./cases/trigger.ts";
+import { waitCases } from "./cases/waits.ts";
 import { deploy } from "./client.ts";
 import type { Platform } from "./platforms.ts";
 
@@ -30,6 +34,9 @@ export const describeApi = (name: string, isAvailable: boolean, start: () => Pro
     triggerCases(platform);
     runCases(platform);
     batchCases(platform);
+    waitCases(platform);
+    runEditCases(platform);
+    packetCases(platform);
     agentCases(platform);
     deploymentCases(platform);
     sessionCases(platform);
@@ -40,6 +47,7 @@ export const describeApi = (name: string, isAvailable: boolean, start: () => Pro
     limitCases(platform);
     queueCases(platform);
     bulkCases(platform);
+    traceCases(platform);
     scheduleCases(platform);
   });
 };

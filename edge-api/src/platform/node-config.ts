@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { Settings } from "../services/deps.ts";
+import type { S3Options } from "./blobs-s3.ts";
 import {
   ConfigError,
   encryptionVariables,
@@ -38,6 +39,11 @@ const Variables = z.object({
   LONGSHORE_SECRET: SecretText.optional(),
   LONGSHORE_DATA: z.string().min(1).default(".longshore"),
   LONGSHORE_PUBLIC_URL: address(["http:", "https:"], "https://longshore.example.com").optional(),
+  LONGSHORE_S3_ENDPOINT: address(["http:", "https:"], "https://s3.eu-central-1.amazonaws.com").optional(),
+  LONGSHORE_S3_BUCKET: z.string().min(1).optional(),
+  LONGSHORE_S3_REGION: z.string().min(1).default("auto"),
+  LONGSHORE_S3_ACCESS_KEY_ID: z.string().min(1).optional(),
+  LONGSHORE_S3_SECRET_ACCESS_KEY: z.string().min(1).optional(),
   LONGSHORE_CONCURRENCY: count(100_000).default(100),
   ...rateVariables,
   ...encryptionVariables,
@@ -58,10 +64,34 @@ export type NodeConfig = Readonly<{
   publicUrl: string | null;
   runningMax: number;
   printsSignIn: boolean;
+  /** Null: blobs lie on disk, in the data folder. */
+  s3: S3Options | null;
   /** Roots of sealing keys, newest first, given the secret. */
   encryptionKeys(secret: Uint8Array): Uint8Array[];
   rates: Pick<Settings, "keyRate" | "publicRate">;
 }>;
+
+const s3Of = (v: z.infer<typeof Variables>): S3Options | null => {
+  const named = {
+    LONGSHORE_S3_ENDPOINT: v.LONGSHORE_S3_ENDPOINT,
+    LONGSHORE_S3_BUCKET: v.LONGSHORE_S3_BUCKET,
+    LONGSHORE_S3_ACCESS_KEY_ID: v.LONGSHORE_S3_ACCESS_KEY_ID,
+    LONGSHORE_S3_SECRET_ACCESS_KEY: v.LONGSHORE_S3_SECRET_ACCESS_KEY,
+  };
+  const missing = Object.entries(named).filter(([, value]) => value === undefined);
+  if (missing.length === Object.keys(named).length) return null;
+  if (missing.length > 0) {
+    const message = "is missing: the variables LONGSHORE_S3_* belong together";
+    throw new ConfigError(missing.map(([name]) => ({ path: [name], message })));
+  }
+  return {
+    endpoint: v.LONGSHORE_S3_ENDPOINT ?? "",
+    bucket: v.LONGSHORE_S3_BUCKET ?? "",
+    region: v.LONGSHORE_S3_REGION,
+    accessKeyId: v.LONGSHORE_S3_ACCESS_KEY_ID ?? "",
+    secretAccessKey: v.LONGSHORE_S3_SECRET_ACCESS_KEY ?? "",
+  };
+};
 
 /**
  * Reads the environment. Without DATABASE_URL the server is embedded: Postgres inside the process, for this machine only.
@@ -91,6 +121,7 @@ export const readNodeConfig = (env: Record<string, string | undefined>): NodeCon
     dataDir: v.LONGSHORE_DATA,
     publicUrl: v.LONGSHORE_PUBLIC_URL ?? null,
     runningMax: v.LONGSHORE_CONCURRENCY,
+    s3: s3Of(v),
     printsSignIn: v.LONGSHORE_PRINT_SIGN_IN === undefined ? isEmbedded : v.LONGSHORE_PRINT_SIGN_IN === "1",
     encryptionKeys: (secret: Uint8Array) => readEncryptionKeys(v, secret),
     rates: readRates(v),

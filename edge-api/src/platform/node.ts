@@ -18,6 +18,7 @@ import { createPresence } from "../services/presence.ts";
 import { createSignInToken } from "../services/sessions.ts";
 import { sweep } from "../services/sweep.ts";
 import { createDiskBlobs } from "./blobs-disk.ts";
+import { createS3Blobs } from "./blobs-s3.ts";
 import { loadCredentials, saveCredentials } from "./credentials-file.ts";
 import { openPg } from "./database-pg.ts";
 import { openPglite } from "./database-pglite.ts";
@@ -192,7 +193,8 @@ export const startServer = async (
     secret,
     encryptionKeys: config.encryptionKeys(secret),
     log,
-    blobs: createDiskBlobs(join(dataDir, "blobs")),
+    blobs: config.s3 === null ? createDiskBlobs(join(dataDir, "blobs")) : createS3Blobs(config.s3),
+    ...(config.publicUrl === null ? {} : { publicUrl: config.publicUrl }),
     settings: { ...defaultSettings, ...config.rates, ...options.settings },
     later: (work) => void work.catch((error: unknown) => log("later.failed", { error: String(error) })),
     presence: createPresence(),

@@ -33,12 +33,14 @@ const Variables = z.object({
 const holdMs = 25_000;
 
 const createR2Blobs = (bucket: R2Bucket): BlobStore => ({
-  put: async (key, bytes) => {
-    await bucket.put(key, bytes);
+  put: async (key, bytes, contentType) => {
+    await bucket.put(key, bytes, contentType === undefined ? {} : { httpMetadata: { contentType } });
   },
   get: async (key) => {
     const object = await bucket.get(key);
-    return object === null ? null : (object.body as unknown as ReadableStream<Uint8Array>);
+    if (object === null) return null;
+    const body = object.body as unknown as ReadableStream<Uint8Array>;
+    return { body, size: object.size, contentType: object.httpMetadata?.contentType ?? null };
   },
 });
 

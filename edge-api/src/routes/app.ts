@@ -14,11 +14,14 @@ import { credentialRoutes } from "./credential-routes.ts";
 import { deploymentRoutes } from "./deployment-routes.ts";
 import { envVarRoutes } from "./env-var-routes.ts";
 import { answerError } from "./errors.ts";
+import { packetRoutes } from "./packet-routes.ts";
 import { queueRoutes } from "./queue-routes.ts";
 import { referenceRoutes } from "./reference-routes.ts";
+import { runEditRoutes } from "./run-edit-routes.ts";
 import { scheduleRoutes } from "./schedule-routes.ts";
 import { sessionRoutes } from "./session-routes.ts";
 import { routeSpecs as r } from "./specs.ts";
+import { waitRoutes } from "./wait-routes.ts";
 
 /** How long a browser remembers that it may call. Units: seconds. */
 const corsMaxAgeS = 300;
@@ -56,6 +59,9 @@ export const createApp = (
   app.get(r.health.path, async (c) => c.json(await checkHealth(c.var.deps)));
   app.route("/", referenceRoutes());
   app.route("/", clientRoutes());
+  app.route("/", runEditRoutes());
+  app.route("/", batchRoutes());
+  app.route("/", packetRoutes());
   app.route("/", credentialRoutes());
   app.route("/", batchRoutes());
   app.route("/", bulkRoutes());
@@ -64,8 +70,9 @@ export const createApp = (
   app.route("/", deploymentRoutes());
   app.route("/", envVarRoutes());
   app.route("/", sessionRoutes());
+  app.route("/", waitRoutes());
   app.route("/", agentRoutes());
-  for (const prefix of ["/api/*", "/agent/*"]) {
+  for (const prefix of ["/api/*", "/agent/*", "/engine/*"]) {
     app.all(prefix, () => {
       throw new AppError("not_found", "There is no such route.", { shouldRetry: false });
     });

@@ -5,10 +5,11 @@ import { listAgents, requestEnrolToken, revoke } from "../services/agents.ts";
 import { cancelRunById } from "../services/cancel-run.ts";
 import { listProjectRunPage, listRunPage } from "../services/list-runs.ts";
 import { listTasks } from "../services/list-tasks.ts";
-import { readRun } from "../services/read-run.ts";
 import { explainRun, readRunLogs, readRunTimeline } from "../services/read-run-history.ts";
+import { readRunTrace, readSpan } from "../services/read-trace.ts";
+import { readRun } from "../services/retrieve-run.ts";
 import { triggerRun } from "../services/trigger-run.ts";
-import { type AppEnv, vocabularyOf, withPrincipal } from "./context.ts";
+import { type AppEnv, originOf, vocabularyOf, withPrincipal } from "./context.ts";
 import { tooLarge } from "./errors.ts";
 import { routeSpecs as r } from "./specs.ts";
 import { validBody, validQuery } from "./validate.ts";
@@ -36,7 +37,12 @@ export const clientRoutes = (): Hono<AppEnv> => {
     },
   );
   app.get(r.retrieveRun.path, withPrincipal, async (c) =>
-    c.json(await readRun(c.var.deps, c.var.principal, c.req.param("runId"), vocabularyOf(c))),
+    c.json(
+      await readRun(c.var.deps, c.var.principal, c.req.param("runId"), {
+        vocabulary: vocabularyOf(c),
+        origin: originOf(c),
+      }),
+    ),
   );
   app.get(r.listRuns.path, withPrincipal, validQuery(r.listRuns.query), async (c) =>
     c.json(await listRunPage(c.var.deps, c.var.principal, c.req.valid("query"), vocabularyOf(c))),
@@ -56,6 +62,12 @@ export const clientRoutes = (): Hono<AppEnv> => {
   );
   app.get(r.runLogs.path, withPrincipal, validQuery(r.runLogs.query), async (c) =>
     c.json(await readRunLogs(c.var.deps, c.var.principal, c.req.param("runId"), c.req.valid("query"))),
+  );
+  app.get(r.runTrace.path, withPrincipal, validQuery(r.runTrace.query), async (c) =>
+    c.json(await readRunTrace(c.var.deps, c.var.principal, c.req.param("runId"), c.req.valid("query"))),
+  );
+  app.get(r.runSpan.path, withPrincipal, async (c) =>
+    c.json(await readSpan(c.var.deps, c.var.principal, c.req.param("runId"), c.req.param("spanId"))),
   );
   app.get(r.explainRun.path, withPrincipal, async (c) =>
     c.json(await explainRun(c.var.deps, c.var.principal, c.req.param("runId"))),

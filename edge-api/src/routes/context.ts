@@ -91,3 +91,7 @@ const currentVersion = "2025-07-16";
 
 export const vocabularyOf = (c: Context): Vocabulary =>
   c.req.header("x-trigger-api-version") === currentVersion ? "current" : "legacy";
+
+/** Where callers reach this API: as configured, else as this one did. */
+export const originOf = (c: Context<AppEnv>): string =>
+  (c.var.deps.publicUrl ?? new URL(c.req.url).origin).replace(/\/+$/, "");

@@ -52,8 +52,8 @@ export const readBundle = async (
   hash: string,
 ): Promise<ReadableStream<Uint8Array>> => {
   if (!(await isBundleOfAgent(deps.db, agent.id, hash))) throw new AppError("not_found", "Bundle not found");
-  const stream = await deps.blobs.get(keyOf(hash));
-  if (stream === null)
+  const blob = await deps.blobs.get(keyOf(hash));
+  if (blob === null)
     throw new AppError("not_found", "The bundle's bytes are gone from the store. Deploy it again.");
-  return stream;
+  return blob.body;
 };

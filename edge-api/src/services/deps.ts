@@ -2,10 +2,15 @@ import type { Database } from "../db/database.ts";
 import type { Rate } from "../hints/buckets.ts";
 import type { Hints } from "../hints/hints.ts";
 
-/** Where bytes are kept that do not belong in a row: bundles. Keys are ours and safe as file names. */
+/** Bytes of the blob store, and what they were said to be. */
+export type StoredBlob = { body: ReadableStream<Uint8Array>; size: number; contentType: string | null };
+
+/** Where bytes are kept that do not belong in a row: bundles and large packets. Keys are ours and safe as file names. */
 export type BlobStore = {
-  put(key: string, bytes: Uint8Array): Promise<void>;
-  get(key: string): Promise<ReadableStream<Uint8Array> | null>;
+  put(key: string, bytes: Uint8Array, contentType?: string): Promise<void>;
+  get(key: string): Promise<StoredBlob | null>;
+  /** An address that reads or writes it without us, for `lifeS` seconds. A store without one goes through signed routes of ours. */
+  presign?(method: "GET" | "PUT", key: string, lifeS: number): Promise<string>;
 };
 
 /** One line per event, its fields named. */
@@ -39,6 +44,8 @@ export type Deps = {
   db: Database;
   hints: Hints;
   blobs: BlobStore;
+  /** The address at which callers reach this API, when it is not that of their request. */
+  publicUrl?: string;
   /** Root of every token this API signs. Shape: at least 32 bytes. */
   secret: Uint8Array;
   /** Roots of the keys that seal values at rest, newest first: it seals, all open. */

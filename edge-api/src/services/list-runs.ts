@@ -42,7 +42,7 @@ const sinceOf = (period: string | undefined): number | undefined => {
       "bad_request",
       `Invalid filter[createdAt][period] "${period}": a duration such as 7d.`,
     );
-  return Date.now() - periodMs;
+  return Math.max(0, Date.now() - periodMs);
 };
 
 /** The tags of a filter must all be there, so a right to one covers the list; its tasks are alternatives, so each needs one. */

@@ -1,9 +1,9 @@
-import type { Run } from "@longshore/shared/contract/runs";
+import type { RunResult } from "@longshore/shared/contract/batches";
 import { AppError } from "@longshore/shared/core/error-codes";
 import { findRun } from "../db/queries/read-runs.ts";
 import { type Principal, requireScope } from "./authenticate.ts";
 import type { Deps } from "./deps.ts";
-import { serialiseRun, type Vocabulary } from "./serialise-run.ts";
+import { toRunResult } from "./run-result.ts";
 
 /**
  * The run and whether the caller may read it: through the run, its task, one of its tags or its batch.
@@ -26,10 +26,10 @@ export const getReadableRun = async (
   return found;
 };
 
-/** `GET /api/v3/runs/:id`. */
-export const readRun = async (
-  deps: Deps,
-  principal: Principal,
-  runId: string,
-  vocabulary: Vocabulary,
-): Promise<Run> => serialiseRun(await getReadableRun(deps, principal, runId), vocabulary);
+/** `GET /api/v1/runs/:runId/result`. Errors: `not_found`, also while the run is not over; `forbidden`. */
+export const readRunResult = async (deps: Deps, principal: Principal, runId: string): Promise<RunResult> => {
+  const { run } = await getReadableRun(deps, principal, runId);
+  if (run.finishedAt === null)
+    throw new AppError("not_found", "The run is not over yet", { shouldRetry: false });
+  return toRunResult({ ...run, taskIdentifier: run.taskSlug });
+};

@@ -12,6 +12,7 @@ import { finalStateOf, isOutOfMemory, isRetryable } from "../domain/final-state.
 import { claimWork } from "./claim-work.ts";
 import { toCompletedWaits } from "./completed-waits.ts";
 import type { Deps } from "./deps.ts";
+import { offloadOutputs } from "./offload-packets.ts";
 import { answer } from "./poll-work.ts";
 import { wakeAfter } from "./wake.ts";
 
@@ -125,7 +126,9 @@ const applyWaits = async (deps: Deps, agent: AgentRow, facts: Of<"waiting">[]): 
       waited.results.map(async (result, index) => ({
         seq: facts[index]?.seq ?? 0,
         result: result.kind === "broken" ? ("refused" as const) : result.kind,
-        ...(result.kind === "ready" ? { waits: await toCompletedWaits(deps, result.waits) } : {}),
+        ...(result.kind === "ready"
+          ? { waits: await toCompletedWaits(deps, result.environmentId ?? "", result.waits) }
+          : {}),
       })),
     ),
     hints: [waited.hints, ...(await failBrokenWaits(deps, agent, broken))],
@@ -187,7 +190,8 @@ const apply = async (deps: Deps, agent: AgentRow, step: Step): Promise<Applied> 
  */
 export const reportFacts = async (deps: Deps, agent: AgentRow, body: ReportBody): Promise<ReportResponse> => {
   const applied: Applied[] = [];
-  for (const step of planSteps(body.facts)) applied.push(await apply(deps, agent, step));
+  for (const step of planSteps(await offloadOutputs(deps, body.facts)))
+    applied.push(await apply(deps, agent, step));
   const work = await claimWork(deps, {
     agentId: agent.id,
     bootId: body.bootId,

@@ -86,7 +86,10 @@ export const serialiseError = (stored: unknown): WireRunError | null => {
 };
 
 /** A packet as plain JSON: what superjson adds is left out, as the contract asks. */
-const plain = (text: string | null, type: PacketType | string | null): { value: unknown } | null => {
+export const plainPacket = (
+  text: string | null,
+  type: PacketType | string | null,
+): { value: unknown } | null => {
   if (text === null) return null;
   if (type === "text/plain") return { value: text };
   try {
@@ -111,7 +114,7 @@ const withEnd = (row: RunRow, base: Omit<OpenRun, "status">, vocabulary: Vocabul
   const status = statusOf(row, vocabulary);
   const finishedAt = wireDate(row.finishedAt ?? row.updatedAt);
   if (status === "COMPLETED") {
-    const output = plain(row.output, row.outputType);
+    const output = row.outputType === "application/store" ? null : plainPacket(row.output, row.outputType);
     return { ...base, status, finishedAt, ...(output === null ? {} : { output: output.value }) };
   }
   const error = serialiseError(row.error);
@@ -137,7 +140,7 @@ export const serialiseRun = (
   vocabulary: Vocabulary,
 ): Run => {
   const { run } = found;
-  const payload = plain(run.payload, run.payloadType);
+  const payload = plainPacket(run.payload, run.payloadType);
   const base = {
     ...fields(run),
     triggerFunction: run.triggerFunction as Run["triggerFunction"],

@@ -4,6 +4,7 @@ import type { ClaimedLease } from "../db/transitions/claim-runs.ts";
 import { packetTypeOf, toCompletedWaits } from "./completed-waits.ts";
 import type { Deps } from "./deps.ts";
 import { envOfRuns } from "./env-of-runs.ts";
+import { packetAddress } from "./packets.ts";
 import { signToken } from "./tokens.ts";
 import { wireDate } from "./wire-date.ts";
 
@@ -11,6 +12,14 @@ import { wireDate } from "./wire-date.ts";
 const runTokenLifeS = 7 * 86_400;
 
 const isMachine = (name: string): name is MachinePreset => Object.hasOwn(machinePresets, name);
+
+/** Where the agent fetches a stored payload before the attempt: relative to this API, unless the store has its own address. */
+const payloadAddress = async (deps: Deps, claimed: ClaimedLease): Promise<{ payloadUrl?: string }> => {
+  if (claimed.isContinuation || claimed.payloadType !== "application/store" || claimed.payload === null)
+    return {};
+  const packet = { environmentId: claimed.environment.id, path: claimed.payload };
+  return { payloadUrl: await packetAddress(deps, "GET", packet, "") };
+};
 
 /**
  * What an agent needs to execute a claimed run. Errors: a sentence when nothing could execute it: its
@@ -48,13 +57,14 @@ const leaseOf = async (
     task: claimed.task,
     payload: claimed.payload,
     payloadType: packetTypeOf(claimed.payloadType),
+    ...(await payloadAddress(deps, claimed)),
     deployment: { id, version, bundleHash, entry },
     environmentId: claimed.environment.id,
     env,
     machine,
     maxDurationS: claimed.maxDurationS,
     runToken: await signToken(deps, claimed.environment.id, claims, runTokenLifeS),
-    waits: await toCompletedWaits(deps, claimed.waits),
+    waits: await toCompletedWaits(deps, claimed.environment.id, claimed.waits),
     context: {
       attempt: { number: claimed.attempt, startedAt: now },
       run: {

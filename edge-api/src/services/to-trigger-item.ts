@@ -6,10 +6,12 @@ import { AppError } from "@longshore/shared/core/error-codes";
 import { newId } from "@longshore/shared/core/ids";
 import type { TriggerItem } from "../db/transitions/trigger-runs.ts";
 import { hashToken } from "./hash-token.ts";
+import { requirePacketPath } from "./packets.ts";
 
-const tagsMax = 10;
-/** Units: bytes of JSON. */
-const metadataBytesMax = 256 * 1024;
+/** Most tags of a run. */
+export const tagsMax = 10;
+/** Most metadata of a run. Units: bytes of JSON. */
+export const metadataBytesMax = 256 * 1024;
 /** Longest delay and time to live that are accepted. Units: milliseconds (ten years). */
 const spanMsMax = 315_360_000_000;
 /** Furthest that a priority moves a run in its queue. Units: seconds (ten years). */
@@ -63,7 +65,7 @@ export const toTriggerItem = async (environmentId: string, request: TriggerReque
     priority: priorityOf(options.priority),
     debounceKey: options.debounce?.key ?? null,
     idempotencyKey,
-    idempotencyExpiresAt: idempotencyKey === null ? null : expiryOf(ttl),
+    idempotencyExpiresAt: idempotencyKey === null ? null : idempotencyExpiry(ttl),
     requestKey: await requestKeyOf(request),
     parentRunId: options.parentRunId ?? null,
     resumeParent: options.resumeParentOnCompletion === true,
@@ -107,7 +109,7 @@ const payloadOf = (body: TriggerBody): { payload: string | null; payloadType: Pa
     );
   }
   if (payloadType === "application/store") {
-    throw new AppError("unprocessable", "Stored payloads (application/store) are not supported yet.");
+    return { payload: requirePacketPath(String(body.payload)), payloadType };
   }
   if (body.payload === undefined) return { payload: null, payloadType };
   return { payload: packetText(body.payload, payloadType), payloadType };
@@ -139,7 +141,7 @@ const idempotencyKeyMax = 2_048;
 const storedKeyBytesMax = 512;
 
 /** A key as it is kept: one that an index could not hold is kept as its hash. */
-const storableKey = async (key: string | null): Promise<string | null> => {
+export const storableKey = async (key: string | null): Promise<string | null> => {
   if (key === null || key === "") return null;
   if (key.length > idempotencyKeyMax) {
     throw new AppError("unprocessable", `An idempotency key has at most ${idempotencyKeyMax} characters.`);
@@ -201,7 +203,8 @@ const ttlOf = (ttl: string | number | undefined): number | null => {
   return ttlMs === 0 ? null : ttlMs;
 };
 
-const expiryOf = (ttl: string | null | undefined): string => {
+/** When an idempotency key that is used now lets go. Errors: `unprocessable`. */
+export const idempotencyExpiry = (ttl: string | null | undefined): string => {
   const ttlMs = ttl == null ? idempotencyTtlMs : parseDurationMs(ttl);
   if (ttlMs === null)
     throw new AppError("unprocessable", `Invalid idempotencyKeyTTL "${ttl}": a duration such as 24h.`);

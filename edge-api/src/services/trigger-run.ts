@@ -1,5 +1,6 @@
 import { type Principal, requireScope } from "./authenticate.ts";
 import type { Deps } from "./deps.ts";
+import { offloadPayload } from "./offload-packets.ts";
 import { requireRoom } from "./queue-depth.ts";
 import { debounceOf, type TriggerRequest, toTriggerItem } from "./to-trigger-item.ts";
 import { signToken } from "./tokens.ts";
@@ -22,7 +23,11 @@ export const triggerRun = async (
   requireScope(principal, "trigger", [{ type: "tasks", id: request.task }]);
   const item = await toTriggerItem(principal.environmentId, request);
   await requireRoom(deps, item);
-  const { id: runId, isCached } = await writeTrigger(deps, item, debounceOf(request.body.options));
+  const { id: runId, isCached } = await writeTrigger(
+    deps,
+    await offloadPayload(deps, item),
+    debounceOf(request.body.options),
+  );
   const { realtime } = principal;
   const scopes = [`read:runs:${runId}`, `write:inputStreams:${runId}`];
   const claims = { pub: true, scopes, ...(realtime === undefined ? {} : { realtime }) };

@@ -8,6 +8,7 @@ import { type TriggerItem, type TriggerOutcome, triggerRuns } from "../db/transi
 import { waitForRun } from "../db/transitions/wait-for-run.ts";
 import type { Deps } from "./deps.ts";
 import { groupCommit } from "./group-commit.ts";
+import { offloadPayload } from "./offload-packets.ts";
 import { requireRoom } from "./queue-depth.ts";
 import { type Debounce, debounceOf, type TriggerRequest, toTriggerItem } from "./to-trigger-item.ts";
 import { wakeAfter } from "./wake.ts";
@@ -140,7 +141,7 @@ export const triggerAll = async (
   const entries: Entry[] = [];
   for (const [at, request] of requests.entries()) {
     try {
-      const item = await toTriggerItem(environmentId, request);
+      const item = await offloadPayload(deps, await toTriggerItem(environmentId, request));
       entries.push({ at, item, debounce: debounceOf(request.body.options) });
     } catch (error) {
       results[at] = { kind: "error", error: asAppError(error) };

@@ -53,6 +53,7 @@ export const CompletedWait = z.object({
   output: z.string().nullish(),
   outputType: PacketType.nullish(),
   error: TaskError.nullish(),
+  isOmitted: z.boolean().optional(),
   batchId: z.string().nullish(),
   items: z.array(CompletedItem).nullish(),
 });
@@ -78,6 +79,8 @@ export const Lease = z.object({
   task: z.string(),
   payload: z.string().nullable(),
   payloadType: PacketType,
+  /** Where a stored payload (`application/store`) is fetched; relative to the API, or an address of its own. */
+  payloadUrl: z.string().nullish(),
   deployment: z.object({
     id: z.string(),
     version: z.string(),

@@ -2,17 +2,20 @@ import { z } from "zod";
 import { machineNames } from "./machines.ts";
 import { runStatuses } from "./run-status.ts";
 import { Pagination } from "./runs.ts";
+import { EpochMs, StorableText } from "./scalars.ts";
 import { TriggerOptions } from "./trigger.ts";
 
 const WireDate = z.iso.datetime();
-const Text = z.string().min(1).max(512);
+const Text = StorableText.min(1).max(512);
 
 const list = <T extends z.ZodType<string>>(schema: T) =>
   z.union([schema.transform((one) => [one]), z.array(schema).min(1).max(100)]);
 
+/** A date or its milliseconds. */
 const Moment = z
-  .union([z.coerce.date(), z.number()])
-  .transform((at) => (at instanceof Date ? at.getTime() : at));
+  .union([z.number(), z.iso.datetime({ offset: true })])
+  .transform((at): unknown => (typeof at === "string" ? Date.parse(at) : at))
+  .pipe(EpochMs);
 
 /** Which runs: the filters of the run list. Source: the client wire contract, 4.4. */
 const BulkFilter = z

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { StorableText } from "./scalars.ts";
 
 const WireDate = z.iso.datetime();
 
@@ -99,7 +100,7 @@ export const ConcurrencyLimitKeyItem = z.object({
 });
 export type ConcurrencyLimitKeyItem = z.infer<typeof ConcurrencyLimitKeyItem>;
 
-const ConcurrencyKey = z.union([z.string(), z.number()]).transform(String).pipe(z.string().min(1).max(128));
+const ConcurrencyKey = z.union([z.string(), z.number()]).transform(String).pipe(StorableText.min(1).max(128));
 
 export const LimitQuery = z.object({ concurrencyKey: ConcurrencyKey.optional() });
 

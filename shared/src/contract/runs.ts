@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { legacyRunStatuses, RunState, RunStatus } from "./run-status.ts";
-import { Count, WireTime } from "./scalars.ts";
+import { Count, EpochMs, WireTime } from "./scalars.ts";
 import { RunSchedule } from "./schedules.ts";
 
 const WireDate = z.iso.datetime();
@@ -93,7 +93,6 @@ const commaList = z
   .string()
   .transform((value) => value.split(",").filter((part) => part.length > 0))
   .pipe(z.array(z.string()).max(100));
-const epochMs = z.coerce.number().int().min(0);
 
 /** Query of `GET /api/v1/runs`. */
 export const RunListQuery = z.object({
@@ -112,8 +111,8 @@ export const RunListQuery = z.object({
   "filter[batch]": commaList.optional(),
   "filter[error]": commaList.optional(),
   "filter[isTest]": z.enum(["true", "false"]).optional(),
-  "filter[createdAt][from]": epochMs.optional(),
-  "filter[createdAt][to]": epochMs.optional(),
+  "filter[createdAt][from]": EpochMs.optional(),
+  "filter[createdAt][to]": EpochMs.optional(),
   "filter[createdAt][period]": z.string().optional(),
 });
 export type RunListQuery = z.infer<typeof RunListQuery>;

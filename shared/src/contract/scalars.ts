@@ -7,3 +7,17 @@ export const Count = z.int().min(0).max(2_147_483_647);
 export const WireTime = z.iso
   .datetime()
   .refine((text) => !text.startsWith("0000"), "the year 0 does not exist");
+
+/** Text that a database can hold as it is: no NUL, no half of a surrogate pair. */
+export const StorableText = z
+  .string()
+  .regex(
+    /^(?:[^\0\ud800-\udfff]|[\ud800-\udbff][\udc00-\udfff])*$/,
+    "holds a character that cannot be stored",
+  );
+
+/** The last millisecond that every part writes with a year of four digits. */
+const epochMsMax = 253_402_300_799_999;
+
+/** A moment as a number. Units: Unix milliseconds. */
+export const EpochMs = z.coerce.number().int().min(0).max(epochMsMax);

@@ -1,20 +1,21 @@
 import { z } from "zod";
 import { OffsetPagination } from "./queues.ts";
+import { StorableText } from "./scalars.ts";
 
 const WireDate = z.iso.datetime();
 
 const fields = {
-  task: z.string().min(1).max(128),
+  task: StorableText.min(1).max(128),
   /** Five cron fields. */
   cron: z.string().min(1).max(256),
-  externalId: z.string().max(512).nullish(),
+  externalId: StorableText.max(512).nullish(),
   /** A zone of the IANA database; UTC when it is left out. */
   timezone: z.string().min(1).max(64).nullish(),
   /** Each tick fires at a fixed place within this time after it: 30m, 2h, 30%. */
   window: z.string().max(16).nullish(),
 };
 
-export const CreateScheduleBody = z.object({ ...fields, deduplicationKey: z.string().min(1).max(512) });
+export const CreateScheduleBody = z.object({ ...fields, deduplicationKey: StorableText.min(1).max(512) });
 export type CreateScheduleBody = z.infer<typeof CreateScheduleBody>;
 export const UpdateScheduleBody = z.object(fields);
 export type UpdateScheduleBody = z.infer<typeof UpdateScheduleBody>;

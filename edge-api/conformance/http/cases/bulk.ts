@@ -147,6 +147,10 @@ export const bulkCases = (platform: () => Platform) =>
       [{ action: "cancel", runIds: ["a"], targetRegion: "eu" }, "targetRegion"],
       [{ action: "cancel", runIds: ["a"], name: "n".repeat(256) }, "name"],
       [{ action: "cancel", filter: { period: "soon" } }, "period"],
+      [{ action: "cancel", filter: { from: 1e300 } }, "from"],
+      [{ action: "cancel", filter: { to: "tomorrow" } }, "to"],
+      [{ action: "cancel", runIds: ["a\u0000"] }, "runIds"],
+      [{ action: "cancel", filter: { tag: "\ud800" } }, "tag"],
     ])("400 for the bulk action %j, naming %s", async (body, field) => {
       expect(expectError(await api("POST", "/api/v1/bulk-actions", body), 400).error).toContain(field);
     });

@@ -100,7 +100,9 @@ export const credentialCases = (platform: () => Platform) =>
 
     // A project is not one environment's.
     const namesThing = ({ path, method }: RouteSpec) =>
-      path.includes(":slug") || path.includes(":runId") || (method === "get" && path.replace(":projectRef", "").includes(":"));
+      path.includes(":slug") ||
+      path.includes(":runId") ||
+      (method === "get" && path.replace(":projectRef", "").includes(":"));
 
     test.each<Row>(
       ofPrincipals.filter(([, spec]) => namesThing(spec) && (spec.body === undefined || sampleBody(spec))),
@@ -119,9 +121,10 @@ export const credentialCases = (platform: () => Platform) =>
 
     test.each<Row>(scoped.filter(([, { scope, method }]) => scope?.startsWith("read") && method === "get"))(
       "%s lets its own scope through",
-      async (_name, spec) => {
+      async (name, spec) => {
         const answer = await send(spec, await withScopes([spec.scope ?? ""]));
-        const isCertain = !pathOf(spec).split("/").includes("x");
+        // A run that is not over has no result yet.
+        const isCertain = !pathOf(spec).split("/").includes("x") && name !== "runResult";
         expect({ status: answer.status, text: answer.text }).toMatchObject({
           status: isCertain
             ? 200

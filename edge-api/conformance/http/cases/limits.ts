@@ -64,15 +64,6 @@ export const limitCases = (platform: () => Platform) =>
       }
     });
 
-    test.each([["application/store", { payloadType: "application/store" }]])(
-      "422 for what is not supported yet: %s",
-      async (name, options) => {
-        const { error } = expectError(await post({ payload: "packet", options }), 422, "unprocessable");
-        expect(error).toContain(name);
-        expect(error).toContain("not supported yet");
-      },
-    );
-
     test("413 for metadata over 256 KB, and 422 for a payload nested beyond all use", async () => {
       expectError(await post({ options: { metadata: { text: "x".repeat(257 * 1024) } } }), 413);
       const deep = `{"payload":${"[".repeat(50_000)}${"]".repeat(50_000)}}`;

@@ -176,6 +176,7 @@ export const queueCases = (platform: () => Platform) =>
       ["POST", "/api/v1/concurrency-limits/db/override", {}, "perKey"],
       ["POST", "/api/v1/concurrency-limits/db/override", { concurrencyKey: "a", total: 1 }, "perKey"],
       ["POST", "/api/v1/concurrency-limits/db/override", { perKey: 1, ttl: "1h" }, "ttl"],
+      ["POST", "/api/v1/concurrency-limits/db/reset", { concurrencyKey: "a\u0000" }, "concurrencyKey"],
       [
         "POST",
         "/api/v1/concurrency-limits/db/override",

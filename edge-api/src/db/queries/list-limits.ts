@@ -28,7 +28,7 @@ export const limitJson = (c: string, s: string): string => `json_build_object(
     (select sum(k.running)::int from limit_slots k where k.limit_id = ${c}.id), 0),
   'queued', (select count(*) from lanes l join queue_entries e on e.lane_id = l.id and e.agent_id is null
     where l.environment_id = ${c}.environment_id
-      and l.limit_slot_ids && (select array_agg(k.id) from limit_slots k where k.limit_id = ${c}.id)))`;
+      and l.counter_ids && (select array_agg(k.id) from limit_slots k where k.limit_id = ${c}.id)))`;
 
 const Page = z.object({ count: z.int(), rows: z.array(LimitRow) });
 

@@ -11,6 +11,7 @@ export type WaitRequest = Fence & { waits: WaitSpec[] };
 const Result = z.object({
   ord: z.int(),
   kind: z.enum(["moved", "ready", "repeated", "refused", "missing", "broken"]),
+  environmentId: z.string().nullable(),
   waits: z.array(
     z.object({
       id: z.string(),
@@ -123,6 +124,7 @@ select json_build_object(
         when r.id is null then 'missing'
         when r.lease_epoch = f.epoch and r.state in ('waiting', 'queued') then 'repeated'
         else 'refused' end,
+      'environmentId', h.environment_id,
       'waits', case when h.run_id is not null and j.open = 0 and not j.is_broken then (
         select coalesce(json_agg(json_build_object('id', s.id, 'kind', coalesce(p.kind, 'time'),
           'runId', p.child_run_id, 'batchId', p.batch_id, 'taskIdentifier', c.task_slug, 'output', p.output, 'outputType', p.output_type,

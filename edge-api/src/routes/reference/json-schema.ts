@@ -5,6 +5,7 @@ export type JsonSchema = {
   description?: string;
   enum?: unknown[];
   const?: unknown;
+  examples?: unknown[];
   default?: unknown;
   anyOf?: JsonSchema[];
   oneOf?: JsonSchema[];

@@ -10,6 +10,7 @@ const textOf = ({ format, pattern, minLength }: JsonSchema): string => {
 
 /** The smallest value that a schema is likely to take. */
 export const sampleOf = (schema: JsonSchema): unknown => {
+  if (schema.examples?.[0] !== undefined) return schema.examples[0];
   if (schema.const !== undefined) return schema.const;
   if (schema.enum !== undefined) return schema.enum[0];
   const branch = (schema.anyOf ?? schema.oneOf)?.[0];

@@ -1,4 +1,14 @@
+import { RunResult } from "@longshore/shared/contract/batches";
 import { TaskList } from "@longshore/shared/contract/dashboard";
+import {
+  AddTagsBody,
+  AddTagsResponse,
+  RescheduleBody,
+  ResetKeyBody,
+  ResetKeyResponse,
+  RunMetadata,
+  UpdateMetadataBody,
+} from "@longshore/shared/contract/run-edits";
 import {
   ProjectRunListQuery,
   Run,
@@ -10,7 +20,9 @@ import {
   RunLogsQuery,
   RunTimeline,
 } from "@longshore/shared/contract/runs";
+import { RunTrace, RunTracePage, RunTraceQuery, SpanDetail } from "@longshore/shared/contract/traces";
 import { TriggerBody, TriggerResponse } from "@longshore/shared/contract/trigger";
+import { z } from "zod";
 import type { RouteSpec } from "./spec.ts";
 
 /** Triggering tasks, and their runs. */
@@ -58,6 +70,58 @@ export const runSpecs = {
     summary: "Cancel a run",
     response: RunIdResponse,
   },
+  addRunTags: {
+    method: "post",
+    path: "/api/v1/runs/:runId/tags",
+    auth: "key",
+    scope: "write:runs",
+    summary: "Add tags to a run",
+    body: AddTagsBody,
+    response: AddTagsResponse,
+  },
+  runMetadata: {
+    method: "get",
+    path: "/api/v1/runs/:runId/metadata",
+    auth: "key",
+    scope: "read:runs",
+    summary: "Metadata of a run",
+    response: RunMetadata,
+  },
+  updateRunMetadata: {
+    method: "put",
+    path: "/api/v1/runs/:runId/metadata",
+    auth: "key",
+    scope: "write:runs",
+    summary: "Change the metadata of a run, its parent and its root",
+    body: UpdateMetadataBody,
+    response: RunMetadata,
+  },
+  rescheduleRun: {
+    method: "post",
+    path: "/api/v1/runs/:runId/reschedule",
+    auth: "key",
+    scope: "write:runs",
+    summary: "Give a delayed run another time",
+    body: RescheduleBody,
+    response: Run,
+  },
+  runResult: {
+    method: "get",
+    path: "/api/v1/runs/:runId/result",
+    auth: "key",
+    scope: "read:runs",
+    summary: "What a run gave; 404 while it is not over",
+    response: RunResult,
+  },
+  resetIdempotencyKey: {
+    method: "post",
+    path: "/api/v1/idempotencyKeys/:key/reset",
+    auth: "key",
+    scope: "write:runs",
+    summary: "Let go of an idempotency key",
+    body: ResetKeyBody,
+    response: ResetKeyResponse,
+  },
   runTimeline: {
     method: "get",
     path: "/api/v1/runs/:runId/events",
@@ -74,6 +138,23 @@ export const runSpecs = {
     summary: "Lines that a run wrote",
     query: RunLogsQuery,
     response: RunLogs,
+  },
+  runTrace: {
+    method: "get",
+    path: "/api/v1/runs/:runId/trace",
+    auth: "key",
+    scope: "read:runs",
+    summary: "What a run did and what it triggered, as spans",
+    query: RunTraceQuery,
+    response: z.union([RunTrace, RunTracePage]),
+  },
+  runSpan: {
+    method: "get",
+    path: "/api/v1/runs/:runId/spans/:spanId",
+    auth: "key",
+    scope: "read:runs",
+    summary: "One span of a run's trace",
+    response: SpanDetail,
   },
   explainRun: {
     method: "get",

@@ -1,0 +1,54 @@
+import type { MetadataOperation } from "@longshore/shared/contract/run-edits";
+import { expect, test } from "vitest";
+import { applyMetadata, MetadataKeyError } from "./metadata.ts";
+
+const apply = (before: Record<string, unknown>, ...operations: MetadataOperation[]) =>
+  applyMetadata(before, operations);
+
+test("operations change plain keys and paths, and nothing that was given", () => {
+  const before = { n: 1, list: ["a"], deep: { x: [{ y: 1 }] } };
+  const copy = structuredClone(before);
+  expect(
+    apply(
+      before,
+      { type: "set", key: "new", value: null },
+      { type: "increment", key: "n", value: 2 },
+      { type: "increment", key: "$.count.a", value: -1 },
+      { type: "append", key: "list", value: "b" },
+      { type: "append", key: "$.fresh", value: 1 },
+      { type: "append", key: "n", value: 9 },
+      { type: "set", key: "$.deep.x[0].y", value: 2 },
+      { type: "set", key: "$.deep.x.0.z", value: 3 },
+      { type: "set", key: '$["a.b"]', value: 4 },
+    ),
+  ).toEqual({
+    ...{ n: [3, 9], new: null, count: { a: -1 }, list: ["a", "b"], fresh: [1], "a.b": 4 },
+    deep: { x: [{ y: 2, z: 3 }] },
+  });
+  expect(before).toEqual(copy);
+});
+
+test("what is removed is gone, and removing what is not there changes nothing", () => {
+  expect(
+    apply(
+      { a: 1, list: [1, { x: 1 }, 1], text: "t" },
+      { type: "delete", key: "a" },
+      { type: "delete", key: "none" },
+      { type: "remove", key: "list", value: 1 },
+      { type: "remove", key: "$.list", value: { x: 1 } },
+      { type: "remove", key: "text", value: "t" },
+    ),
+  ).toEqual({ list: [], text: "t" });
+});
+
+test.each(["__proto__", "$.__proto__.x", "$.a.constructor", '$["prototype"].y', "$.a['__proto__']"])(
+  "the key %s is refused",
+  (key) => {
+    expect(() => apply({}, { type: "set", key, value: { polluted: true } })).toThrow(MetadataKeyError);
+    expect(({} as { polluted?: boolean }).polluted).toBeUndefined();
+  },
+);
+
+test.each(["$.", "$.a..b", "$.a[", "$[x]", "$.list[5]"])("the path %s is refused", (key) => {
+  expect(() => apply({ list: [] }, { type: "set", key, value: 1 })).toThrow(MetadataKeyError);
+});
