@@ -1,6 +1,7 @@
 import { performance } from "node:perf_hooks";
+import { postgresCpuMs, processCpuMs } from "./cpu.ts";
 import { type Figure, percentiles, rounded } from "./figures.ts";
-import { enrolSimulatedAgent } from "./simulated-agent.ts";
+import { enrolSimulatedAgent, type SimulatedAgent } from "./simulated-agent.ts";
 import type { Stage } from "./stage.ts";
 
 const holdMs = 20_000;
@@ -77,44 +78,58 @@ export const drain = async (stage: Stage, count = 10_000, agents = 2, batch = 20
   };
 };
 
+/** As long as agents are told to hold. Units: milliseconds. */
+const idleHoldMs = 50_000;
+
 /**
- * Statements that parked agents with nothing to do cost: polls return and are sent again all the while.
- * Units: `windowS` seconds.
+ * What parked agents with nothing to do cost: polls return and are sent again all the while.
+ * Units: `windowS` seconds; shares of one core, null where /proc does not tell.
  */
-const idleRate = async (
-  stage: Stage,
-  agents: number,
-  windowS: number,
-): Promise<{ sqlPerS: number; polls: number }> => {
-  const crew = await Promise.all(
-    Array.from({ length: agents }, () => enrolSimulatedAgent(stage.http, stage.apiKey, 10)),
-  );
+const idleRate = async (stage: Stage, agents: number, windowS: number) => {
+  const crew: SimulatedAgent[] = [];
+  for (let nth = 0; nth < agents; nth++)
+    crew.push(await enrolSimulatedAgent(stage.http, stage.apiKey, 10));
   let isOver = false;
-  const polls = crew.map(async (agent) => {
-    let count = 0;
-    for (; !isOver; count++) await agent.poll(10, shortHoldMs);
-    return count;
+  let polls = 0;
+  const loops = crew.map(async (agent, nth) => {
+    // First polls of different length, so that they do not all return at once for ever.
+    await agent.poll(10, ((nth + 1) / agents) * shortHoldMs);
+    for (; !isOver; polls++) await agent.poll(10, idleHoldMs);
   });
-  await new Promise((resolve) => setTimeout(resolve, shortHoldMs + 1_000));
-  const before = await stage.statements();
-  const startMs = performance.now();
+  await new Promise((resolve) => setTimeout(resolve, 2 * shortHoldMs));
+  const read = async () => ({
+    statements: await stage.statements(),
+    atMs: performance.now(),
+    apiMs: processCpuMs(stage.pid),
+    postgresMs: await postgresCpuMs(stage.sql),
+  });
+  const before = await read();
   await new Promise((resolve) => setTimeout(resolve, windowS * 1_000));
-  const statements = (await stage.statements()) - before;
-  const spanS = (performance.now() - startMs) / 1_000;
+  const after = await read();
   isOver = true;
-  const pollCount = (await Promise.all(polls)).reduce((sum, count) => sum + count, 0);
-  return { sqlPerS: rounded(statements / spanS), polls: pollCount };
+  const spanMs = after.atMs - before.atMs;
+  const share = (to: number | null, from: number | null) =>
+    to === null || from === null ? null : rounded(((to - from) / spanMs) * 100);
+  stage.http.close();
+  await Promise.allSettled(loops);
+  return {
+    sqlPerS: rounded((after.statements - before.statements) / (spanMs / 1_000)),
+    apiCorePercent: share(after.apiMs, before.apiMs),
+    postgresCorePercent: share(after.postgresMs, before.postgresMs),
+    polls,
+    windowS,
+  };
 };
 
 /** What idle agents cost between sweeps: measured with the sweep put off beyond the window. */
-export const idle = async (stage: Stage, agents = 100, windowS = 20): Promise<Figure> => ({
+export const idle = async (stage: Stage, agents = 1_000, windowS = 60): Promise<Figure> => ({
   name: "engine.idle",
   agents,
   ...(await idleRate(stage, agents, windowS)),
 });
 
 /** The same with the sweeps that an API makes. */
-export const idleWithSweeps = async (stage: Stage, agents = 100, windowS = 45): Promise<Figure> => ({
+export const idleWithSweeps = async (stage: Stage, agents = 1_000, windowS = 120): Promise<Figure> => ({
   name: "engine.idle-with-sweeps",
   agents,
   ...(await idleRate(stage, agents, windowS)),

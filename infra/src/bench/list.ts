@@ -50,7 +50,6 @@ const queries = (nowMs: number): Record<string, string> => {
     "createdAt.absent": range(60, 40),
     "two.task-and-status": "filter[taskIdentifier]=task-0&filter[status]=TIMED_OUT",
     "two.status-and-old-range": `filter[status]=FAILED&${range(29, 28)}`,
-    "two.tag-and-test": `filter[tag]=${encodeURIComponent(seeded.commonTag)}&filter[isTest]=true`,
   };
 };
 
@@ -101,7 +100,7 @@ export const measureRunPage = async (stage: Stage, print: (figure: Figure) => vo
      union all (select id, state from runs where environment_id = $1 and state = 'waiting' order by id desc limit 1)`,
     [stage.environmentId],
   );
-  const parts = { retrieve: "v3", events: "v1", result: "v1", logs: "v1", trace: "v1", explain: "v1" };
+  const parts = { retrieve: "v3", events: "v1", logs: "v1", trace: "v1", explain: "v1" };
   for (const { id, state } of rows) {
     for (const [part, version] of Object.entries(parts)) {
       const path = `/api/${version}/runs/${id}${part === "retrieve" ? "" : `/${part}`}`;
