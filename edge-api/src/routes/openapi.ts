@@ -14,6 +14,7 @@ const security: Record<RouteSpec["auth"], object[]> = {
   none: [],
   key: [{ bearer: [] }],
   environment: [{ bearer: [] }, { personal: [] }],
+  project: [{ bearer: [] }, { personal: [] }],
   person: [{ personal: [] }],
   agent: [{ agent: [] }],
   session: [{ session: [] }],
