@@ -64,11 +64,11 @@ export type NodeConfig = Readonly<{
   publicUrl: string | null;
   runningMax: number;
   printsSignIn: boolean;
+  /** Null: blobs lie on disk, in the data folder. */
+  s3: S3Options | null;
   /** Roots of sealing keys, newest first, given the secret. */
   encryptionKeys(secret: Uint8Array): Uint8Array[];
   rates: Pick<Settings, "keyRate" | "publicRate">;
-  /** Null: blobs lie on disk, in the data folder. */
-  s3: S3Options | null;
 }>;
 
 const s3Of = (v: z.infer<typeof Variables>): S3Options | null => {

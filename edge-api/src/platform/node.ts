@@ -1,3 +1,4 @@
+import { createHmac } from "node:crypto";
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import type { AddressInfo } from "node:net";
@@ -200,6 +201,7 @@ export const startServer = async (
     presence: createPresence(),
     groupsCommits: true,
     random: Math.random,
+    hmac: (key, text) => createHmac("sha256", key).update(text).digest(),
   };
   const app = createApp(() => deps);
   serveDashboard(app);

@@ -1,13 +1,12 @@
 import { BundleHash } from "@longshore/shared/contract/deployments";
 import { AppError } from "@longshore/shared/core/error-codes";
 import { Hono } from "hono";
-import { bodyLimit } from "hono/body-limit";
 import { enrol } from "../services/agents.ts";
 import { readBundle } from "../services/bundles.ts";
 import { pollWork } from "../services/poll-work.ts";
 import { reportFacts } from "../services/report-facts.ts";
 import { type AppEnv, withAgent } from "./context.ts";
-import { smallBody, tooLarge } from "./errors.ts";
+import { limitBody, smallBody } from "./errors.ts";
 import { routeSpecs as r } from "./specs.ts";
 import { validBody } from "./validate.ts";
 
@@ -24,17 +23,13 @@ export const agentRoutes = (): Hono<AppEnv> => {
   app.post(r.enrolAgent.path, smallBody, ...validBody(r.enrolAgent.body), async (c) =>
     c.json(await enrol(c.var.deps, c.req.valid("json"))),
   );
-  app.post(
-    r.pollWork.path,
-    withAgent,
-    bodyLimit({ maxSize: pollBytesMax, onError: tooLarge(pollBytesMax) }),
-    ...validBody(r.pollWork.body),
-    async (c) => c.json(await pollWork(c.var.deps, c.var.agent, c.req.valid("json"), c.req.raw.signal)),
+  app.post(r.pollWork.path, withAgent, limitBody(pollBytesMax), ...validBody(r.pollWork.body), async (c) =>
+    c.json(await pollWork(c.var.deps, c.var.agent, c.req.valid("json"), c.req.raw.signal)),
   );
   app.post(
     r.reportFacts.path,
     withAgent,
-    bodyLimit({ maxSize: reportBytesMax, onError: tooLarge(reportBytesMax) }),
+    limitBody(reportBytesMax),
     ...validBody(r.reportFacts.body),
     async (c) => c.json(await reportFacts(c.var.deps, c.var.agent, c.req.valid("json"))),
   );

@@ -47,29 +47,27 @@ export const createApp = (
     if (c.req.url.includes("%00")) throw new AppError("bad_request", "The address holds a NUL character.");
     await next();
   });
-  app.use(
-    "/api/*",
-    cors({
-      origin: "*",
-      maxAge: corsMaxAgeS,
-      exposeHeaders: ["*"],
-      allowHeaders: ["*", "authorization", "content-type"],
-    }),
-  );
+  const allowBrowsers = cors({
+    origin: "*",
+    maxAge: corsMaxAgeS,
+    exposeHeaders: ["*"],
+    allowHeaders: ["*", "authorization", "content-type"],
+  });
+  // Servers name no origin, and these headers are for browsers alone.
+  app.use("/api/*", (c, next) => (c.req.header("origin") === undefined ? next() : allowBrowsers(c, next)));
   app.get(r.health.path, async (c) => c.json(await checkHealth(c.var.deps)));
   app.get(r.openapi.path, (c) => {
     document ??= openApiDocument();
     return c.json(document);
   });
   app.route("/", clientRoutes());
-  app.route("/", credentialRoutes());
-  app.route("/", batchRoutes());
-  app.route("/", bulkRoutes());
-  app.route("/", queueRoutes());
-  app.route("/", scheduleRoutes());
   app.route("/", runEditRoutes());
   app.route("/", batchRoutes());
   app.route("/", packetRoutes());
+  app.route("/", credentialRoutes());
+  app.route("/", bulkRoutes());
+  app.route("/", queueRoutes());
+  app.route("/", scheduleRoutes());
   app.route("/", deploymentRoutes());
   app.route("/", envVarRoutes());
   app.route("/", sessionRoutes());

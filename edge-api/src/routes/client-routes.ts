@@ -1,6 +1,5 @@
 import { triggerBodyBytesMax } from "@longshore/shared/contract/trigger";
 import { Hono } from "hono";
-import { bodyLimit } from "hono/body-limit";
 import { listAgents, requestEnrolToken, revoke } from "../services/agents.ts";
 import { cancelRunById } from "../services/cancel-run.ts";
 import { listProjectRunPage, listRunPage } from "../services/list-runs.ts";
@@ -10,7 +9,7 @@ import { readRunTrace, readSpan } from "../services/read-trace.ts";
 import { readRun } from "../services/retrieve-run.ts";
 import { triggerRun } from "../services/trigger-run.ts";
 import { type AppEnv, originOf, vocabularyOf, withPrincipal, withProject } from "./context.ts";
-import { tooLarge } from "./errors.ts";
+import { limitBody } from "./errors.ts";
 import { routeSpecs as r } from "./specs.ts";
 import { validBody, validQuery } from "./validate.ts";
 
@@ -21,7 +20,7 @@ export const clientRoutes = (): Hono<AppEnv> => {
   app.post(
     r.triggerTask.path,
     withPrincipal,
-    bodyLimit({ maxSize: triggerBodyBytesMax, onError: tooLarge(triggerBodyBytesMax) }),
+    limitBody(triggerBodyBytesMax),
     ...validBody(r.triggerTask.body),
     async (c) => {
       const { id, isCached, token, claims } = await triggerRun(c.var.deps, c.var.principal, {

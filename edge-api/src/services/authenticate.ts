@@ -2,7 +2,7 @@ import { AppError } from "@longshore/shared/core/error-codes";
 import { findApiKey, findPersonalToken, isLeaseLive, type KeyRow } from "../db/queries/find-credentials.ts";
 import { isGranted, type Resource } from "../domain/scopes.ts";
 import type { Deps } from "./deps.ts";
-import { hashToken } from "./hash-token.ts";
+import { hashCredential, hashToken } from "./hash-token.ts";
 import { ShortCache } from "./short-cache.ts";
 import { type TokenClaims, verifyToken } from "./tokens.ts";
 
@@ -89,7 +89,7 @@ export const authenticate = async (
       "A personal access token does not open this route; send a key or token of the environment.",
     );
   }
-  const keyHash = await hashToken(token);
+  const keyHash = await hashCredential(token);
   const row = await cachesOf(deps.db).keys.get(`${keyHash}\n${branch ?? ""}`, async () => {
     const found = await findApiKey(deps.db, keyHash, branch);
     return found === null ? null : timed(found);

@@ -58,4 +58,6 @@ export type Deps = {
   /** Whether concurrent triggers of this process share statements. */
   groupsCommits: boolean;
   random(): number;
+  /** HMAC-SHA256 in place, where the runtime has it; WebCrypto's goes through a thread pool, for each trigger. */
+  hmac?(key: Uint8Array, text: string): Uint8Array;
 };

@@ -39,6 +39,7 @@ export const reschedule = async (
   vocabulary: Vocabulary,
 ): Promise<Run> => {
   requireScope(principal, "write", [{ type: "runs", id: runId }]);
+  await getReadableRun(deps, { ...principal, scopes: null }, runId);
   const dueMs = resolveDelayMs(delay, Date.now());
   if (dueMs === "invalid" || (dueMs !== null && dueMs - Date.now() > 315_360_000_000))
     throw new AppError(

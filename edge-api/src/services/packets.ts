@@ -82,7 +82,7 @@ export const requestUpload = async (
   return { presignedUrl: await packetAddress(deps, "PUT", packet, origin), storagePath };
 };
 
-/** `GET /api/v1/packets/:path`. Errors: `bad_request`, `forbidden`. */
+/** `GET /api/v1/packets/:path`. Errors: `not_found`, `bad_request`, `forbidden`. Cost: one look into the blob store. */
 export const requestDownload = async (
   deps: Deps,
   principal: Principal,
@@ -91,6 +91,9 @@ export const requestDownload = async (
 ): Promise<PacketDownload> => {
   requireReadable(principal, path);
   const packet = { environmentId: principal.environmentId, path: requirePacketPath(path) };
+  const found = await deps.blobs.get(packetKey(packet.environmentId, await nameOf(packet.path)));
+  if (found === null) throw new AppError("not_found", "Packet not found", { shouldRetry: false });
+  await found.body.cancel();
   return { presignedUrl: await packetAddress(deps, "GET", packet, origin) };
 };
 

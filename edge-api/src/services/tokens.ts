@@ -1,4 +1,4 @@
-import { decodeJwt, jwtVerify, SignJWT } from "jose";
+import { base64url, decodeJwt, jwtVerify, SignJWT } from "jose";
 import { z } from "zod";
 import type { Deps } from "./deps.ts";
 
@@ -23,22 +23,24 @@ export type TokenClaims = z.infer<typeof Claims>;
 
 /** Keys are derived anew when more environments than this sign at once. */
 const keysMax = 10_000;
-const keys = new WeakMap<Uint8Array, Map<string, CryptoKey>>();
+type Key = { bytes: Uint8Array; imported: CryptoKey };
+const keys = new WeakMap<Uint8Array, Map<string, Key>>();
 const hmac = { name: "HMAC", hash: "SHA-256" } as const;
 
-const deriveKey = async (secret: Uint8Array, environmentId: string): Promise<CryptoKey> => {
+const deriveKey = async (secret: Uint8Array, environmentId: string): Promise<Key> => {
   const root = await crypto.subtle.importKey("raw", new Uint8Array(secret), hmac, false, ["sign"]);
   const bytes = await crypto.subtle.sign(
     "HMAC",
     root,
     new TextEncoder().encode(`environment:${environmentId}`),
   );
-  return crypto.subtle.importKey("raw", bytes, hmac, false, ["sign", "verify"]);
+  const imported = await crypto.subtle.importKey("raw", bytes, hmac, false, ["sign", "verify"]);
+  return { bytes: new Uint8Array(bytes), imported };
 };
 
 /** Each environment signs with a key of its own, derived from the API's secret: nothing to store, nothing to leak across. */
-const keyOf = async (secret: Uint8Array, environmentId: string): Promise<CryptoKey> => {
-  const known = keys.get(secret) ?? new Map<string, CryptoKey>();
+const keyOf = async (secret: Uint8Array, environmentId: string): Promise<Key> => {
+  const known = keys.get(secret) ?? new Map<string, Key>();
   keys.set(secret, known);
   const key = known.get(environmentId) ?? (await deriveKey(secret, environmentId));
   if (known.size >= keysMax) known.clear();
@@ -48,19 +50,19 @@ const keyOf = async (secret: Uint8Array, environmentId: string): Promise<CryptoK
 
 /** A token for one environment. Units: `lifeS` seconds. */
 export const signToken = async (
-  deps: Pick<Deps, "secret">,
+  deps: Pick<Deps, "secret" | "hmac">,
   environmentId: string,
   claims: Omit<TokenClaims, "sub" | "exp">,
   lifeS: number,
-): Promise<string> =>
-  new SignJWT({ ...claims })
-    .setProtectedHeader({ alg: "HS256", ...(claims.token_use === "run" ? { typ: "run+jwt" } : {}) })
-    .setSubject(environmentId)
-    .setIssuer(issuer)
-    .setAudience(audience)
-    .setIssuedAt()
-    .setExpirationTime(Math.floor(Date.now() / 1000) + lifeS)
-    .sign(await keyOf(deps.secret, environmentId));
+): Promise<string> => {
+  const header = { alg: "HS256", ...(claims.token_use === "run" ? { typ: "run+jwt" } : {}) };
+  const iat = Math.floor(Date.now() / 1_000);
+  const payload = { ...claims, sub: environmentId, iss: issuer, aud: audience, iat, exp: iat + lifeS };
+  const key = await keyOf(deps.secret, environmentId);
+  if (deps.hmac === undefined) return new SignJWT(payload).setProtectedHeader(header).sign(key.imported);
+  const text = `${base64url.encode(JSON.stringify(header))}.${base64url.encode(JSON.stringify(payload))}`;
+  return `${text}.${base64url.encode(deps.hmac(key.bytes, text))}`;
+};
 
 /** What a token says, if this API signed it and it has not expired; `expired` and `invalid` apart, as clients show them. */
 export const verifyToken = async (
@@ -70,7 +72,7 @@ export const verifyToken = async (
   try {
     const environmentId = decodeJwt(token).sub;
     if (environmentId === undefined) return "invalid";
-    const key = await keyOf(deps.secret, environmentId);
+    const { imported: key } = await keyOf(deps.secret, environmentId);
     const { payload } = await jwtVerify(token, key, { issuer, audience, algorithms: ["HS256"] });
     return Claims.parse(payload);
   } catch (error) {

@@ -23,12 +23,11 @@ export const triggerRun = async (
   requireScope(principal, "trigger", [{ type: "tasks", id: request.task }]);
   const item = await toTriggerItem(principal.environmentId, request);
   await requireRoom(deps, item);
-  const written = await writeTrigger(
+  const { id: runId, isCached } = await writeTrigger(
     deps,
     await offloadPayload(deps, item),
     debounceOf(request.body.options),
   );
-  const { id: runId, isCached } = written;
   const { realtime } = principal;
   const scopes = [`read:runs:${runId}`, `write:inputStreams:${runId}`];
   const claims = { pub: true, scopes, ...(realtime === undefined ? {} : { realtime }) };

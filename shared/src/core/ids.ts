@@ -38,10 +38,21 @@ const encodeTime = (ms: number): string => {
   return text;
 };
 
+/** Random bytes are drawn for many ids at once: a draw costs as much as the rest of an id. */
+const pool = new Uint8Array(4_096);
+let poolUsed = pool.length;
+
 /** Random text over the lower-case base 32 alphabet. Shape: `length` characters, 5 bits of entropy each. */
 export const randomText = (length: number): string => {
-  const bytes = crypto.getRandomValues(new Uint8Array(length));
-  return Array.from(bytes, (byte) => alphabet[byte % 32]).join("");
+  if (length > pool.length) throw new Error(`no more than ${pool.length} random characters at once`);
+  if (poolUsed + length > pool.length) {
+    crypto.getRandomValues(pool);
+    poolUsed = 0;
+  }
+  let text = "";
+  for (const end = poolUsed + length; poolUsed < end; poolUsed++)
+    text += alphabet[(pool[poolUsed] ?? 0) % 32];
+  return text;
 };
 
 /**

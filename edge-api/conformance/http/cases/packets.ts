@@ -37,7 +37,7 @@ export const packetCases = (platform: () => Platform) =>
         expect(fetched.headers.get("access-control-allow-origin")).toBe("*");
         // The same name in another environment is another packet.
         const other = await call(p, "GET", pathOf(path), { token: p.otherKey });
-        expect((await get(other)).status).toBe(404);
+        expectError(other, 404);
         const plain = await call(p, "GET", `/api/v1/packets/${path}`, { token: p.apiKey });
         expect((await get(plain)).text).toBe('{"json":1}');
       },

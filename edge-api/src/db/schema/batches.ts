@@ -53,7 +53,6 @@ export const batchItems = pgTable(
   (t) => [
     primaryKey({ columns: [t.batchId, t.index] }),
     index("batch_items_run").on(t.runId).where(sql`run_id is not null`),
-    index("batch_items_open").on(t.batchId).where(sql`not is_over`),
   ],
 );
 
