@@ -108,10 +108,7 @@ const rows = {
   "token.url (fetch)": ["4.8", "POST /api/v1/waitpoints/tokens/:tokenId/callback/:hash"],
 
   "apiClient.waitForDuration": ["4.9", "POST /engine/v1/runs/:runId/wait/duration"],
-  "apiClient.waitForWaitpointToken": [
-    "4.9",
-    "POST /engine/v1/runs/:runId/waitpoints/tokens/:tokenId/wait",
-  ],
+  "apiClient.waitForWaitpointToken": ["4.9", "POST /engine/v1/runs/:runId/waitpoints/tokens/:tokenId/wait"],
 
   "deployments.list": ["4.10", "GET /api/v1/deployments"],
   "deployments.retrieveCurrent": ["4.10", "GET /api/v1/deployments/current"],

@@ -43,6 +43,12 @@ export class Hands {
     await this.say([{ ...fenceOf(lease), kind: "completed", output: JSON.stringify(output), ...fact }]);
   }
 
+  /** Completes with an output that was stored apart. */
+  async completeStored(lease: Lease, path: string): Promise<void> {
+    const fact = { outputType: "application/store", executedMs: 5 } as const;
+    await this.say([{ ...fenceOf(lease), kind: "completed", output: path, ...fact }]);
+  }
+
   async fail(lease: Lease, message: string, retry: { skip?: boolean; delayMs?: number } = { skip: true }) {
     const error = { type: "BUILT_IN_ERROR", name: "Error", message, stackTrace: "" } as const;
     await this.say([{ ...fenceOf(lease), kind: "failed", error, retry, executedMs: 5 }]);

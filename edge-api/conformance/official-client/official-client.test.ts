@@ -10,7 +10,18 @@ import {
   startWorkerdPlatform,
 } from "../http/platforms.ts";
 import { signIn } from "../http/wrong-credentials.ts";
+import { absentCases } from "./cases/absent.ts";
+import { batchCases } from "./cases/batches.ts";
+import { bulkCases } from "./cases/bulk.ts";
+import { credentialCases } from "./cases/credentials.ts";
+import { deploymentCases } from "./cases/deployments.ts";
+import { envVarCases } from "./cases/env-vars.ts";
+import { packetCases } from "./cases/packets.ts";
+import { queueCases } from "./cases/queues.ts";
+import { runCases } from "./cases/runs.ts";
+import { scheduleCases } from "./cases/schedules.ts";
 import { triggerCases } from "./cases/triggers.ts";
+import { waitCases } from "./cases/waits.ts";
 import { Hands } from "./hands.ts";
 import { Book, proveIn } from "./proof.ts";
 import { noteRequests } from "./requests.ts";
@@ -59,6 +70,17 @@ describe.each(platforms)("the official client against $name", ({ name, isAvailab
       prove: proveIn(book, name),
     };
     triggerCases(scene);
+    batchCases(scene);
+    runCases(scene);
+    bulkCases(scene);
+    scheduleCases(scene);
+    envVarCases(scene);
+    queueCases(scene);
+    waitCases(scene);
+    credentialCases(scene);
+    packetCases(scene);
+    deploymentCases(scene);
+    absentCases(scene);
 
     test("every call of the table was proved", () => {
       expect(book.unproved(name)).toEqual([]);

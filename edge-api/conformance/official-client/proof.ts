@@ -18,7 +18,9 @@ export class Book {
 
   /** Calls without a proof, or with a failed one. */
   unproved(column: string): CallName[] {
-    return clientCalls.map(({ name }) => name).filter((name) => this.proved.get(`${column}\n${name}`) !== true);
+    return clientCalls
+      .map(({ name }) => name)
+      .filter((name) => this.proved.get(`${column}\n${name}`) !== true);
   }
 
   /** The table of calls and platforms. `–`: the platform was not there to ask. */

@@ -46,7 +46,6 @@ export const cameBy = (requests: readonly Sent[], route: string, status?: number
   const pattern = patternOf(route);
   return requests.some(
     (request) =>
-      pattern.test(request.line) &&
-      (status === undefined ? request.status < 300 : request.status === status),
+      pattern.test(request.line) && (status === undefined ? request.status < 300 : request.status === status),
   );
 };

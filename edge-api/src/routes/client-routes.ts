@@ -9,7 +9,7 @@ import { readRunTrace, readSpan } from "../services/read-trace.ts";
 import { readRun } from "../services/retrieve-run.ts";
 import { triggerRun } from "../services/trigger-run.ts";
 import { type AppEnv, originOf, vocabularyOf, withPrincipal, withProject } from "./context.ts";
-import { limitBody } from "./errors.ts";
+import { limitBody } from "./limit-body.ts";
 import { routeSpecs as r } from "./specs.ts";
 import { validBody, validQuery } from "./validate.ts";
 

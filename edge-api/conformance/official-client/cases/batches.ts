@@ -97,7 +97,7 @@ export const batchCases = (scene: Scene): void => {
       expect(continued.waits).toMatchObject([{ kind: "batch", batchId: id, items: inOrder }]);
       await hands().complete(continued);
       const results = await apiClient(scene).getBatchResults(id);
-      expect(results.items).toMatchObject([
+      expect(results?.items).toMatchObject([
         { ok: true, output: '"first"', taskIdentifier: "hello" },
         { ok: false, error: { type: "BUILT_IN_ERROR", message: "broken" } },
         { ok: false },

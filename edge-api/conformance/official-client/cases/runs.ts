@@ -175,7 +175,12 @@ export const runCases = (scene: Scene): void => {
     expect(await idempotencyKeys.reset("hello", key)).toMatchObject({ id: expect.any(String) });
     const second = await tasks.trigger("hello", {}, options);
     expect(second.id).not.toBe(first.id);
-    const none = idempotencyKeys.reset("hello", "nobody's", { scope: "global" }, { retry: { maxAttempts: 1 } });
+    const none = idempotencyKeys.reset(
+      "hello",
+      "nobody's",
+      { scope: "global" },
+      { retry: { maxAttempts: 1 } },
+    );
     await expect(none).rejects.toMatchObject({ status: 404 });
     await runs.cancel(first.id);
     await runs.cancel(second.id);

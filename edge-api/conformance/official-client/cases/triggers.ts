@@ -109,21 +109,25 @@ export const triggerCases = (scene: Scene): void => {
     expect(seen.relatedRuns.parent?.id).toBe(seen.relatedRuns.root?.id);
   });
 
-  prove(["tasks.triggerAndWait (as run)"], "a child whose ttl ends unstarted fails its parent's wait", async () => {
-    const parent = await hands().start((await tasks.trigger("hello", {})).id);
-    const blocker = await hands().start((await tasks.trigger("held", {})).id);
-    const { id } = await apiClient(scene, parent.runToken).triggerTask("held", {
-      options: { parentRunId: parent.runId, resumeParentOnCompletion: true, ttl: "1s" },
-    });
-    await hands().wait(parent, [{ kind: "run", runId: id }]);
-    const continued = await hands().take(parent.runId);
-    expect(continued.waits).toMatchObject([{ kind: "run", runId: id, ok: false }]);
-    await hands().complete(continued);
-    await hands().complete(blocker);
-    const child = await runs.poll(id, { pollIntervalMs: 100 });
-    expect(child).toMatchObject({ status: "EXPIRED", isCompleted: true, isSuccess: false });
-    expect(child.expiredAt).toBeInstanceOf(Date);
-  });
+  prove(
+    ["tasks.triggerAndWait (as run)"],
+    "a child whose ttl ends unstarted fails its parent's wait",
+    async () => {
+      const parent = await hands().start((await tasks.trigger("hello", {})).id);
+      const blocker = await hands().start((await tasks.trigger("held", {})).id);
+      const { id } = await apiClient(scene, parent.runToken).triggerTask("held", {
+        options: { parentRunId: parent.runId, resumeParentOnCompletion: true, ttl: "1s" },
+      });
+      await hands().wait(parent, [{ kind: "run", runId: id }]);
+      const continued = await hands().take(parent.runId);
+      expect(continued.waits).toMatchObject([{ kind: "run", runId: id, ok: false }]);
+      await hands().complete(continued);
+      await hands().complete(blocker);
+      const child = await runs.poll(id, { pollIntervalMs: 100 });
+      expect(child).toMatchObject({ status: "EXPIRED", isCompleted: true, isSuccess: false });
+      expect(child.expiredAt).toBeInstanceOf(Date);
+    },
+  );
 
   prove(["tasks.trigger"], "a retry survives a deploy on its own version", async () => {
     const { id } = await tasks.trigger("retried", { n: 1 });

@@ -23,7 +23,11 @@ export type RouteSpec = {
   followsOneTimeUse?: true;
   query?: z.ZodType;
   body?: z.ZodType;
+  /** The body is read line by line, so that only its lines have a limit. */
+  isStreamed?: true;
   /** The body may be left out. */
   hasOptionalBody?: true;
   response?: z.ZodType;
+  /** Status of success; 200 unless it says so. */
+  status?: number;
 };
