@@ -81,7 +81,7 @@ const rows = {
   "envvars.create": ["4.6", "POST /api/v1/projects/:projectRef/envvars/:slug"],
   "envvars.list": ["4.6", "GET /api/v1/projects/:projectRef/envvars/:slug"],
   "envvars.retrieve": ["4.6", "GET /api/v1/projects/:projectRef/envvars/:slug/:name"],
-  "envvars.update": ["4.6", "PUT /api/v1/projects/:projectRef/envvars/:slug/:name"],
+  "envvars.update (apiClient)": ["4.6", "PUT /api/v1/projects/:projectRef/envvars/:slug/:name"],
   "envvars.del": ["4.6", "DELETE /api/v1/projects/:projectRef/envvars/:slug/:name"],
   "envvars.upload": ["4.6", "POST /api/v1/projects/:projectRef/envvars/:slug/import"],
 

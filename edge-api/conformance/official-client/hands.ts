@@ -4,7 +4,9 @@ import type { Platform } from "../http/platforms.ts";
 
 /** Takes runs and does with them what a test says, as an agent would: polls, starts, waits, completes, fails. */
 export class Hands {
-  private readonly leases: Lease[] = [];
+  private leases: Lease[] = [];
+  private readonly seen = new Set<string>();
+  private work: Promise<unknown> = Promise.resolve();
 
   private constructor(private readonly agent: FakeAgent) {}
 
@@ -17,14 +19,14 @@ export class Hands {
     for (let polls = 0; polls < 60; polls++) {
       const at = this.leases.findIndex((lease) => lease.runId === runId);
       if (at >= 0) return this.leases.splice(at, 1)[0]!;
-      this.keep(await this.agent.poll(50, 250));
+      await this.poll(250);
     }
     throw new Error(`no lease of ${runId} came`);
   }
 
   /** Polls once and answers which of these runs could be taken. */
   async offered(runIds: readonly string[]): Promise<string[]> {
-    this.keep(await this.agent.poll(50, 0));
+    await this.poll(0);
     return this.leases.map(({ runId }) => runId).filter((id) => runIds.includes(id));
   }
 
@@ -60,12 +62,38 @@ export class Hands {
   }
 
   private async say(facts: Said[]): Promise<ReportResponse> {
-    const response = await this.agent.report(facts);
-    this.keep(response);
-    return response;
+    return this.inTurn(async () => {
+      const response = await this.agent.report(facts);
+      this.keep(response.leases);
+      return response;
+    });
   }
 
-  private keep({ leases }: { leases: readonly Lease[] }): void {
-    this.leases.push(...leases);
+  /** Takes what there is, and lets go of what is to be cancelled. */
+  private poll(holdMs: number): Promise<void> {
+    return this.inTurn(async () => {
+      const { leases, orders } = await this.agent.poll(50, holdMs);
+      this.keep(leases);
+      for (const { runId, epoch, kind } of orders) {
+        this.leases = this.leases.filter((lease) => lease.runId !== runId);
+        if (kind === "cancel") await this.agent.report([{ runId, epoch, kind: "canceled", executedMs: 1 }]);
+      }
+    });
+  }
+
+  /** An agent has one request in flight. */
+  private inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.work.then(work);
+    this.work = turn.catch(() => undefined);
+    return turn;
+  }
+
+  /** A lease is repeated until the agent shows that it holds it. */
+  private keep(leases: readonly Lease[]): void {
+    for (const lease of leases) {
+      const key = `${lease.runId} ${lease.epoch} ${lease.kind}`;
+      if (!this.seen.has(key)) this.leases.push(lease);
+      this.seen.add(key);
+    }
   }
 }

@@ -96,6 +96,9 @@ export const listRunPage = async (
   return pageOf(deps, [{ id, slug }], query, vocabulary);
 };
 
+/** Names that client packages give environments, where ours is another. Source: their `filter[env]`. */
+const clientSlugs: Record<string, string> = { staging: "stg" };
+
 /**
  * `GET /api/v1/projects/:ref/runs`: of those environments of the project that the caller may see (`seen`).
  * Errors: as for one environment.
@@ -109,7 +112,8 @@ export const listProjectRunPage = async (
 ): Promise<RunList> => {
   requireListScope(principal, query);
   const wanted = query["filter[env]"];
-  const places = seen.filter(({ slug }) => wanted?.includes(slug) ?? true);
+  const slugs = wanted?.map((name) => clientSlugs[name] ?? name);
+  const places = seen.filter(({ slug }) => slugs?.includes(slug) ?? true);
   if (places.length === 0) return { data: [], pagination: {} };
   return pageOf(deps, places, query, vocabulary);
 };

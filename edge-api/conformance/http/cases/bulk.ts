@@ -193,7 +193,10 @@ export const bulkCases = (platform: () => Platform) =>
         [ids[1], "stg"],
         [ids[0], "dev"],
       ]);
-      for (const { env } of await list("filter[env]=stg")) expect(env?.name).toBe("stg");
+      for (const name of ["stg", "staging"]) {
+        const found = await list(`filter[env]=${name}`);
+        expect(new Set(found.map(({ env }) => env?.name))).toEqual(new Set(["stg"]));
+      }
       expectError(await call(p, "GET", "/api/v1/projects/proj_none/runs", { token }), 404, "not_found");
       expectError(await call(p, "GET", "/api/v1/runs", { token }), 401);
     });

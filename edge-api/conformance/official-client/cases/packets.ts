@@ -40,10 +40,11 @@ export const packetCases = (scene: Scene): void => {
   );
 
   prove(["apiClient.getPayloadUrl"], "nothing is found under another name", async () => {
-    const { storagePath = "" } = await apiClient(scene).createUploadPayloadUrl("mine/a.json");
-    expect((await apiClient(scene).getPayloadUrl(storagePath)).presignedUrl).toMatch(/^http/);
-    const { otherKey } = scene.platform();
-    const foreign = (await apiClient(scene, otherKey).getPayloadUrl(storagePath)).presignedUrl;
-    expect((await fetch(foreign)).status).toBe(404);
+    const path = "mine/a.json";
+    const { presignedUrl } = await apiClient(scene).createUploadPayloadUrl(path);
+    await fetch(presignedUrl, { method: "PUT", body: "1", headers: { "content-type": "application/json" } });
+    expect((await apiClient(scene).getPayloadUrl(path)).presignedUrl).toMatch(/^http/);
+    const foreign = apiClient(scene, scene.platform().otherKey).getPayloadUrl(path);
+    await expect(foreign).rejects.toMatchObject({ status: 404 });
   });
 };

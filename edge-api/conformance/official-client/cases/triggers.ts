@@ -10,7 +10,7 @@ export const triggerCases = (scene: Scene): void => {
   const { prove, hands, platform } = scene;
 
   prove(["configure", "tasks.trigger", "runs.retrieve"], "every option comes back", async () => {
-    configure({ baseURL: `${platform().url}/`, secretKey: platform().apiKey });
+    configure({ baseURL: platform().url, secretKey: platform().apiKey });
     const handle = await tasks.trigger(
       "folder/task",
       { at: new Date(0), text: "schön" },

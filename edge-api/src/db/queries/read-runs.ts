@@ -153,12 +153,13 @@ export const listRuns = async (
   filter: RunFilter,
   page: { size: number; after?: string; before?: string },
 ): Promise<{ rows: RunSummaryRow[]; hasOlder: boolean; hasNewer: boolean }> => {
+  // Clients that turn back send the cursor they came by as well.
   const isBackwards = page.before !== undefined;
   const cursor =
-    page.after !== undefined
-      ? lt(runs.id, page.after)
-      : page.before !== undefined
-        ? gt(runs.id, page.before)
+    page.before !== undefined
+      ? gt(runs.id, page.before)
+      : page.after !== undefined
+        ? lt(runs.id, page.after)
         : undefined;
   const found = await selectSummaries(db)
     .where(and(...conditions(environmentIds, filter), cursor))
