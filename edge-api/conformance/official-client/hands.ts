@@ -76,7 +76,8 @@ export class Hands {
       this.keep(leases);
       for (const { runId, epoch, kind } of orders) {
         this.leases = this.leases.filter((lease) => lease.runId !== runId);
-        if (kind === "cancel") await this.agent.report([{ runId, epoch, kind: "canceled", executedMs: 1 }]);
+        if (kind === "stop") this.agent.letGo(runId);
+        else await this.agent.report([{ runId, epoch, kind: "canceled", executedMs: 1 }]);
       }
     });
   }

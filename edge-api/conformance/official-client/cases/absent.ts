@@ -32,7 +32,8 @@ export const absentCases = (scene: Scene): void => {
       const since = sentSince();
       const ended = await ask().then(
         () => "answered",
-        (error: { status?: number; message: string }) => error.status ?? Number(/: (404) /.exec(error.message)?.[1]),
+        (error: { status?: number; message: string }) =>
+          error.status ?? Number(/: (404) /.exec(error.message)?.[1]),
       );
       expect([name, ended, since().map(({ status }) => status)]).toEqual([name, 404, [404]]);
     }

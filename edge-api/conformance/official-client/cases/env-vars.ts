@@ -11,7 +11,14 @@ export const envVarCases = (scene: Scene): void => {
   const once = { retry: { maxAttempts: 1 } };
 
   prove(
-    ["envvars.create", "envvars.retrieve", "envvars.update (apiClient)", "envvars.list", "envvars.upload", "envvars.del"],
+    [
+      "envvars.create",
+      "envvars.retrieve",
+      "envvars.update (apiClient)",
+      "envvars.list",
+      "envvars.upload",
+      "envvars.del",
+    ],
     "variables are set, read, changed, imported and deleted",
     async () => {
       expect(await envvars.create(ref(), "dev", { name: "PLAIN", value: "a" })).toEqual(success);

@@ -3,27 +3,34 @@ import { schedules } from "official-trigger-sdk";
 import { expect } from "vitest";
 import { collect, type Scene } from "../scene.ts";
 
-/** How far a zone's clocks are ahead of UTC. Units: milliseconds. */
-const offsetMs = (zone: string, atMs: number): number => {
-  const parts = new Intl.DateTimeFormat("en-US", {
-    ...{ timeZone: zone, hourCycle: "h23", year: "numeric", month: "numeric", day: "numeric" },
-    ...{ hour: "numeric", minute: "numeric", second: "numeric" },
-  }).formatToParts(new Date(atMs));
-  const of = (type: string) => Number(parts.find((part) => part.type === type)?.value);
-  const local = Date.UTC(of("year"), of("month") - 1, of("day"), of("hour"), of("minute"), of("second"));
-  return local - Math.floor(atMs / 1_000) * 1_000;
-};
-
 const hourMs = 3_600_000;
 
+/** How far the zone's clocks are ahead of UTC at a time. Units: milliseconds. */
+const offsetsOf = (zone: string): ((atMs: number) => number) => {
+  const format = new Intl.DateTimeFormat("en-US", {
+    ...{ timeZone: zone, hourCycle: "h23", year: "numeric", month: "numeric", day: "numeric" },
+    ...{ hour: "numeric", minute: "numeric", second: "numeric" },
+  });
+  return (atMs) => {
+    const parts = format.formatToParts(new Date(atMs));
+    const of = (type: string) => Number(parts.find((part) => part.type === type)?.value);
+    const local = Date.UTC(of("year"), of("month") - 1, of("day"), of("hour"), of("minute"), of("second"));
+    return local - Math.floor(atMs / 1_000) * 1_000;
+  };
+};
+
 /** The next instant at which the zone's clocks jump in this direction. */
-const nextJump = (zone: string, direction: "forward" | "back"): number => {
-  const start = Math.ceil(Date.now() / hourMs) * hourMs + hourMs;
-  for (let atMs = start; atMs < start + 400 * 24 * hourMs; atMs += hourMs / 2) {
-    const step = offsetMs(zone, atMs) - offsetMs(zone, atMs - hourMs / 2);
-    if (direction === "forward" ? step > 0 : step < 0) return atMs;
-  }
-  throw new Error(`the clocks of ${zone} do not jump ${direction}`);
+const nextJump = (offsetMs: (atMs: number) => number, direction: "forward" | "back"): number => {
+  const jumps = (fromMs: number, toMs: number) => {
+    const step = offsetMs(toMs) - offsetMs(fromMs);
+    return direction === "forward" ? step > 0 : step < 0;
+  };
+  // From the day after tomorrow: a jump within the hour would have passed when its schedule is made.
+  let from = Math.ceil(Date.now() / hourMs) * hourMs + 24 * hourMs;
+  for (let days = 0; !jumps(from, from + 24 * hourMs); days++, from += 24 * hourMs)
+    if (days > 400) throw new Error(`the clocks do not jump ${direction}`);
+  while (!jumps(from, from + hourMs / 2)) from += hourMs / 2;
+  return from + hourMs / 2;
 };
 
 /** A cron that names one minute of one day, by the wall clock that shows `localMs`. */
@@ -73,19 +80,20 @@ export const scheduleCases = ({ prove, platform }: Scene): void => {
 
   prove(["schedules.create"], "days on which the clocks jump, in three zones", async () => {
     for (const zone of ["America/New_York", "Europe/Berlin", "Australia/Lord_Howe"]) {
+      const offsetMs = offsetsOf(zone);
       const tick = async (cron: string) => {
         const wish = { task: "hello", cron, timezone: zone, deduplicationKey: randomUUID() };
         const { id, nextRun } = await schedules.create(wish);
         await schedules.del(id);
         return nextRun?.getTime();
       };
-      const forward = nextJump(zone, "forward");
+      const forward = nextJump(offsetMs, "forward");
       // 15 minutes into the gap by the old clock: a time that this day does not have.
-      const skipped = forward + offsetMs(zone, forward - 1) + 15 * 60_000;
+      const skipped = forward + offsetMs(forward - 1) + 15 * 60_000;
       expect([zone, await tick(cronOf(skipped))]).toEqual([zone, forward]);
-      const back = nextJump(zone, "back");
+      const back = nextJump(offsetMs, "back");
       // 15 minutes before the jump: a time that this day has twice; the first is taken.
-      const twice = back + offsetMs(zone, back - 1) - 15 * 60_000;
+      const twice = back + offsetMs(back - 1) - 15 * 60_000;
       expect([zone, await tick(cronOf(twice))]).toEqual([zone, back - 15 * 60_000]);
     }
   });
