@@ -19,7 +19,7 @@ import {
 import type { DelayKind } from "../../domain/wire-status.ts";
 import type { Database } from "../database.ts";
 import { deployments, queues } from "../schema/code.ts";
-import { environments, projects } from "../schema/places.ts";
+import { environments } from "../schema/places.ts";
 import { runs } from "../schema/record.ts";
 import { schedules } from "../schema/schedules.ts";
 
@@ -153,12 +153,13 @@ export const listRuns = async (
   filter: RunFilter,
   page: { size: number; after?: string; before?: string },
 ): Promise<{ rows: RunSummaryRow[]; hasOlder: boolean; hasNewer: boolean }> => {
+  // Clients that turn back send the cursor they came by as well.
   const isBackwards = page.before !== undefined;
   const cursor =
-    page.after !== undefined
-      ? lt(runs.id, page.after)
-      : page.before !== undefined
-        ? gt(runs.id, page.before)
+    page.before !== undefined
+      ? gt(runs.id, page.before)
+      : page.after !== undefined
+        ? lt(runs.id, page.after)
         : undefined;
   const found = await selectSummaries(db)
     .where(and(...conditions(environmentIds, filter), cursor))
@@ -216,17 +217,6 @@ export const listBulkRuns = async (
     .where(and(bulkCondition(scope), page.after === null ? undefined : lt(runs.id, page.after)))
     .orderBy(desc(runs.id))
     .limit(page.size);
-
-/** The environments of a project with the names that lists show. */
-export const listProjectEnvironments = async (
-  db: Database,
-  projectRef: string,
-): Promise<{ id: string; slug: string }[]> =>
-  db.read
-    .select({ id: environments.id, slug: environments.slug })
-    .from(environments)
-    .innerJoin(projects, eq(projects.id, environments.projectId))
-    .where(eq(projects.ref, projectRef));
 
 /** Name of an environment as lists show it. */
 export const findEnvironmentSlug = async (db: Database, environmentId: string): Promise<string> => {
