@@ -109,13 +109,13 @@ export const startNodePlatform = async (options: {
 
 /** Node in one process with PGlite and in-process hints. */
 export const startEmbeddedPlatform = async (
-  options: { env?: Record<string, string>; settings?: Partial<Settings> } = {},
+  options: { env?: Record<string, string> } = {},
 ): Promise<Platform> => {
   const dataDir = await mkdtemp(join(tmpdir(), "longshore-http-"));
   const secret = randomBytes(32);
   const server = await startServer(
     { LONGSHORE_SECRET: secret.toString("hex"), LONGSHORE_CONCURRENCY: "1000", ...options.env },
-    { port: 0, dataDir, log: noError, ...(options.settings ? { settings: options.settings } : {}) },
+    { port: 0, dataDir, log: noError },
   );
   const { bootstrap } = server;
   const signInToken = async () => new URL(await bootstrap.signInUrl()).searchParams.get("token") ?? "";

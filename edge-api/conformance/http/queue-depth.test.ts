@@ -6,19 +6,26 @@ import {
   redisServer,
   startEmbeddedPlatform,
   startNodePlatform,
+  startWorkerdPlatform,
 } from "./platforms.ts";
 
-const settings = { queueDepthMax: 3 };
+const env = { LONGSHORE_QUEUE_DEPTH: "3" };
+const hasServices = databaseServer !== undefined && redisServer !== undefined;
 const starts: { name: string; isAvailable: boolean; start: () => Promise<Platform> }[] = [
   {
     name: "Node with Postgres and Redis",
-    isAvailable: databaseServer !== undefined && redisServer !== undefined,
-    start: () => startNodePlatform({ redisUrl: redisServer ?? "", settings }),
+    isAvailable: hasServices,
+    start: () => startNodePlatform({ redisUrl: redisServer ?? "", env }),
   },
   {
     name: "Node with nothing beside it",
     isAvailable: true,
-    start: () => startEmbeddedPlatform({ settings }),
+    start: () => startEmbeddedPlatform({ env }),
+  },
+  {
+    name: "workerd",
+    isAvailable: hasServices,
+    start: () => startWorkerdPlatform({ redisUrl: redisServer ?? "", env }),
   },
 ];
 
