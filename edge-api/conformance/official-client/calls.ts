@@ -1,6 +1,6 @@
 /*
  * Every call of the official client that the client wire contract, sections 1 to 4, describes: its name, its section, and
- * the request that proves it was really made. Calls of section 4.11 are answered 404; their list is `finalCalls`.
+ * the request that proves it was really made. Calls of section 4.11 are answered 404. surface.ts says of the rest why it is not here.
  */
 
 type Row = readonly [section: string, route: string];
