@@ -2,7 +2,17 @@ import { randomUUID } from "node:crypto";
 import { Deployment } from "@longshore/shared/contract/deployments";
 import { TriggerResponse } from "@longshore/shared/contract/trigger";
 import { describe, expect, test } from "vitest";
-import { call, deploy, expectError, FakeAgent, fenceOf, manifestOf, retrieve, trigger } from "../client.ts";
+import {
+  call,
+  deploy,
+  expectError,
+  FakeAgent,
+  fenceOf,
+  manifestOf,
+  retrieve,
+  trigger,
+  until,
+} from "../client.ts";
 import type { Platform } from "../platforms.ts";
 import { sign, signIn } from "../wrong-credentials.ts";
 
@@ -103,7 +113,11 @@ export const optionCases = (platform: () => Platform) =>
       const { id: deploymentId, version } = Deployment.parse(created.json);
       expect(await retrieve(p, id)).toMatchObject({ status: "PENDING_VERSION" });
       await call(p, "POST", `/api/v1/deployments/${deploymentId}/finalise`, { token: p.apiKey });
-      expect(await retrieve(p, id)).toMatchObject({ status: "QUEUED", version });
+      const released = await until(
+        () => retrieve(p, id),
+        ({ status }) => status !== "PENDING_VERSION",
+      );
+      expect(released).toMatchObject({ status: "QUEUED", version });
       const agent = await FakeAgent.enrol(p);
       const lease = await agent.lease(id);
       expect(lease.deployment.version).toBe(version);
@@ -119,7 +133,11 @@ export const optionCases = (platform: () => Platform) =>
       const id = await trigger(p, "hello", {}, {}, token);
       expect(await statusOf(id, token)).toMatchObject({ status: "PENDING_VERSION" });
       await deploy(p, tasks, { token });
-      expect(await statusOf(id, token)).toMatchObject({ status: "QUEUED" });
+      const released = await until(
+        () => statusOf(id, token),
+        ({ status }) => status !== "PENDING_VERSION",
+      );
+      expect(released).toMatchObject({ status: "QUEUED" });
       const unknown = await call(p, "POST", "/api/v1/tasks/nowhere/trigger", { token, json: {} });
       expectError(unknown, 404, "not_found");
       await cancel(id, token);
