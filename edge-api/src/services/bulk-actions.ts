@@ -6,7 +6,8 @@ import type {
 } from "@longshore/shared/contract/bulk-actions";
 import { AppError } from "@longshore/shared/core/error-codes";
 import { newId } from "@longshore/shared/core/ids";
-import { countBulkRuns, type RunFilter } from "../db/queries/read-runs.ts";
+import { countBulkRuns } from "../db/queries/read-runs.ts";
+import type { RunFilter } from "../db/queries/run-filter.ts";
 import * as rows from "../db/transitions/bulk-actions.ts";
 import { type Principal, requireScope } from "./authenticate.ts";
 import type { Deps } from "./deps.ts";

@@ -1,7 +1,9 @@
 import type { RunList, RunListQuery } from "@longshore/shared/contract/runs";
 import { parseDurationMs } from "@longshore/shared/core/durations";
 import { AppError } from "@longshore/shared/core/error-codes";
-import { findEnvironmentSlug, listRuns, type RunFilter } from "../db/queries/read-runs.ts";
+import { listRuns } from "../db/queries/list-runs.ts";
+import { findEnvironmentSlug } from "../db/queries/read-runs.ts";
+import type { RunFilter } from "../db/queries/run-filter.ts";
 import { statesOfStatus } from "../domain/wire-status.ts";
 import { type Principal, requireScope } from "./authenticate.ts";
 import type { Deps } from "./deps.ts";
