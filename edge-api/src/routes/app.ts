@@ -70,7 +70,7 @@ export const createApp = (
   app.route("/", sessionRoutes());
   app.route("/", waitRoutes());
   app.route("/", agentRoutes());
-  for (const prefix of ["/api/*", "/agent/*", "/engine/*"]) {
+  for (const prefix of ["/api/*", "/agent/*", "/engine/*", "/realtime/*"]) {
     app.all(prefix, () => {
       throw new AppError("not_found", "There is no such route.", { shouldRetry: false });
     });

@@ -58,6 +58,7 @@ const security: Record<RouteSpec["auth"], object[]> = {
   none: [],
   key: [{ bearer: [] }],
   environment: [{ bearer: [] }, { personal: [] }],
+  project: [{ bearer: [] }, { personal: [] }],
   person: [{ personal: [] }],
   agent: [{ agent: [] }],
   session: [{ session: [] }],

@@ -108,9 +108,10 @@ export const listBulkActionPage = async (
   page: { size: number; after: string | undefined; before: string | undefined },
 ): Promise<BulkActionList> => {
   requireRight(principal, "read");
-  const before = page.after === undefined ? (page.before ?? null) : null;
+  // Clients that turn back send the cursor they came by as well.
+  const before = page.before ?? null;
   const found = await rows.listBulkActions(deps.db, principal.environmentId, {
-    after: page.after ?? null,
+    after: before === null ? (page.after ?? null) : null,
     before,
     size: page.size + 1,
   });

@@ -11,7 +11,7 @@ type Row = [name: string, spec: RouteSpec];
 
 const all = Object.entries<RouteSpec>(routeSpecs);
 const guarded = all.filter(([, { auth }]) => auth !== "none");
-const ofPrincipals = all.filter(([, { auth }]) => auth === "key" || auth === "environment");
+const ofPrincipals = all.filter(([, { auth }]) => ["key", "environment", "project"].includes(auth));
 const scoped = ofPrincipals.filter(([, { scope }]) => scope !== undefined);
 
 /** Every route of the table with every wrong credential. A route that is added is tested by being in the table. */

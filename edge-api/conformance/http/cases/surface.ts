@@ -78,6 +78,7 @@ export const surfaceCases = (platform: () => Platform) =>
         none: {},
         key: bearer(platform().apiKey),
         environment: bearer(platform().apiKey),
+        project: bearer(platform().apiKey),
         person: bearer(person),
         agent: bearer(await agent.sign()),
         session: { cookie },

@@ -140,7 +140,8 @@ const idRange = (id: SQL, filter: RunFilter, page: { after?: string; before?: st
   and(
     filter.fromMs === undefined ? undefined : sql`${id} >= ${idFloor("run", filter.fromMs - clocksApartMs)}`,
     filter.toMs === undefined ? undefined : sql`${id} < ${idFloor("run", filter.toMs + clocksApartMs)}`,
-    page.after === undefined ? undefined : sql`${id} < ${page.after}`,
+    // Clients that turn back send the cursor they came by as well.
+    page.after === undefined || page.before !== undefined ? undefined : sql`${id} < ${page.after}`,
     page.before === undefined ? undefined : sql`${id} > ${page.before}`,
   );
 

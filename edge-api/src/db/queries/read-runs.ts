@@ -15,7 +15,7 @@ import {
 } from "drizzle-orm";
 import type { Database } from "../database.ts";
 import { deployments } from "../schema/code.ts";
-import { environments, projects } from "../schema/places.ts";
+import { environments } from "../schema/places.ts";
 import { runs } from "../schema/record.ts";
 import { schedules } from "../schema/schedules.ts";
 import { conditions, type RunFilter } from "./run-filter.ts";
@@ -130,17 +130,6 @@ export const listBulkRuns = async (
     .where(and(bulkCondition(scope), page.after === null ? undefined : lt(runs.id, page.after)))
     .orderBy(desc(runs.id))
     .limit(page.size);
-
-/** The environments of a project with the names that lists show. */
-export const listProjectEnvironments = async (
-  db: Database,
-  projectRef: string,
-): Promise<{ id: string; slug: string }[]> =>
-  db.read
-    .select({ id: environments.id, slug: environments.slug })
-    .from(environments)
-    .innerJoin(projects, eq(projects.id, environments.projectId))
-    .where(eq(projects.ref, projectRef));
 
 /** Name of an environment as lists show it. */
 export const findEnvironmentSlug = async (db: Database, environmentId: string): Promise<string> => {
