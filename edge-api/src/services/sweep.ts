@@ -1,4 +1,5 @@
 import type { TaskError } from "@longshore/shared/contract/task-error";
+import { findDueWork } from "../db/queries/find-due-work.ts";
 import { findOpenWork } from "../db/queries/find-open-work.ts";
 import { abortUnsealedBatches } from "../db/transitions/abort-batches.ts";
 import { beatAgents } from "../db/transitions/beat-agents.ts";
@@ -42,7 +43,7 @@ const toLoss = (lease: LostLease): AttemptEnd => ({
   errorFingerprint: errorFingerprint(lostError(lease.agentName)),
 });
 
-const loseLeases = async (deps: Deps): Promise<void> => {
+const loseLeases = async (deps: Deps, hasParked: boolean): Promise<void> => {
   const { silentMs, startMs } = deps.settings;
   const { leases, silentSince } = await findLostLeases(deps.db, { silentMs, startMs });
   const executing = leases.filter((lease) => lease.phase === "executing");
@@ -62,6 +63,7 @@ const loseLeases = async (deps: Deps): Promise<void> => {
     }));
     await wakeAfter(deps, (await releaseRuns(deps.db, null, releases)).hints);
   }
+  if (!hasParked) return;
   const parked = await loseParkedRunsOfSilentAgents(deps.db, silentSince, lostError("unknown"));
   await wakeAfter(deps, parked.hints);
 };
@@ -70,27 +72,29 @@ const loseLeases = async (deps: Deps): Promise<void> => {
  * The safety net under every hint, run at a slow beat by each process: writes down which idle agents were heard, moves
  * what is due, takes back what silent agents held, and finds work whose wake-up was lost.
  *
- * Cost: a handful of statements, however many agents are parked.
+ * Cost: about five statements when there is nothing to do, however many agents are parked; some more for what one of them
+ * says there may be.
  */
 export const sweep = async (deps: Deps): Promise<void> => {
   const beats = deps.presence?.drain() ?? [];
   if (beats.length > 0) await beatAgents(deps.db, beats);
-  await loseLeases(deps);
-  await runDueWork(deps);
-  await releasePending(deps, null);
-  const [aborted, settled] = await Promise.all([
-    abortUnsealedBatches(deps.db),
-    settleBatches(deps.db, null),
+  const found = await findDueWork(deps.db);
+  if (found.holdsLeases || found.hasParked) await loseLeases(deps, found.hasParked);
+  if (found.isDue) await runDueWork(deps);
+  if (found.isPending) await releasePending(deps, null);
+  if (found.hasBatches) {
+    await wakeAfter(deps, (await abortUnsealedBatches(deps.db)).hints);
+    await wakeAfter(deps, (await settleBatches(deps.db, null)).hints);
+  }
+  await Promise.all([
     settleLanes(deps.db, null),
-    wakeSettledRuns(deps.db),
     resealEnvVars(deps),
-    purgeExpired(deps.db),
-    expireLimitOverrides(deps.db),
-    fitLanes(deps.db),
+    ...(found.hasExpired ? [purgeExpired(deps.db)] : []),
+    ...(found.hasWaits ? [wakeSettledRuns(deps.db)] : []),
+    ...(found.hasChangedLimits ? [expireLimitOverrides(deps.db), fitLanes(deps.db)] : []),
   ]);
-  await wakeAfter(deps, aborted.hints);
-  await wakeAfter(deps, settled.hints);
-  for (const id of await findOpenBulkActions(deps.db)) deps.later(workBulkAction(deps, id));
+  if (found.hasBulkActions)
+    for (const id of await findOpenBulkActions(deps.db)) deps.later(workBulkAction(deps, id));
   // Work that stands open has no one on the way to it, or its wake-up was lost: waking once more costs one claim.
   await wakeAfter(deps, await findOpenWork(deps.db));
 };

@@ -186,6 +186,10 @@ export const waitPoints = pgTable(
     index("wait_points_due").on(t.dueAt).where(sql`due_at is not null`),
     index("wait_points_tokens").on(t.environmentId, t.id).where(sql`kind = 'token'`),
     index("wait_points_batch").on(t.batchId).where(sql`batch_id is not null`),
+    // What the sweep looks through: points that are over stay as history.
+    index("wait_points_open_child")
+      .on(t.childRunId)
+      .where(sql`child_run_id is not null and status = 'pending'`),
     index("wait_points_child").on(t.childRunId).where(sql`child_run_id is not null`),
     check("wait_points_kind", oneOf(t.kind, ["time", "run", "token", "batch"])),
     check("wait_points_status", oneOf(t.status, ["pending", "completed"])),

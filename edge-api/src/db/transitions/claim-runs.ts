@@ -290,14 +290,14 @@ rooms_left as (
     - case when r.id like 'lane%' then (select count(*) from moved m where m.from_lane_id = r.id) else 0 end as room
   from rooms r left join counter_counts c on c.id = r.id
 ),
-lane_counts as (
+lane_counts as materialized (
   select l.id, (select count(*) from moved m where m.from_lane_id = l.id)::int as count,
     coalesce((select c.count from counter_counts c where c.id = l.id), 0) as gate_count,
     case when l.counter_ids is not null
       then (select min(r.id) from rooms_left r where r.id = any(l.counter_ids) and r.room <= 0) end as blocked_by,
-    exists (
-      select from queue_entries q
-      where q.lane_id = l.id and q.agent_id is null and q.run_id not in (select run_id from taken)) as has_more
+    (select true from queue_entries q
+      where q.lane_id = l.id and q.agent_id is null and q.run_id not in (select run_id from taken)
+      limit 1) is not null as has_more
   from lanes_locked l
 ),
 lanes_counted as (
@@ -305,7 +305,7 @@ lanes_counted as (
   set running = l.running + c.count + c.gate_count, has_work = c.has_more, blocked_by = c.blocked_by,
       turn_at = case when c.count > 0 or not c.has_more then app_now() else l.turn_at end
   from lane_counts c
-  where l.id = c.id
+  where l.id = c.id and l.id = any(array(select id from lane_counts))
     and (c.count > 0 or c.gate_count > 0 or l.has_work <> c.has_more or l.blocked_by is distinct from c.blocked_by)
   returning l.id, l.has_work, l.running, l.running_max, l.blocked_by
 ),

@@ -11,7 +11,7 @@ with done_points as (
   set status = 'completed', due_at = null, completed_at = app_now(),
       output = c.output, output_type = c.output_type, error = c.error
   from runs c
-  where p.child_run_id = c.id and p.status = 'pending' and c.finished_at is not null
+  where p.child_run_id is not null and p.child_run_id = c.id and p.status = 'pending' and c.finished_at is not null
   returning p.id
 ),
 stuck as (

@@ -1,0 +1,1 @@
+CREATE INDEX "wait_points_open_child" ON "wait_points" USING btree ("child_run_id") WHERE child_run_id is not null and status = 'pending';
