@@ -87,8 +87,7 @@ const idleHoldMs = 50_000;
  */
 const idleRate = async (stage: Stage, agents: number, windowS: number) => {
   const crew: SimulatedAgent[] = [];
-  for (let nth = 0; nth < agents; nth++)
-    crew.push(await enrolSimulatedAgent(stage.http, stage.apiKey, 10));
+  for (let nth = 0; nth < agents; nth++) crew.push(await enrolSimulatedAgent(stage.http, stage.apiKey, 10));
   let isOver = false;
   let polls = 0;
   const loops = crew.map(async (agent, nth) => {

@@ -4,10 +4,13 @@ import { type Backlog, seedBacklog } from "./seed-backlog.ts";
 import { enrolSimulatedAgent, type SimulatedAgent } from "./simulated-agent.ts";
 import type { Stage } from "./stage.ts";
 
+const holdMs = 10_000;
+
 const claimOne = async (stage: Stage, agent: SimulatedAgent): Promise<number> => {
   await stage.trigger();
   const sentMs = performance.now();
-  const leases = await agent.poll(1, 0);
+  // Beside lanes that have yet to be found without room, a claim or two may answer nothing: the poll goes on.
+  const leases = await agent.poll(1, holdMs);
   const tookMs = performance.now() - sentMs;
   if (leases.length !== 1) throw new Error(`a poll answered ${leases.length} leases`);
   await agent.finish(leases, 0);

@@ -17,7 +17,8 @@ made as (
 )
 insert into queue_entries (run_id, lane_id, environment_id, position_at) select id, lane_id, environment_id, app_now() from made;`;
 
-const noopLane = "select l.*, 0 as nth from lanes l join queues q on q.id = l.queue_id where q.name = 'task/noop' limit 1";
+const noopLane =
+  "select l.*, 0 as nth from lanes l join queues q on q.id = l.queue_id where q.name = 'task/noop' limit 1";
 
 /** A run that holds the only slot of each lane under `prefix`, by an agent that never answers. */
 const occupy = (prefix: string): string => `
@@ -44,8 +45,8 @@ const backlogs = {
     fill(lanesOf("busy"), 1, 100_000, "b"),
     occupy("busy"),
   ],
-  /** A million runs in the queue that agents take from. */
-  backlog: [fill(noopLane, 1, 1_000_000, "q"), "update lanes set has_work = true"],
+  /** A million runs in the queue that agents take from: as many as it holds, but for those that are triggered beside it. */
+  backlog: [fill(noopLane, 1, 999_000, "q"), "update lanes set has_work = true"],
   /** 10,000 queues with ten runs each. */
   "many-queues": [
     `insert into queues (id, environment_id, name, type)
@@ -73,4 +74,6 @@ export const seedBacklog = async ({ sql }: Stage, backlog: Backlog): Promise<voi
   await sql.query("set synchronous_commit = off");
   for (const statement of backlogs[backlog]) await sql.query(statement);
   await sql.query("vacuum analyze");
+  // Connections that stood idle meanwhile are closed by the API now; a request must not run into that.
+  await new Promise((resolve) => setTimeout(resolve, 1_500));
 };

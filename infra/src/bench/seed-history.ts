@@ -80,11 +80,16 @@ from judged`;
 
 const linksStatement = `
 insert into queue_entries (run_id, lane_id, environment_id, position_at)
-select id, lane_id, environment_id, created_at from runs where state = 'queued' and id like 'run\\_%' order by id desc limit 20000;
+select id, lane_id, environment_id, created_at from runs where state = 'queued' and lane_id like 'lane\\_queue\\_%';
 insert into run_tags (environment_id, tag, run_id)
 select r.environment_id, t.tag, r.id from runs r cross join lateral unnest(r.tags) as t(tag) where r.tags <> '{}';
 insert into leases (run_id, agent_id, epoch, environment_id, lane_id, phase, leased_at)
-select id, 'agent_seed', 1, environment_id, lane_id, 'executing', app_now() from runs where state = 'executing';
+select id, 'agent_seed', 1, environment_id, lane_id, 'executing', app_now() from runs where state = 'executing' and lane_id like 'lane\\_queue\\_%';
+update lanes l set running = c.count
+from (select lane_id, count(*)::int as count from leases group by lane_id) c where c.lane_id = l.id;
+update lanes l set has_work = true where exists (select from queue_entries q where q.lane_id = l.id);
+update environment_slots s set running = s.running + c.count
+from (select environment_id, count(*)::int as count from leases group by environment_id) c where c.environment_id = s.environment_id;
 insert into batch_items (batch_id, index, task_slug, run_id, is_over)
 select batch_id, row_number() over (partition by batch_id order by id) - 1, task_slug, id, finished_at is not null
 from runs where batch_id is not null;
@@ -113,18 +118,21 @@ const dropIndexes = async (sql: pg.Client, table: string): Promise<string[]> => 
  * Fills a database with the record of a month: runs of three environments, nearly all of them over, with what hangs on
  * them; most belong to `environmentId`. The tables are not logged, so that it takes minutes; what reads them cannot tell.
  */
-export const seedHistory = async (
-  sql: pg.Client,
-  count: number,
-  environmentId: string,
-): Promise<void> => {
+export const seedHistory = async (sql: pg.Client, count: number, environmentId: string): Promise<void> => {
   await sql.query("set synchronous_commit = off; set maintenance_work_mem = '1GB'; set enable_seqscan = on");
   await sql.query("alter table runs set unlogged; alter table run_events set unlogged");
   await sql.query(placesStatement);
   const indexes = await dropIndexes(sql, "runs");
   const startMs = Date.now() - spanMs;
   for (let from = 1; from <= count; from += chunk)
-    await sql.query(runsStatement, [startMs, spanMs, count, from, Math.min(count, from + chunk - 1), environmentId]);
+    await sql.query(runsStatement, [
+      startMs,
+      spanMs,
+      count,
+      from,
+      Math.min(count, from + chunk - 1),
+      environmentId,
+    ]);
   for (const made of indexes) await sql.query(made);
   await sql.query(linksStatement);
   await sql.query("vacuum analyze");

@@ -12,6 +12,8 @@ import type { Http } from "./http.ts";
 
 /** An agent without containers: it speaks the protocol and does what a measurement tells it. */
 export type SimulatedAgent = {
+  agentId: string;
+  bootId: string;
   poll(free: number, holdMs: number): Promise<Lease[]>;
   /** Reports each lease as started and completed in one request, and takes the next work with it. */
   finish(leases: readonly Lease[], free: number): Promise<Lease[]>;
@@ -42,6 +44,8 @@ export const enrolSimulatedAgent = async (
   let seq = 0;
   const state = (free: number) => ({ bootId, cursor, free, slots, held: [] });
   return {
+    agentId,
+    bootId,
     poll: async (free, holdMs) => {
       const body = { ...state(free), holdMs, version: "0", runtime: "simulated" };
       const answer = await http.json<PollResponse>("POST", "/agent/v1/poll", body, headers);

@@ -10,9 +10,12 @@ with late as (
   select i.batch_id, i.index
   from batch_items i join runs r on r.id = i.run_id
   where not i.is_over and r.finished_at is not null
-    and (i.batch_id = $1 or $1::text is null and i.batch_id in (
+    and i.batch_id = any(array(
+      select $1::text where $1::text is not null
+      union all
       select id from batches
-      where sealed_at is not null and completed_at is null and sealed_at > app_now() - interval '10 minutes'))
+      where $1::text is null
+        and sealed_at is not null and completed_at is null and sealed_at > app_now() - interval '10 minutes'))
   order by i.batch_id, i.index
   limit 5000
   for update of i skip locked
