@@ -66,12 +66,12 @@ select json_build_object(
     select from l join r on r.id = l.run_id where l.cancel_requested <> (r.cancel_requested_at is not null)),
   'a waiting run has its process', not exists (
     select from r where state = 'waiting' and waiting_agent_id is null)
-) as held`;
+)::text`;
 
 /** Names of what does not hold in an environment at rest. */
 export const brokenInvariants = async (t: TestDatabase, environmentId: string): Promise<string[]> => {
-  const [row] = await t.query(statement, [environmentId]);
-  return Object.entries(row?.held ?? {}).flatMap(([name, holds]) => (holds === true ? [] : [name]));
+  const held = z.record(z.string(), z.boolean()).parse(await t.db.call(statement, [environmentId]));
+  return Object.entries(held).flatMap(([name, holds]) => (holds === true ? [] : [name]));
 };
 
 const EventRow = z.object({
@@ -81,13 +81,14 @@ const EventRow = z.object({
   to_state: RunState,
 });
 
+const eventsStatement = `
+select coalesce(json_agg(json_build_object(
+  'run_id', e.run_id, 'kind', e.kind, 'from_state', e.from_state, 'to_state', e.to_state) order by e.run_id, e.id), '[]')::text
+from run_events e join runs r on r.id = e.run_id where r.environment_id = $1`;
+
 /** Events that the table of moves does not allow, or that do not begin where the one before ended. */
 export const strayEvents = async (t: TestDatabase, environmentId: string): Promise<string[]> => {
-  const rows = await t.query(
-    `select e.run_id, e.kind, e.from_state, e.to_state
-     from run_events e join runs r on r.id = e.run_id where r.environment_id = $1 order by e.run_id, e.id`,
-    [environmentId],
-  );
+  const rows = await t.db.call(eventsStatement, [environmentId]);
   const stray: string[] = [];
   let before: z.infer<typeof EventRow> | undefined;
   for (const event of z.array(EventRow).parse(rows)) {

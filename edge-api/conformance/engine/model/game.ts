@@ -21,6 +21,9 @@ export type World = {
 /** A history while it is played: the engine on one side, its model on the other. */
 export type Game = World & { model: Model };
 
+const advanceStatement = `
+update app_clock set shift = shift + $1::float8 * interval '1 millisecond' returning to_json($1::float8)::text`;
+
 export const makeWorld = async (t: TestDatabase): Promise<World> => {
   const seeded = await seed(t, {
     tasks: worldTasks,
@@ -31,7 +34,9 @@ export const makeWorld = async (t: TestDatabase): Promise<World> => {
   // The statements under test take milliseconds when they find their rows by an index, as they do later.
   await t.query("analyze");
   const [row] = await t.query("select 1000 * extract(epoch from app_now()) as now");
-  return { t, ...seeded, beganAtMs: Number(row?.now) };
+  // Prepared, as everything else that a history does.
+  const advance = async (ms: number) => void (await t.db.call(advanceStatement, [ms]));
+  return { t: { ...t, advance }, ...seeded, beganAtMs: Number(row?.now) };
 };
 
 export const newGame = (world: World, isDeployed: boolean): Game => ({
