@@ -69,7 +69,10 @@ select json_build_object(
 )::text`;
 
 /** Names of what does not hold in an environment at rest. */
-export const brokenInvariants = async (t: TestDatabase, environmentId: string): Promise<string[]> => {
+export const brokenInvariants = async (
+  t: Pick<TestDatabase, "db">,
+  environmentId: string,
+): Promise<string[]> => {
   const held = z.record(z.string(), z.boolean()).parse(await t.db.call(statement, [environmentId]));
   return Object.entries(held).flatMap(([name, holds]) => (holds === true ? [] : [name]));
 };

@@ -17,8 +17,8 @@ const tables = serverUrl === undefined || seed !== undefined ? 1 : 3;
 const number = fc.nat({ max: 59 });
 const step = fc.record({ op: fc.constantFrom(...ops), a: number, b: number, c: number });
 const steps = fc.oneof(
-  { weight: 30, arbitrary: fc.array(step, { minLength: 8, maxLength: 16, size: "max" }) },
-  { weight: 1, arbitrary: fc.array(step, { minLength: 50, maxLength: 80, size: "max" }) },
+  { weight: 40, arbitrary: fc.array(step, { minLength: 8, maxLength: 14, size: "max" }) },
+  { weight: 1, arbitrary: fc.array(step, { minLength: 40, maxLength: 60, size: "max" }) },
 );
 
 /** `LONGSHORE_SEED` and `LONGSHORE_PATH` play a failed history again, and make it shorter; `LONGSHORE_HISTORIES` plays more. */
