@@ -138,6 +138,15 @@ const many = async (game: Game, { a, b }: Step) => {
     expect(outcomes[nth]).toMatchObject({ kind: game.model.trigger(spec).kind, runId: spec.id });
 };
 
+/** More than its limit has room for, in lanes of their own. */
+const crowd = async (game: Game, { a, b, c }: Step) => {
+  for (let nth = 0; nth < 3 + (c % 2); nth++) {
+    const task = ["a", "c", "b"][(a + (b % 2 === 0 ? nth : 0)) % 3] ?? "a";
+    const spec = { ...plainSpec(task, laneAt(b + nth)), limits: limitsAt(a % 5), priority: (b + nth) % 2 };
+    await triggerOne(game, { ...spec, gates: c % 5 === 0 && task !== "b" ? ["narrow"] : [] });
+  }
+};
+
 const debounce = (game: Game, { a, b, c }: Step) => {
   const task = ["a", "skip", "replace"][a % 3] ?? "a";
   const delayMs = 2_000 + 1_000 * (b % 3);
@@ -244,4 +253,15 @@ const items = async (game: Game, { a, b, c }: Step) => {
 };
 
 /** What callers do. */
-export const triggerMoves = { trigger, child, many, debounce, reschedule, resetKey, deploy, batch, items };
+export const triggerMoves = {
+  trigger,
+  child,
+  many,
+  crowd,
+  debounce,
+  reschedule,
+  resetKey,
+  deploy,
+  batch,
+  items,
+};
