@@ -135,7 +135,9 @@ const waitsFor = (game: Game, run: ModelRun, n: number): Wait[] => {
     ...(n % 3 === 1 ? [] : batches),
     ...(token === undefined || n % 4 === 0 ? [] : [{ token }]),
   ];
-  if (n % 13 === 12) waits.push({ child: run.id });
+  // A child of another attempt, or no child at all, is nothing it may wait for.
+  const stranger = n % 6 === 5 ? (model.all(({ parent }) => parent === run.id)[0] ?? run) : undefined;
+  if (stranger !== undefined && !run.children.includes(stranger.id)) waits.push({ child: stranger.id });
   if (waits.length === 0 || n % 6 === 0) waits.push({ dueMs: model.nowMs + (n % 2) * 4_000 });
   return waits;
 };

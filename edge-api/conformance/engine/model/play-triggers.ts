@@ -99,7 +99,7 @@ const trigger = async (game: Game, { a, b, c }: Step) => {
     gates: c % 7 === 0 && taskAt(a) !== "b" ? ["narrow"] : [],
     ttlMs: b % 4 === 1 ? 5_000 : null,
     delayMs: a % 7 === 2 ? 3_000 : 0,
-    priority: c % 3,
+    priority: 4 * (c % 3),
     key: keyed ? `k${taskAt(a)}${b % 2}` : null,
     keyLifeMs: b % 3 === 0 ? 8_000 : 3_600_000,
     request: c % 6 === 5 ? `r${a % 2}` : null,
@@ -127,7 +127,7 @@ const child = async (game: Game, { a, b, c }: Step) => {
 const many = async (game: Game, { a, b }: Step) => {
   const specs = Array.from({ length: 2 + (b % 3) }, (_, nth) => ({
     ...plainSpec(["a", "b", "c"][(a + nth) % 3] ?? "a", laneAt(a + b + nth)),
-    priority: nth,
+    priority: 4 * nth,
     ttlMs: (a + nth) % 5 === 0 ? 5_000 : null,
   }));
   const outcomes = await triggerRuns(
@@ -142,7 +142,7 @@ const many = async (game: Game, { a, b }: Step) => {
 const crowd = async (game: Game, { a, b, c }: Step) => {
   for (let nth = 0; nth < 3 + (c % 2); nth++) {
     const task = ["a", "c", "b"][(a + (b % 2 === 0 ? nth : 0)) % 3] ?? "a";
-    const spec = { ...plainSpec(task, laneAt(b + nth)), limits: limitsAt(a % 5), priority: (b + nth) % 2 };
+    const spec = { ...plainSpec(task, laneAt(b + nth)), limits: limitsAt(a + (c % 3 === 0 ? nth : 0)) };
     await triggerOne(game, { ...spec, gates: c % 5 === 0 && task !== "b" ? ["narrow"] : [] });
   }
 };
