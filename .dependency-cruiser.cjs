@@ -47,6 +47,17 @@ module.exports = {
     room("cli", "^cli/", ["(shared|edge-api|agent|sdk)/"]),
     onlyFrom("dockerode-in-its-adapter", "node_modules/dockerode", ["^agent/src/adapters/docker", "^infra/"]),
     {
+      name: "official-client-in-its-proof",
+      severity: "error",
+      comment:
+        "the official client is a dev dependency of edge-api/conformance/official-client and of nothing else",
+      from: {
+        path: "^(shared|edge-api|agent|sdk|cli|infra)/",
+        pathNot: "^edge-api/conformance/official-client/",
+      },
+      to: { path: "official-trigger-sdk|@trigger\\.dev/(core|sdk)" },
+    },
+    {
       name: "node-in-platform",
       severity: "error",
       comment:

@@ -235,10 +235,12 @@ const run = async (
     },
   });
   // Before the first poll: what it says is held must be what is there.
+  let isHeard = true;
   try {
     await reconcileOnce(depsFor("sweep"));
     await wired.records.removeStrays(outbox);
   } catch (error) {
+    isHeard = false;
     executions.setRuntimeAlive(false);
     logger.warn("the runtime does not answer yet", { runtime: runtime.name, why: String(error) });
   }
@@ -262,7 +264,7 @@ const run = async (
   const running = [
     pollLoop({ ...depsFor("poll"), version: agentVersion, runtime: runtime.name, labels }, signal),
     reportLoop(depsFor("report"), signal),
-    eventsLoop(depsFor("events"), signal),
+    eventsLoop(depsFor("events"), isHeard, signal),
     sweepLoop(depsFor("sweep"), signal),
     fenceLoop(depsFor("fence"), signal),
   ];

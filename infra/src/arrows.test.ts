@@ -51,6 +51,7 @@ describe("the arrows of the house", () => {
     ["agent-loops", "agent/src/loops", 'import "../../adapters/process.ts";'],
     ["agent-runner", "agent/src/runner", 'import "../../adapters/process.ts";'],
     ["node-in-platform", "edge-api/src/services", 'import "node:fs";'],
+    ["official-client-in-its-proof", "sdk/src", 'import "official-trigger-sdk";'],
     ["dockerode-in-its-adapter", "agent/src/loops", 'import "dockerode";'],
   ];
 

@@ -7,6 +7,7 @@ import { credentialCases } from "./cases/credentials.ts";
 import { deploymentCases } from "./cases/deployments.ts";
 import { envVarCases } from "./cases/env-vars.ts";
 import { limitCases } from "./cases/limits.ts";
+import { optionCases } from "./cases/options.ts";
 import { packetCases } from "./cases/packets.ts";
 import { queueCases } from "./cases/queues.ts";
 import { runEditCases } from "./cases/run-edits.ts";
@@ -32,6 +33,7 @@ export const describeApi = (name: string, isAvailable: boolean, start: () => Pro
     afterAll(() => running?.close());
 
     triggerCases(platform);
+    optionCases(platform);
     runCases(platform);
     batchCases(platform);
     waitCases(platform);

@@ -161,6 +161,7 @@ const claimsOf = (p: Platform): string =>
 export const opens: Record<Exclude<RouteAuth, "none">, readonly string[]> = {
   key: ["a key", "a public token", "a run token"],
   environment: ["a key", "a public token", "a run token", "a personal token"],
+  project: ["a key", "a public token", "a run token", "a personal token"],
   person: ["a personal token"],
   agent: ["an agent"],
   session: ["a session"],

@@ -14,8 +14,12 @@ const base: Circumstances = {
   ahead: 0,
   agents: { known: 1, online: 1, free: 1 },
   home: null,
+  counters: [],
+  version: { task: "a", external: null, externalStatus: null, current: "1", hasTask: true, queue: "q" },
   waits: [],
 };
+const point = { kind: "time", runId: null, batchId: null, id: "waitpoint_1", dueAt: null };
+const counter = { kind: "limit" as const, name: "api", key: "", running: 3, runningMax: 3, paused: false };
 const offline = { name: "box", isOnline: false };
 const online = { name: "box", isOnline: true };
 const fullLane = { running: 2, runningMax: 2, paused: false };
@@ -24,7 +28,23 @@ const fullEnv = { running: 10, runningMax: 10, paused: false };
 test.each<[string, Partial<Circumstances>, string]>([
   ["final", { state: "timed_out" }, "timed out"],
   ["canceling", { state: "executing", isCanceling: true }, "cancel"],
-  ["pending_version", { state: "pending_version" }, "version"],
+  [
+    "pending_version",
+    { state: "pending_version", version: { ...base.version, external: "e" } },
+    '"e", which has not been made',
+  ],
+  [
+    "pending_version",
+    { state: "pending_version", version: { ...base.version, external: "e", externalStatus: "PENDING" } },
+    '"e", which is PENDING',
+  ],
+  [
+    "pending_version",
+    { state: "pending_version", version: { ...base.version, current: null } },
+    "first deployment",
+  ],
+  ["pending_version", { state: "pending_version", version: { ...base.version, hasTask: false } }, 'task "a"'],
+  ["pending_version", { state: "pending_version" }, 'queue "q"'],
   ["delayed", { state: "delayed", dueAt: "noon" }, "noon"],
   ["retry_scheduled", { state: "delayed", attempt: 2, dueAt: "noon" }, "Attempt 2"],
   ["retry_scheduled", { state: "delayed", reason: "no image", dueAt: "noon" }, "no image"],
@@ -32,18 +52,14 @@ test.each<[string, Partial<Circumstances>, string]>([
   ["executing", { state: "executing", attempt: 1 }, "executing"],
   [
     "waiting_for_run",
-    { state: "waiting", home: online, waits: [{ kind: "run", runId: "run_1", dueAt: null }] },
+    { state: "waiting", home: online, waits: [{ ...point, kind: "run", runId: "run_1" }] },
     "run_1",
   ],
-  [
-    "waiting_for_time",
-    { state: "waiting", home: online, waits: [{ kind: "time", runId: null, dueAt: "noon" }] },
-    "noon",
-  ],
+  ["waiting_for_time", { state: "waiting", home: online, waits: [{ ...point, dueAt: "noon" }] }, "noon"],
   [
     "waiting_for_token",
-    { state: "waiting", home: online, waits: [{ kind: "token", runId: null, dueAt: null }] },
-    "token",
+    { state: "waiting", home: online, waits: [{ ...point, kind: "token" }] },
+    "waitpoint_1",
   ],
   ["home_agent_offline", { state: "waiting", home: offline }, '"box"'],
   ["home_agent_offline", { home: offline }, '"box"'],
@@ -51,6 +67,30 @@ test.each<[string, Partial<Circumstances>, string]>([
   ["queue_paused", { queue: { name: "q", paused: true } }, '"q"'],
   ["queue_limit", { lane: fullLane, ahead: 1 }, "2 of at most 2; 1 run ahead"],
   ["queue_limit", { lane: fullLane, concurrencyKey: "x" }, 'for the key "x"; 0 runs ahead'],
+  [
+    "waiting_for_batch",
+    { state: "waiting", home: online, waits: [{ ...point, kind: "batch", batchId: "batch_1" }] },
+    "batch_1",
+  ],
+  ["limit_paused", { counters: [{ ...counter, running: 0, paused: true }] }, '"api" is paused'],
+  ["concurrency_limit", { counters: [counter] }, '"api" runs 3 of at most 3.'],
+  ["concurrency_limit", { counters: [{ ...counter, key: "x" }] }, 'for the key "x"'],
+  [
+    "gate_limit",
+    { counters: [{ ...counter, kind: "gate", name: "narrow" }] },
+    '"narrow", which is its gate, runs 3',
+  ],
+  ["queue_paused", { counters: [{ ...counter, kind: "gate", name: "narrow", paused: true }] }, '"narrow"'],
+  [
+    "next",
+    {
+      counters: [
+        { ...counter, runningMax: null },
+        { ...counter, running: 2 },
+      ],
+    },
+    "next",
+  ],
   ["environment_limit", { env: fullEnv }, "10 of at most 10"],
   ["queue_limit", { home: online, lane: fullLane }, '"q"'],
   ["no_agent_online", { agents: { known: 0, online: 0, free: 0 } }, "No agent is enrolled"],

@@ -16,7 +16,30 @@ export type Circumstances = {
   ahead: number;
   agents: { known: number; online: number; free: number };
   home: { name: string; isOnline: boolean } | null;
-  waits: { kind: string; runId: string | null; dueAt: string | null }[];
+  /** Named limits and gates that its lane counts in. */
+  counters: {
+    kind: "limit" | "gate";
+    name: string;
+    key: string;
+    running: number;
+    runningMax: number | null;
+    paused: boolean;
+  }[];
+  version: {
+    task: string;
+    external: string | null;
+    externalStatus: string | null;
+    current: string | null;
+    hasTask: boolean;
+    queue: string | null;
+  };
+  waits: {
+    kind: string;
+    runId: string | null;
+    batchId: string | null;
+    id: string;
+    dueAt: string | null;
+  }[];
 };
 
 type Why = Pick<RunExplanation, "code" | "sentence">;
@@ -44,9 +67,56 @@ const whyWaiting = (c: Circumstances): Why => {
       code: "waiting_for_time",
       sentence: `It waits until ${first.dueAt}${others}; it holds no slot meanwhile.`,
     };
+  if (first.kind === "batch")
+    return {
+      code: "waiting_for_batch",
+      sentence: `It waits for the batch ${first.batchId}${others}; it holds no slot meanwhile.`,
+    };
+  const until = first.dueAt === null ? "" : `, at the latest until ${first.dueAt}`;
   return {
     code: "waiting_for_token",
-    sentence: `It waits for a token to be completed${others}; it holds no slot meanwhile.`,
+    sentence: `It waits for the token ${first.id} to be completed${until}${others}; it holds no slot meanwhile.`,
+  };
+};
+
+/** The counter that has no room, if one has none. */
+const fullCounter = (c: Circumstances): Circumstances["counters"][number] | undefined =>
+  c.counters.find(({ paused }) => paused) ??
+  c.counters.find(({ running, runningMax }) => runningMax !== null && running >= runningMax);
+
+const whyCounted = (c: Circumstances): Why | null => {
+  const counter = fullCounter(c);
+  if (counter === undefined) return null;
+  const { kind, name, key, running, runningMax, paused } = counter;
+  const what =
+    kind === "gate" ? `The queue "${name}", which is its gate,` : `The concurrency limit "${name}"`;
+  if (paused)
+    return { code: kind === "gate" ? "queue_paused" : "limit_paused", sentence: `${what} is paused.` };
+  const forKey = key === "" ? "" : ` for the key "${key}"`;
+  return {
+    code: kind === "gate" ? "gate_limit" : "concurrency_limit",
+    sentence: `${what} runs ${running} of at most ${runningMax}${forKey}.`,
+  };
+};
+
+const whyPending = ({ version }: Circumstances): Why => {
+  const { external, externalStatus, current, task, hasTask, queue } = version;
+  const code = "pending_version";
+  if (external !== null) {
+    return externalStatus === null
+      ? { code, sentence: `It waits for the deployment "${external}", which has not been made yet.` }
+      : { code, sentence: `It waits for the deployment "${external}", which is ${externalStatus}.` };
+  }
+  if (current === null) return { code, sentence: "It waits for this environment's first deployment." };
+  if (!hasTask) {
+    return {
+      code,
+      sentence: `It waits for a deployment with the task "${task}": version ${current} has none.`,
+    };
+  }
+  return {
+    code,
+    sentence: `It waits for a deployment with the queue "${queue}": version ${current} has none.`,
   };
 };
 
@@ -61,6 +131,8 @@ const whyBlocked = (c: Circumstances): Why | null => {
       sentence: `The queue "${c.queue?.name}" runs ${c.lane.running} of at most ${c.lane.runningMax}${key}; ${plural(c.ahead, "run")} ahead of this one.`,
     };
   }
+  const counted = whyCounted(c);
+  if (counted !== null) return counted;
   if (c.env !== null && c.env.running >= c.env.runningMax) {
     return {
       code: "environment_limit",
@@ -102,7 +174,7 @@ const why = (c: Circumstances): Why => {
     return { code: "canceling", sentence: "It was asked to cancel; its agent is ending it." };
   switch (c.state) {
     case "pending_version":
-      return { code: "pending_version", sentence: "It waits for a deployment that holds its version." };
+      return whyPending(c);
     case "delayed": {
       if (c.attempt > 0)
         return {
@@ -141,6 +213,14 @@ const detailsOf = (c: Circumstances, code: Why["code"]): Record<string, unknown>
         ahead: c.ahead,
         ...(c.concurrencyKey === "" ? {} : { concurrencyKey: c.concurrencyKey }),
       };
+    case "limit_paused":
+    case "concurrency_limit":
+    case "gate_limit": {
+      const { name, key, running, runningMax } = fullCounter(c) ?? {};
+      return { name, running, limit: runningMax, ahead: c.ahead, ...(key ? { concurrencyKey: key } : {}) };
+    }
+    case "pending_version":
+      return { task: c.version.task, externalDeploymentId: c.version.external, current: c.version.current };
     case "no_agent_online":
     case "agents_full":
       return { agents: c.agents.known, online: c.agents.online, freeSlots: c.agents.free };
@@ -149,6 +229,10 @@ const detailsOf = (c: Circumstances, code: Why["code"]): Record<string, unknown>
       return { dueAt: c.dueAt, ...(c.reason === null ? {} : { reason: c.reason }) };
     case "waiting_for_run":
       return { runId: c.waits[0]?.runId, waits: c.waits.length };
+    case "waiting_for_batch":
+      return { batchId: c.waits[0]?.batchId, waits: c.waits.length };
+    case "waiting_for_token":
+      return { tokenId: c.waits[0]?.id, dueAt: c.waits[0]?.dueAt, waits: c.waits.length };
     case "waiting_for_time":
       return { dueAt: c.waits[0]?.dueAt, waits: c.waits.length };
     default:

@@ -4,9 +4,9 @@ import type { S3Options } from "./blobs-s3.ts";
 import {
   ConfigError,
   encryptionVariables,
-  rateVariables,
+  limitVariables,
   readEncryptionKeys,
-  readRates,
+  readLimits,
   SecretText,
 } from "./settings.ts";
 
@@ -45,7 +45,7 @@ const Variables = z.object({
   LONGSHORE_S3_ACCESS_KEY_ID: z.string().min(1).optional(),
   LONGSHORE_S3_SECRET_ACCESS_KEY: z.string().min(1).optional(),
   LONGSHORE_CONCURRENCY: count(100_000).default(100),
-  ...rateVariables,
+  ...limitVariables,
   ...encryptionVariables,
   LONGSHORE_PRINT_SIGN_IN: z.enum(["0", "1"], "should be 0 or 1").optional(),
 });
@@ -68,7 +68,7 @@ export type NodeConfig = Readonly<{
   s3: S3Options | null;
   /** Roots of sealing keys, newest first, given the secret. */
   encryptionKeys(secret: Uint8Array): Uint8Array[];
-  rates: Pick<Settings, "keyRate" | "publicRate">;
+  limits: Pick<Settings, "keyRate" | "publicRate" | "queueDepthMax">;
 }>;
 
 const s3Of = (v: z.infer<typeof Variables>): S3Options | null => {
@@ -124,6 +124,6 @@ export const readNodeConfig = (env: Record<string, string | undefined>): NodeCon
     s3: s3Of(v),
     printsSignIn: v.LONGSHORE_PRINT_SIGN_IN === undefined ? isEmbedded : v.LONGSHORE_PRINT_SIGN_IN === "1",
     encryptionKeys: (secret: Uint8Array) => readEncryptionKeys(v, secret),
-    rates: readRates(v),
+    limits: readLimits(v),
   });
 };

@@ -196,7 +196,7 @@ export const startServer = async (
     log,
     blobs: config.s3 === null ? createDiskBlobs(join(dataDir, "blobs")) : createS3Blobs(config.s3),
     ...(config.publicUrl === null ? {} : { publicUrl: config.publicUrl }),
-    settings: { ...defaultSettings, ...config.rates, ...options.settings },
+    settings: { ...defaultSettings, ...config.limits, ...options.settings },
     later: (work) => void work.catch((error: unknown) => log("later.failed", { error: String(error) })),
     presence: createPresence(),
     groupsCommits: true,

@@ -54,8 +54,13 @@ const requests = z.coerce
   .min(0, "should be 0 or more")
   .max(1_000_000, "should be at most 1000000");
 
-/** The variables of rate limits, which both platforms read. */
-export const rateVariables = {
+/** The variables of limits, which both platforms read. */
+export const limitVariables = {
+  LONGSHORE_QUEUE_DEPTH: requests
+    .int("should be a whole number")
+    .min(1, "should be at least 1")
+    .max(100_000_000, "should be at most 100000000")
+    .optional(),
   LONGSHORE_RATE_LIMIT: requests.optional(),
   LONGSHORE_RATE_BURST: requests.int("should be a whole number").min(1, "should be at least 1").optional(),
   LONGSHORE_PUBLIC_RATE_LIMIT: requests.optional(),
@@ -64,17 +69,18 @@ export const rateVariables = {
 const rateOf = (perSecond: number, burst: number): Rate | null =>
   perSecond === 0 ? null : { perSecond, burst: Math.max(1, Math.round(burst)) };
 
-/** The rates that the variables set. A key may save up half a minute, a public token ten seconds. */
-export const readRates = (
+/** The limits that the variables set. A key may save up half a minute, a public token ten seconds. */
+export const readLimits = (
   v: {
-    [name in keyof typeof rateVariables]?: number | undefined;
+    [name in keyof typeof limitVariables]?: number | undefined;
   },
-): Pick<Settings, "keyRate" | "publicRate"> => {
+): Pick<Settings, "keyRate" | "publicRate" | "queueDepthMax"> => {
   const key = v.LONGSHORE_RATE_LIMIT ?? 250;
   const open = v.LONGSHORE_PUBLIC_RATE_LIMIT ?? 25;
   return {
     keyRate: rateOf(key, v.LONGSHORE_RATE_BURST ?? 30 * key),
     publicRate: rateOf(open, 10 * open),
+    queueDepthMax: v.LONGSHORE_QUEUE_DEPTH ?? defaultSettings.queueDepthMax,
   };
 };
 

@@ -10,9 +10,9 @@ import {
   ConfigError,
   defaultSettings,
   encryptionVariables,
-  rateVariables,
+  limitVariables,
   readEncryptionKeys,
-  readRates,
+  readLimits,
   SecretText,
 } from "./settings.ts";
 
@@ -25,7 +25,7 @@ const Variables = z.object({
   UPSTASH_REDIS_REST_URL: z.url("should be the address of Redis' REST API"),
   UPSTASH_REDIS_REST_TOKEN: z.string("should be the token of Redis' REST API").min(1),
   LONGSHORE_SECRET: SecretText,
-  ...rateVariables,
+  ...limitVariables,
   ...encryptionVariables,
 });
 
@@ -57,7 +57,7 @@ const makeDeps = (env: Bindings): Omit<Deps, "later"> => {
     blobs: createR2Blobs(env.BLOBS),
     secret: v.LONGSHORE_SECRET,
     encryptionKeys: readEncryptionKeys(v, v.LONGSHORE_SECRET),
-    settings: { ...defaultSettings, ...readRates(v), holdMs },
+    settings: { ...defaultSettings, ...readLimits(v), holdMs },
     log: (event, fields) => console.log(JSON.stringify({ event, ...fields })),
     presence: null,
     groupsCommits: false,

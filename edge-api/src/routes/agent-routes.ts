@@ -6,7 +6,7 @@ import { readBundle } from "../services/bundles.ts";
 import { pollWork } from "../services/poll-work.ts";
 import { reportFacts } from "../services/report-facts.ts";
 import { type AppEnv, withAgent } from "./context.ts";
-import { limitBody, smallBody } from "./errors.ts";
+import { limitBody, smallBody } from "./limit-body.ts";
 import { routeSpecs as r } from "./specs.ts";
 import { validBody } from "./validate.ts";
 

@@ -5,6 +5,7 @@ import { cors } from "hono/cors";
 import { checkHealth } from "../services/check-health.ts";
 import type { Deps } from "../services/deps.ts";
 import { agentRoutes } from "./agent-routes.ts";
+import { answerInTime } from "./answer-in-time.ts";
 import { batchRoutes } from "./batch-routes.ts";
 import { bulkRoutes } from "./bulk-routes.ts";
 import { clientRoutes } from "./client-routes.ts";
@@ -13,9 +14,9 @@ import { credentialRoutes } from "./credential-routes.ts";
 import { deploymentRoutes } from "./deployment-routes.ts";
 import { envVarRoutes } from "./env-var-routes.ts";
 import { answerError } from "./errors.ts";
-import { openApiDocument } from "./openapi.ts";
 import { packetRoutes } from "./packet-routes.ts";
 import { queueRoutes } from "./queue-routes.ts";
+import { referenceRoutes } from "./reference-routes.ts";
 import { runEditRoutes } from "./run-edit-routes.ts";
 import { scheduleRoutes } from "./schedule-routes.ts";
 import { sessionRoutes } from "./session-routes.ts";
@@ -33,8 +34,6 @@ export const createApp = (
   depsOf: (env: unknown, later: (work: Promise<unknown>) => void) => Deps,
 ): Hono<AppEnv> => {
   const app = new Hono<AppEnv>();
-  let document: object | null = null;
-
   app.use(async (c, next) => {
     const requestId = newId("request");
     c.set("requestId", requestId);
@@ -55,11 +54,9 @@ export const createApp = (
   });
   // Servers name no origin, and these headers are for browsers alone.
   app.use("/api/*", (c, next) => (c.req.header("origin") === undefined ? next() : allowBrowsers(c, next)));
+  app.use("/api/*", answerInTime);
   app.get(r.health.path, async (c) => c.json(await checkHealth(c.var.deps)));
-  app.get(r.openapi.path, (c) => {
-    document ??= openApiDocument();
-    return c.json(document);
-  });
+  app.route("/", referenceRoutes());
   app.route("/", clientRoutes());
   app.route("/", runEditRoutes());
   app.route("/", batchRoutes());
@@ -74,7 +71,7 @@ export const createApp = (
   app.route("/", waitRoutes());
   app.route("/", agentRoutes());
   const noRoute = () => new AppError("not_found", "There is no such route.", { shouldRetry: false });
-  for (const prefix of ["/api/*", "/agent/*", "/engine/*"]) {
+  for (const prefix of ["/api/*", "/agent/*", "/engine/*", "/realtime/*"]) {
     app.all(prefix, () => {
       throw noRoute();
     });

@@ -1,11 +1,10 @@
 import { type Context, Hono } from "hono";
-import { bodyLimit } from "hono/body-limit";
 import { addBatchItems } from "../services/add-batch-items.ts";
 import { type BatchHandle, createBatch } from "../services/create-batch.ts";
 import { readBatch, readBatchResults } from "../services/read-batch.ts";
 import { triggerLegacyBatch } from "../services/trigger-legacy-batch.ts";
 import { type AppEnv, withPrincipal } from "./context.ts";
-import { tooLarge } from "./errors.ts";
+import { limitBody } from "./limit-body.ts";
 import { routeSpecs as r } from "./specs.ts";
 import { validBody } from "./validate.ts";
 
@@ -29,12 +28,12 @@ const legacyOf = (c: Context) => ({
 /** Batches: two-phase, and as older clients send them. */
 export const batchRoutes = (): Hono<AppEnv> => {
   const app = new Hono<AppEnv>();
-  const limit = bodyLimit({ maxSize: legacyBytesMax, onError: tooLarge(legacyBytesMax) });
+  const limit = limitBody(legacyBytesMax);
 
   app.post(
     r.createBatch.path,
     withPrincipal,
-    bodyLimit({ maxSize: createBytesMax, onError: tooLarge(createBytesMax) }),
+    limitBody(createBytesMax),
     ...validBody(r.createBatch.body),
     async (c) => {
       const handle = await createBatch(c.var.deps, c.var.principal, c.req.valid("json"), requestKeyOf(c));

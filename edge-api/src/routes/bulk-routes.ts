@@ -1,6 +1,5 @@
 import { triggerBodyBytesMax } from "@longshore/shared/contract/trigger";
 import { Hono } from "hono";
-import { bodyLimit } from "hono/body-limit";
 import {
   abortBulkAction,
   createBulkAction,
@@ -9,7 +8,7 @@ import {
 } from "../services/bulk-actions.ts";
 import { replayRun } from "../services/replay-run.ts";
 import { type AppEnv, withPrincipal } from "./context.ts";
-import { tooLarge } from "./errors.ts";
+import { limitBody } from "./limit-body.ts";
 import { routeSpecs as r } from "./specs.ts";
 import { readOptionalBody, validBody, validQuery } from "./validate.ts";
 
@@ -20,20 +19,15 @@ const bulkBytesMax = 512 * 1024;
 export const bulkRoutes = (): Hono<AppEnv> => {
   const app = new Hono<AppEnv>();
 
-  app.post(
-    r.replayRun.path,
-    withPrincipal,
-    bodyLimit({ maxSize: triggerBodyBytesMax, onError: tooLarge(triggerBodyBytesMax) }),
-    async (c) => {
-      const body = await readOptionalBody(c.req, r.replayRun.body);
-      const requestKey = c.req.header("x-trigger-request-idempotency-key") ?? null;
-      return c.json(await replayRun(c.var.deps, c.var.principal, c.req.param("runId"), { body, requestKey }));
-    },
-  );
+  app.post(r.replayRun.path, withPrincipal, limitBody(triggerBodyBytesMax), async (c) => {
+    const body = await readOptionalBody(c.req, r.replayRun.body);
+    const requestKey = c.req.header("x-trigger-request-idempotency-key") ?? null;
+    return c.json(await replayRun(c.var.deps, c.var.principal, c.req.param("runId"), { body, requestKey }));
+  });
   app.post(
     r.createBulkAction.path,
     withPrincipal,
-    bodyLimit({ maxSize: bulkBytesMax, onError: tooLarge(bulkBytesMax) }),
+    limitBody(bulkBytesMax),
     ...validBody(r.createBulkAction.body),
     async (c) => c.json(await createBulkAction(c.var.deps, c.var.principal, c.req.valid("json")), 202),
   );

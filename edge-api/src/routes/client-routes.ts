@@ -8,8 +8,8 @@ import { explainRun, readRunLogs, readRunTimeline } from "../services/read-run-h
 import { readRunTrace, readSpan } from "../services/read-trace.ts";
 import { readRun } from "../services/retrieve-run.ts";
 import { triggerRun } from "../services/trigger-run.ts";
-import { type AppEnv, originOf, vocabularyOf, withPrincipal } from "./context.ts";
-import { limitBody } from "./errors.ts";
+import { type AppEnv, originOf, vocabularyOf, withPrincipal, withProject } from "./context.ts";
+import { limitBody } from "./limit-body.ts";
 import { routeSpecs as r } from "./specs.ts";
 import { validBody, validQuery } from "./validate.ts";
 
@@ -46,12 +46,9 @@ export const clientRoutes = (): Hono<AppEnv> => {
   app.get(r.listRuns.path, withPrincipal, validQuery(r.listRuns.query), async (c) =>
     c.json(await listRunPage(c.var.deps, c.var.principal, c.req.valid("query"), vocabularyOf(c))),
   );
-  app.get(r.listProjectRuns.path, withPrincipal, validQuery(r.listProjectRuns.query), async (c) => {
-    const { deps, principal } = c.var;
-    const query = c.req.valid("query");
-    return c.json(
-      await listProjectRunPage(deps, principal, c.req.param("projectRef"), query, vocabularyOf(c)),
-    );
+  app.get(r.listProjectRuns.path, withProject, validQuery(r.listProjectRuns.query), async (c) => {
+    const { deps, principal, places } = c.var;
+    return c.json(await listProjectRunPage(deps, principal, places, c.req.valid("query"), vocabularyOf(c)));
   });
   app.post(r.cancelRun.path, withPrincipal, async (c) =>
     c.json(await cancelRunById(c.var.deps, c.var.principal, c.req.param("runId"))),

@@ -7,6 +7,7 @@ import { authenticate, authenticatePerson, type Caller, type Person } from "../s
 import { authenticateAgent, requireProtocol } from "../services/authenticate-agent.ts";
 import type { Deps } from "../services/deps.ts";
 import { enterEnvironment } from "../services/enter-environment.ts";
+import { enterProject, type NamedPlace } from "../services/enter-project.ts";
 import { limitRate } from "../services/limit-rate.ts";
 import type { Vocabulary } from "../services/serialise-run.ts";
 import type { RouteSpec } from "./specs/spec.ts";
@@ -16,7 +17,14 @@ type Agent = Awaited<ReturnType<typeof authenticateAgent>>;
 
 /** What middleware leaves for handlers. */
 export type AppEnv = {
-  Variables: { deps: Deps; requestId: string; principal: Caller; person: Person; agent: Agent };
+  Variables: {
+    deps: Deps;
+    requestId: string;
+    principal: Caller;
+    places: readonly NamedPlace[];
+    person: Person;
+    agent: Agent;
+  };
 };
 
 const specsByRoute = new Map(
@@ -70,6 +78,18 @@ export const withEnvironment = createMiddleware<AppEnv>(async (c, next) => {
     branch: branchOf(c),
   };
   await admit(c, await enterEnvironment(c.var.deps, c.req.header("authorization"), place));
+  await next();
+});
+
+/**
+ * Lets whoever may see something of the project that the path names (`:projectRef`) through; handlers look at `places`,
+ * the environments of it that the caller may see.
+ */
+export const withProject = createMiddleware<AppEnv>(async (c, next) => {
+  const place = { ref: c.req.param("projectRef") ?? "", branch: branchOf(c) };
+  const { caller, places } = await enterProject(c.var.deps, c.req.header("authorization"), place);
+  await admit(c, caller);
+  c.set("places", places);
   await next();
 });
 

@@ -3,7 +3,7 @@ import { createApiKey, listApiKeys, revokeApiKey } from "../services/api-keys.ts
 import { createPersonalToken, listPersonalTokens, revokePersonalToken } from "../services/personal-tokens.ts";
 import { createPublicToken, readJwtClaims } from "../services/public-tokens.ts";
 import { type AppEnv, withPrincipal } from "./context.ts";
-import { smallBody } from "./errors.ts";
+import { smallBody } from "./limit-body.ts";
 import { sessionOf, withSession } from "./session-routes.ts";
 import { routeSpecs as r } from "./specs.ts";
 import { readOptionalBody, validBody } from "./validate.ts";

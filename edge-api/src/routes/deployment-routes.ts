@@ -1,21 +1,25 @@
 import { BundleHash, bundleBytesMax } from "@longshore/shared/contract/deployments";
 import { AppError } from "@longshore/shared/core/error-codes";
 import { Hono } from "hono";
-import { bodyLimit } from "hono/body-limit";
 import { requireBundle, storeBundle } from "../services/bundles.ts";
 import {
   createDeployment,
+  failDeployment,
   finaliseDeployment,
-  listDeployments,
   promoteDeployment,
+  rollBackDeployment,
 } from "../services/deployments.ts";
+import { listDeployments, readCurrentDeployment, readDeployment } from "../services/list-deployments.ts";
 import { type AppEnv, withPrincipal } from "./context.ts";
-import { tooLarge } from "./errors.ts";
+import { limitBody, smallBody } from "./limit-body.ts";
 import { routeSpecs as r } from "./specs.ts";
-import { validBody, validQuery } from "./validate.ts";
+import { readOptionalBody, validBody, validQuery } from "./validate.ts";
 
 /** Largest manifest that is read. Units: bytes. */
 const manifestBytesMax = 8 * 1024 * 1024;
+
+/** Largest report of a failure, its output escaped. Units: bytes. */
+const failureBytesMax = 1024 * 1024;
 
 const hashOf = (text: string): string => {
   const parsed = BundleHash.safeParse(text);
@@ -34,27 +38,41 @@ export const deploymentRoutes = (): Hono<AppEnv> => {
     await requireBundle(c.var.deps, c.var.principal, hashOf(c.req.param("hash")));
     return c.body(null, 200);
   });
-  app.put(
-    r.storeBundle.path,
-    withPrincipal,
-    bodyLimit({ maxSize: bundleBytesMax, onError: tooLarge(bundleBytesMax) }),
-    async (c) => {
-      const bytes = new Uint8Array(await c.req.arrayBuffer());
-      return c.json(await storeBundle(c.var.deps, c.var.principal, hashOf(c.req.param("hash")), bytes));
-    },
-  );
+  app.put(r.storeBundle.path, withPrincipal, limitBody(bundleBytesMax), async (c) => {
+    const bytes = new Uint8Array(await c.req.arrayBuffer());
+    return c.json(await storeBundle(c.var.deps, c.var.principal, hashOf(c.req.param("hash")), bytes));
+  });
   app.post(
     r.createDeployment.path,
     withPrincipal,
-    bodyLimit({ maxSize: manifestBytesMax, onError: tooLarge(manifestBytesMax) }),
+    limitBody(manifestBytesMax),
     ...validBody(r.createDeployment.body),
     async (c) => c.json(await createDeployment(c.var.deps, c.var.principal, c.req.valid("json"))),
   );
   app.get(r.listDeployments.path, withPrincipal, validQuery(r.listDeployments.query), async (c) => {
-    const query = c.req.valid("query");
-    const page = { after: query["page[after]"], size: query["page[size]"] };
-    return c.json(await listDeployments(c.var.deps, c.var.principal, page));
+    const { "page[after]": after, "page[size]": size, ...filters } = c.req.valid("query");
+    return c.json(await listDeployments(c.var.deps, c.var.principal, { ...filters, after, size }));
   });
+  app.get(r.currentDeployment.path, withPrincipal, async (c) =>
+    c.json(await readCurrentDeployment(c.var.deps, c.var.principal)),
+  );
+  app.post(r.rollBackDeployment.path, withPrincipal, smallBody, async (c) => {
+    const wish = await readOptionalBody(c.req, r.rollBackDeployment.body);
+    return c.json(await rollBackDeployment(c.var.deps, c.var.principal, wish));
+  });
+  app.get(r.readDeployment.path, withPrincipal, async (c) =>
+    c.json(await readDeployment(c.var.deps, c.var.principal, c.req.param("deploymentId"))),
+  );
+  app.post(
+    r.failDeployment.path,
+    withPrincipal,
+    limitBody(failureBytesMax),
+    ...validBody(r.failDeployment.body),
+    async (c) => {
+      const { error } = c.req.valid("json");
+      return c.json(await failDeployment(c.var.deps, c.var.principal, c.req.param("deploymentId"), error));
+    },
+  );
   app.post(r.finaliseDeployment.path, withPrincipal, async (c) =>
     c.json(await finaliseDeployment(c.var.deps, c.var.principal, c.req.param("deploymentId"))),
   );

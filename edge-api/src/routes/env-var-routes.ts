@@ -1,5 +1,4 @@
 import { Hono } from "hono";
-import { bodyLimit } from "hono/body-limit";
 import { createBranch } from "../services/create-branch.ts";
 import {
   createEnvVar,
@@ -10,13 +9,13 @@ import {
   updateEnvVar,
 } from "../services/env-vars.ts";
 import { type AppEnv, withEnvironment, withPerson } from "./context.ts";
-import { smallBody, tooLarge } from "./errors.ts";
+import { limitBody, smallBody } from "./limit-body.ts";
 import { routeSpecs as r } from "./specs.ts";
 import { validBody } from "./validate.ts";
 
 /** Largest body with variables in it: what an environment may hold, escaped. Units: bytes. */
 const varsBytesMax = 1024 * 1024;
-const varsBody = bodyLimit({ maxSize: varsBytesMax, onError: tooLarge(varsBytesMax) });
+const varsBody = limitBody(varsBytesMax);
 
 /** Environment variables and branches. */
 export const envVarRoutes = (): Hono<AppEnv> => {

@@ -1,37 +1,10 @@
 import type { WireError } from "@longshore/shared/contract/wire-error";
 import { AppError } from "@longshore/shared/core/error-codes";
 import type { Context } from "hono";
-import { bodyLimit } from "hono/body-limit";
-import { createMiddleware } from "hono/factory";
 import { HTTPException } from "hono/http-exception";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import type { AppEnv } from "./context.ts";
 import { ValidationError } from "./validate.ts";
-
-/** For a body over its limit. Units: bytes. */
-export const tooLarge = (bytesMax: number) => (): never => {
-  throw new AppError("payload_too_large", `The request body is over the limit of ${bytesMax} bytes.`);
-};
-
-/**
- * Refuses a body over its limit. One whose length is announced is refused or let through by that alone: counting it
- * as it arrives costs more than the rest of a small request. Units: bytes.
- */
-export const limitBody = (bytesMax: number) => {
-  const counted = bodyLimit({ maxSize: bytesMax, onError: tooLarge(bytesMax) });
-  return createMiddleware(async (c, next) => {
-    const announced = c.req.header("content-length");
-    if (announced === undefined || c.req.header("transfer-encoding") !== undefined) return counted(c, next);
-    if (Number(announced) > bytesMax) tooLarge(bytesMax)();
-    return next();
-  });
-};
-
-/** Largest body of routes that anyone may call. Units: bytes. */
-const smallBytesMax = 16 * 1024;
-
-/** For routes that read their body before they know the caller. */
-export const smallBody = bodyLimit({ maxSize: smallBytesMax, onError: tooLarge(smallBytesMax) });
 
 const bodyOf = (error: AppError, requestId: string): WireError => ({
   error: error.message,

@@ -1,10 +1,9 @@
 import { packetBytesMax } from "@longshore/shared/contract/packets";
 import { type Context, Hono } from "hono";
-import { bodyLimit } from "hono/body-limit";
 import { requestDownload, requestRunPacket, requestUpload } from "../services/packets.ts";
 import { getSignedPacket, putSignedPacket, requireSigned } from "../services/signed-packets.ts";
 import { type AppEnv, originOf, withPrincipal } from "./context.ts";
-import { tooLarge } from "./errors.ts";
+import { limitBody } from "./limit-body.ts";
 import { routeSpecs as r } from "./specs.ts";
 import { validQuery } from "./validate.ts";
 
@@ -33,7 +32,7 @@ export const packetRoutes = (): Hono<AppEnv> => {
       await requireSigned(c.var.deps, "packet-put", { ...c.req.param(), ...c.req.valid("query") });
       await next();
     },
-    bodyLimit({ maxSize: packetBytesMax, onError: tooLarge(packetBytesMax) }),
+    limitBody(packetBytesMax),
     async (c) => {
       const bytes = new Uint8Array(await c.req.arrayBuffer());
       const type = c.req.header("content-type") ?? null;

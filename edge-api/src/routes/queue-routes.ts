@@ -12,7 +12,7 @@ import {
 } from "../services/environment-concurrency.ts";
 import { listQueuePage, readQueue, updateQueue } from "../services/queues.ts";
 import { type AppEnv, withPrincipal } from "./context.ts";
-import { smallBody } from "./errors.ts";
+import { smallBody } from "./limit-body.ts";
 import { routeSpecs as r } from "./specs.ts";
 import { validBody, validQuery } from "./validate.ts";
 

@@ -1,10 +1,9 @@
 import { Hono } from "hono";
-import { bodyLimit } from "hono/body-limit";
 import { addTags, reschedule, resetKey } from "../services/edit-run.ts";
 import { readRunResult } from "../services/read-run.ts";
 import { readMetadata, updateRunMetadata } from "../services/run-metadata.ts";
 import { type AppEnv, vocabularyOf, withPrincipal } from "./context.ts";
-import { smallBody, tooLarge } from "./errors.ts";
+import { limitBody, smallBody } from "./limit-body.ts";
 import { routeSpecs as r } from "./specs.ts";
 import { validBody } from "./validate.ts";
 
@@ -20,7 +19,7 @@ export const runEditRoutes = (): Hono<AppEnv> => {
   app.post(
     r.addRunTags.path,
     withPrincipal,
-    bodyLimit({ maxSize: tagsBodyBytesMax, onError: tooLarge(tagsBodyBytesMax) }),
+    limitBody(tagsBodyBytesMax),
     ...validBody(r.addRunTags.body),
     async (c) =>
       c.json(await addTags(c.var.deps, c.var.principal, c.req.param("runId"), c.req.valid("json").tags)),
@@ -31,7 +30,7 @@ export const runEditRoutes = (): Hono<AppEnv> => {
   app.put(
     r.updateRunMetadata.path,
     withPrincipal,
-    bodyLimit({ maxSize: metadataBodyBytesMax, onError: tooLarge(metadataBodyBytesMax) }),
+    limitBody(metadataBodyBytesMax),
     ...validBody(r.updateRunMetadata.body),
     async (c) =>
       c.json(await updateRunMetadata(c.var.deps, c.var.principal, c.req.param("runId"), c.req.valid("json"))),

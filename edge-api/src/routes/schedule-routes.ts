@@ -9,7 +9,7 @@ import {
   updateSchedule,
 } from "../services/schedules.ts";
 import { type AppEnv, withPrincipal } from "./context.ts";
-import { smallBody } from "./errors.ts";
+import { smallBody } from "./limit-body.ts";
 import { routeSpecs as r } from "./specs.ts";
 import { validBody, validQuery } from "./validate.ts";
 

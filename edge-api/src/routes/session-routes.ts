@@ -3,7 +3,7 @@ import { deleteCookie, getCookie, setCookie } from "hono/cookie";
 import { createMiddleware } from "hono/factory";
 import { createEnvironmentToken, getSession, sessionTtlMs, signIn, signOut } from "../services/sessions.ts";
 import type { AppEnv } from "./context.ts";
-import { smallBody } from "./errors.ts";
+import { smallBody } from "./limit-body.ts";
 import { routeSpecs as r } from "./specs.ts";
 import { validBody } from "./validate.ts";
 

@@ -4,6 +4,7 @@ import { AppError } from "@longshore/shared/core/error-codes";
 import type { HonoRequest } from "hono";
 import { createMiddleware } from "hono/factory";
 import type { z } from "zod";
+import { limitBody } from "./limit-body.ts";
 
 type Issue = { path: PropertyKey[]; message: string };
 
@@ -26,6 +27,10 @@ export const validQuery = <T extends z.ZodType>(schema: T) =>
   zValidator("query", schema, (result) => {
     if (!result.success) throw new ValidationError("query", result.error.issues);
   });
+
+/** No JSON body is larger, whatever its route: reports of agents are the largest. Units: bytes. */
+const jsonBytesMax = 32 * 1024 * 1024;
+const jsonBody = limitBody(jsonBytesMax);
 
 const hasBody = (headers: Headers): boolean =>
   headers.has("transfer-encoding") || Number(headers.get("content-length") ?? 0) > 0;
@@ -68,6 +73,7 @@ const jsonOnly = createMiddleware(async (c, next) => {
 export const validBody = <T extends z.ZodType>(schema: T) =>
   [
     jsonOnly,
+    jsonBody,
     zValidator("json", schema, (result) => {
       if (!result.success) throw new ValidationError("body", result.error.issues);
     }),

@@ -1,7 +1,6 @@
 import { tokenBodyBytesMax, tokenDataBytesMax } from "@longshore/shared/contract/waitpoints";
 import { AppError } from "@longshore/shared/core/error-codes";
 import { type Context, Hono } from "hono";
-import { bodyLimit } from "hono/body-limit";
 import { waitForDuration, waitForToken } from "../services/wait-in-run.ts";
 import {
   completeByCallback,
@@ -11,7 +10,7 @@ import {
   readWaitToken,
 } from "../services/wait-tokens.ts";
 import { type AppEnv, originOf, withPrincipal } from "./context.ts";
-import { smallBody, tooLarge } from "./errors.ts";
+import { limitBody, smallBody } from "./limit-body.ts";
 import { routeSpecs as r } from "./specs.ts";
 import { validBody, validQuery } from "./validate.ts";
 
@@ -29,12 +28,12 @@ const readAnyJson = async (c: Context): Promise<unknown> => {
 /** Wait tokens, and waits that a run's own client announces. */
 export const waitRoutes = (): Hono<AppEnv> => {
   const app = new Hono<AppEnv>();
-  const dataLimit = bodyLimit({ maxSize: tokenDataBytesMax, onError: tooLarge(tokenDataBytesMax) });
+  const dataLimit = limitBody(tokenDataBytesMax);
 
   app.post(
     r.createWaitToken.path,
     withPrincipal,
-    bodyLimit({ maxSize: tokenBodyBytesMax, onError: tooLarge(tokenBodyBytesMax) }),
+    limitBody(tokenBodyBytesMax),
     ...validBody(r.createWaitToken.body),
     async (c) => {
       const { token, claims, ...answer } = await createWaitToken(

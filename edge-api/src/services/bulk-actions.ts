@@ -6,7 +6,8 @@ import type {
 } from "@longshore/shared/contract/bulk-actions";
 import { AppError } from "@longshore/shared/core/error-codes";
 import { newId } from "@longshore/shared/core/ids";
-import { countBulkRuns, type RunFilter } from "../db/queries/read-runs.ts";
+import { countBulkRuns } from "../db/queries/read-runs.ts";
+import type { RunFilter } from "../db/queries/run-filter.ts";
 import * as rows from "../db/transitions/bulk-actions.ts";
 import { type Principal, requireScope } from "./authenticate.ts";
 import type { Deps } from "./deps.ts";
@@ -107,9 +108,10 @@ export const listBulkActionPage = async (
   page: { size: number; after: string | undefined; before: string | undefined },
 ): Promise<BulkActionList> => {
   requireRight(principal, "read");
-  const before = page.after === undefined ? (page.before ?? null) : null;
+  // Clients that turn back send the cursor they came by as well.
+  const before = page.before ?? null;
   const found = await rows.listBulkActions(deps.db, principal.environmentId, {
-    after: page.after ?? null,
+    after: before === null ? (page.after ?? null) : null,
     before,
     size: page.size + 1,
   });

@@ -1,36 +1,29 @@
-import type { CreateDeploymentBody, Deployment } from "@longshore/shared/contract/deployments";
+import type {
+  CreateDeploymentBody,
+  Deployment,
+  DeploymentError,
+  RollBackBody,
+} from "@longshore/shared/contract/deployments";
 import { BundleManifest } from "@longshore/shared/contract/manifest";
 import { AppError } from "@longshore/shared/core/error-codes";
 import { newId, randomText } from "@longshore/shared/core/ids";
+import { findCurrentDeployment, findDeployment } from "../db/queries/read-deployments.ts";
 import * as rows from "../db/transitions/deployments.ts";
+import { failDeployment as failRow } from "../db/transitions/fail-deployment.ts";
 import { type Principal, requireOutsider, requireScope } from "./authenticate.ts";
 import type { Deps } from "./deps.ts";
 import { planDeclaredSchedules } from "./plan-declared-schedules.ts";
 import { releasePending } from "./release-pending.ts";
 import { checkManifest, resolveManifest } from "./resolve-manifest.ts";
+import { serialiseDeployment } from "./serialise-deployment.ts";
 import { wakeAfter } from "./wake.ts";
-import { wireDate } from "./wire-date.ts";
-
-const serialise = (row: rows.DeploymentRow): Deployment => ({
-  id: row.id,
-  createdAt: wireDate(row.createdAt),
-  shortCode: row.shortCode,
-  version: row.version,
-  runtime: row.runtime,
-  runtimeVersion: row.runtimeVersion,
-  status: row.status,
-  ...(row.deployedAt === null ? {} : { deployedAt: wireDate(row.deployedAt) }),
-  ...(row.externalId === null ? {} : { externalId: row.externalId }),
-  isCurrent: row.isCurrent,
-  taskCount: row.taskCount,
-});
 
 const requireDeploy = (principal: Principal): void => {
   requireOutsider(principal);
   requireScope(principal, "write", [{ type: "deployments" }]);
 };
 
-const missing = () => new AppError("not_found", "Deployment not found");
+const missing = () => new AppError("not_found", "Deployment not found", { shouldRetry: false });
 
 /** `POST /api/v1/deployments`: a version that nothing uses yet. Errors: those of `checkManifest`. */
 export const createDeployment = async (
@@ -47,8 +40,9 @@ export const createDeployment = async (
     bundleHash: body.bundleHash,
     manifest: body.manifest,
     externalId: body.externalId ?? null,
+    git: body.git ?? null,
   });
-  return serialise(row);
+  return serialiseDeployment(row);
 };
 
 /** `POST /api/v1/deployments/:id/finalise`. Errors: `not_found`; `unprocessable` when its bundle was never uploaded. */
@@ -58,8 +52,10 @@ export const finaliseDeployment = async (
   id: string,
 ): Promise<Deployment> => {
   requireDeploy(principal);
-  const found = await rows.findDeployment(deps.db, id, principal.environmentId);
+  const found = await findDeployment(deps.db, id, principal.environmentId);
   if (found === null) throw missing();
+  if (found.row.status === "FAILED")
+    throw new AppError("unprocessable", "The deployment has failed. Create another one.");
   const content = resolveManifest(BundleManifest.parse(found.manifest));
   const row = await rows.finaliseDeployment(deps.db, {
     id,
@@ -68,46 +64,70 @@ export const finaliseDeployment = async (
   });
   if (row === null) throw new AppError("unprocessable", "The deployment's bundle has not been uploaded.");
   if (row.externalId !== null) deps.later(releasePending(deps, principal.environmentId));
-  return serialise(row);
+  return serialiseDeployment(row);
 };
 
 /** `POST /api/v1/deployments/:id/promote`: new runs take this version from now on. Errors: `not_found`, `unprocessable`. */
 export const promoteDeployment = async (
   deps: Deps,
   principal: Principal,
-  id: string,
+  name: string,
 ): Promise<Deployment> => {
   requireDeploy(principal);
   const { environmentId } = principal;
-  const found = await rows.findDeployment(deps.db, id, environmentId);
+  const found = await findDeployment(deps.db, name, environmentId);
   if (found === null) throw missing();
+  const { id } = found.row;
   const { tasks, queues, limits } = resolveManifest(BundleManifest.parse(found.manifest));
   const schedules = planDeclaredSchedules(tasks, { ...found, environmentId });
   const row = await rows.promoteDeployment(deps.db, { id, environmentId, queues, limits, schedules });
-  if (row !== null) {
-    // Limits may have grown, and a schedule may be due before anyone looks again.
-    await wakeAfter(deps, { environmentIds: [environmentId], agentIds: [] });
-    deps.later(releasePending(deps, environmentId));
-    return serialise(row);
-  }
-  throw new AppError("unprocessable", "The deployment is not finalised.");
+  if (row === null) throw new AppError("unprocessable", "The deployment is not finalised.");
+  // Limits may have grown, and a schedule may be due before anyone looks again.
+  await wakeAfter(deps, { environmentIds: [environmentId], agentIds: [] });
+  deps.later(releasePending(deps, environmentId));
+  return serialiseDeployment(row);
 };
 
-const pageSizeMax = 100;
-
-/** `GET /api/v1/deployments`: newest first. Errors: `forbidden`. */
-export const listDeployments = async (
+/**
+ * `POST /api/v1/deployments/rollback`: new runs take the named version, or the usable one before the current. `from`
+ * makes a repeated request harmless: it is refused once another version is current.
+ *
+ * Errors: `not_found`; `unprocessable` when there is nothing to go back to, or `from` is not current.
+ */
+export const rollBackDeployment = async (
   deps: Deps,
   principal: Principal,
-  page: { after?: string | undefined; size: number },
-): Promise<{ data: Deployment[]; pagination: { next?: string } }> => {
-  requireScope(principal, "read", [{ type: "deployments" }]);
-  const size = Math.min(page.size, pageSizeMax);
-  const found = await rows.listDeployments(deps.db, principal.environmentId, {
-    after: page.after ?? null,
-    size: size + 1,
-  });
-  const data = found.slice(0, size).map(serialise);
-  const last = data.at(-1);
-  return { data, pagination: found.length > size && last !== undefined ? { next: last.id } : {} };
+  wish: RollBackBody,
+): Promise<Deployment> => {
+  requireDeploy(principal);
+  const { current, previousId } = await findCurrentDeployment(deps.db, principal.environmentId);
+  if (wish.from !== undefined && wish.from !== current?.version) {
+    throw new AppError(
+      "unprocessable",
+      `Version "${wish.from}" is not current any more; nothing was changed.`,
+    );
+  }
+  const target = wish.version ?? previousId;
+  if (target === null)
+    throw new AppError("unprocessable", "There is no earlier deployed version to go back to.");
+  return promoteDeployment(deps, principal, target);
+};
+
+/**
+ * `POST /api/v1/deployments/:id/fail`: gives up one that nothing uses yet; the first reason stands.
+ * Errors: `not_found`; `unprocessable` for one that is deployed.
+ */
+export const failDeployment = async (
+  deps: Deps,
+  principal: Principal,
+  id: string,
+  error: DeploymentError,
+): Promise<Deployment> => {
+  requireDeploy(principal);
+  const outcome = await failRow(deps.db, { id, environmentId: principal.environmentId }, error);
+  if (outcome === "refused")
+    throw new AppError("unprocessable", "The deployment is deployed already and cannot fail any more.");
+  const found = await findDeployment(deps.db, id, principal.environmentId);
+  if (outcome === "missing" || found === null) throw missing();
+  return serialiseDeployment(found.row);
 };

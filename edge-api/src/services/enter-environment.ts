@@ -11,8 +11,8 @@ const missing = () =>
     shouldRetry: false,
   });
 
-/** What a member may do in an environment. */
-const scopesOfRole = { owner: null, admin: null, developer: null, viewer: ["read:all"] } as const;
+/** What a member may do in an environment. Shape: null = everything. */
+export const scopesOfRole = { owner: null, admin: null, developer: null, viewer: ["read:all"] } as const;
 
 /**
  * Reads the `authorization` header of a route that names its project and environment: a personal token of a member of

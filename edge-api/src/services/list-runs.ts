@@ -1,15 +1,13 @@
 import type { RunList, RunListQuery } from "@longshore/shared/contract/runs";
 import { parseDurationMs } from "@longshore/shared/core/durations";
 import { AppError } from "@longshore/shared/core/error-codes";
-import {
-  findEnvironmentSlug,
-  listProjectEnvironments,
-  listRuns,
-  type RunFilter,
-} from "../db/queries/read-runs.ts";
+import { listRuns } from "../db/queries/list-runs.ts";
+import { findEnvironmentSlug } from "../db/queries/read-runs.ts";
+import type { RunFilter } from "../db/queries/run-filter.ts";
 import { statesOfStatus } from "../domain/wire-status.ts";
 import { type Principal, requireScope } from "./authenticate.ts";
 import type { Deps } from "./deps.ts";
+import type { NamedPlace } from "./enter-project.ts";
 import { serialiseSummary, type Vocabulary } from "./serialise-run.ts";
 
 /** A filter of the wire in the words of the database. Errors: `bad_request` for a period that is none. */
@@ -56,7 +54,7 @@ const requireListScope = (principal: Principal, query: RunListQuery): void => {
 
 const pageOf = async (
   deps: Deps,
-  places: readonly { id: string; slug: string }[],
+  places: readonly NamedPlace[],
   query: RunListQuery,
   vocabulary: Vocabulary,
 ): Promise<RunList> => {
@@ -100,23 +98,24 @@ export const listRunPage = async (
   return pageOf(deps, [{ id, slug }], query, vocabulary);
 };
 
+/** Names that client packages give environments, where ours is another. Source: their `filter[env]`. */
+const clientSlugs: Record<string, string> = { staging: "stg" };
+
 /**
- * `GET /api/v1/projects/:ref/runs`: of those environments of the project that the caller may see. A key sees its own
- * alone. Errors: `not_found` when the caller sees none of the project; else as for one environment.
+ * `GET /api/v1/projects/:ref/runs`: of those environments of the project that the caller may see (`seen`).
+ * Errors: as for one environment.
  */
 export const listProjectRunPage = async (
   deps: Deps,
   principal: Principal,
-  projectRef: string,
+  seen: readonly NamedPlace[],
   query: RunListQuery & { "filter[env]"?: string[] | undefined },
   vocabulary: Vocabulary,
 ): Promise<RunList> => {
   requireListScope(principal, query);
-  const all = await listProjectEnvironments(deps.db, projectRef);
-  const seen = all.filter(({ id }) => id === principal.environmentId);
-  if (seen.length === 0) throw new AppError("not_found", "Project not found", { shouldRetry: false });
   const wanted = query["filter[env]"];
-  const places = seen.filter(({ slug }) => wanted?.includes(slug) ?? true);
+  const slugs = wanted?.map((name) => clientSlugs[name] ?? name);
+  const places = seen.filter(({ slug }) => slugs?.includes(slug) ?? true);
   if (places.length === 0) return { data: [], pagination: {} };
   return pageOf(deps, places, query, vocabulary);
 };

@@ -93,7 +93,11 @@ export const pollWork = async (
         ({ nextDueMs, draining } = work);
         askedMs = Date.now();
         // An agent that does not know yet that it should drain is told at once.
-        if (hasSomething(work) || (draining && body.draining !== true)) break;
+        if (hasSomething(work) || (draining && body.draining !== true)) {
+          // Agents that are answered at once each time must not keep what is due waiting for the sweep.
+          if (nextDueMs !== null && nextDueMs <= Date.now()) deps.later(runDue(deps, nextDueMs));
+          break;
+        }
       }
       const ms = parkMs(deps, listener, endsAtMs, nextDueMs);
       if (ms <= 0 && endsAtMs - performance.now() <= 0) break;

@@ -45,7 +45,9 @@ export const requireRoom = async (deps: Deps, item: TriggerItem): Promise<void> 
 const isTrusted = (depth: Depth, max: number): boolean => {
   const ageMs = performance.now() - depth.atMs;
   // A count that was dear is trusted longer: a full queue of a million must not be counted for each refusal.
-  if (ageMs < depth.tookMs / shareMax && depth.tookMs > 5) return true;
+  const isDear = ageMs < depth.tookMs / shareMax && depth.tookMs > 5;
+  // Not beyond the limit, though: what went by since is known to have been let in.
+  if (isDear) return depth.count >= max || depth.count + depth.since < max;
   return ageMs < trustMs && depth.since < (max - depth.count) / 4;
 };
 

@@ -1,6 +1,6 @@
 import type { PacketType } from "@longshore/shared/contract/packets";
 import type { RunState } from "@longshore/shared/contract/run-status";
-import type { Run, RunSummary, WireRunError } from "@longshore/shared/contract/runs";
+import type { RelatedRun, Run, RunSummary, WireRunError } from "@longshore/shared/contract/runs";
 import type { RunSchedule } from "@longshore/shared/contract/schedules";
 import { TaskError } from "@longshore/shared/contract/task-error";
 import type { findRun, RunRow, RunScheduleRow, RunSummaryRow } from "../db/queries/read-runs.ts";
@@ -64,6 +64,16 @@ const fields = (row: RunSummaryRow) => {
 export const serialiseSummary = (row: RunSummaryRow, vocabulary: Vocabulary): RunSummary => ({
   ...fields(row),
   status: statusOf(row, vocabulary),
+});
+
+const originOf = (row: RunSummaryRow) => ({
+  triggerFunction: row.triggerFunction as Run["triggerFunction"],
+  ...(row.batchId === null ? {} : { batchId: row.batchId }),
+});
+
+const serialiseRelated = (row: RunSummaryRow, vocabulary: Vocabulary): RelatedRun => ({
+  ...serialiseSummary(row, vocabulary),
+  ...originOf(row),
 });
 
 /** An error as callers see it: a message, a name, a stack. */
@@ -143,14 +153,13 @@ export const serialiseRun = (
   const payload = plainPacket(run.payload, run.payloadType);
   const base = {
     ...fields(run),
-    triggerFunction: run.triggerFunction as Run["triggerFunction"],
-    ...(run.batchId === null ? {} : { batchId: run.batchId }),
+    ...originOf(run),
     ...(found.schedule === undefined ? {} : { schedule: scheduleOf(found.schedule) }),
     ...(payload === null || run.payloadType === "application/store" ? {} : { payload: payload.value }),
     relatedRuns: {
-      ...(found.root === undefined ? {} : { root: serialiseSummary(found.root, vocabulary) }),
-      ...(found.parent === undefined ? {} : { parent: serialiseSummary(found.parent, vocabulary) }),
-      children: found.children.map((child) => serialiseSummary(child, vocabulary)),
+      ...(found.root === undefined ? {} : { root: serialiseRelated(found.root, vocabulary) }),
+      ...(found.parent === undefined ? {} : { parent: serialiseRelated(found.parent, vocabulary) }),
+      children: found.children.map((child) => serialiseRelated(child, vocabulary)),
     },
     attemptCount: run.attempt,
   };

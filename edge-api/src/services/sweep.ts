@@ -8,6 +8,7 @@ import { expireLimitOverrides } from "../db/transitions/expire-limit-overrides.t
 import { findLostLeases } from "../db/transitions/find-lost-leases.ts";
 import { fitLanes } from "../db/transitions/fit-lanes.ts";
 import { loseParkedRunsOfSilentAgents } from "../db/transitions/lose-parked-runs.ts";
+import { purgeExpired } from "../db/transitions/purge-expired.ts";
 import { releaseRuns } from "../db/transitions/release-runs.ts";
 import { settleBatches } from "../db/transitions/settle-batches.ts";
 import { settleLanes } from "../db/transitions/settle-lanes.ts";
@@ -83,6 +84,7 @@ export const sweep = async (deps: Deps): Promise<void> => {
     settleLanes(deps.db, null),
     wakeSettledRuns(deps.db),
     resealEnvVars(deps),
+    purgeExpired(deps.db),
     expireLimitOverrides(deps.db),
     fitLanes(deps.db),
   ]);

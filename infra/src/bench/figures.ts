@@ -18,3 +18,10 @@ export const printFigure = (figure: Figure): void => console.log(JSON.stringify(
 
 /** Two decimals. */
 export const rounded = round;
+
+/** The middle of some samples. */
+export const median = (samples: readonly number[]): number =>
+  at(
+    [...samples].sort((a, b) => a - b),
+    0.5,
+  );

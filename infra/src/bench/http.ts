@@ -2,6 +2,7 @@ import { Agent, request } from "node:http";
 
 /** A keep-alive HTTP client with as little of its own as can be: what is measured is the server. */
 export type Http = {
+  /** A body that is a text is sent as it stands. */
   json<T>(method: string, path: string, body: unknown, headers?: Record<string, string>): Promise<T>;
   requests(): number;
   close(): void;
@@ -9,13 +10,13 @@ export type Http = {
 
 export const createHttp = (baseUrl: string): Http => {
   const { hostname, port } = new URL(baseUrl);
-  const agent = new Agent({ keepAlive: true, maxSockets: 256, noDelay: true });
+  const agent = new Agent({ keepAlive: true, maxSockets: 2_048, noDelay: true });
   let count = 0;
   return {
     json: <T>(method: string, path: string, body: unknown, headers: Record<string, string> = {}) =>
       new Promise<T>((resolve, reject) => {
         count++;
-        const text = body === undefined ? "" : JSON.stringify(body);
+        const text = body === undefined ? "" : typeof body === "string" ? body : JSON.stringify(body);
         const outgoing = request(
           {
             agent,

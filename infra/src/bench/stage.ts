@@ -15,6 +15,9 @@ export type Stage = {
   apiKey: string;
   environmentId: string;
   sql: pg.Client;
+  databaseUrl: string;
+  /** The process that serves it. */
+  pid: number;
   trigger(payload?: unknown): Promise<string>;
   /** Statements that the API has sent so far. */
   statements(): Promise<number>;
@@ -50,9 +53,15 @@ const deploy = async (http: Http, apiKey: string, sql: pg.Client): Promise<void>
   await http.json("POST", `/api/v1/deployments/${id}/promote`, undefined, headers);
 };
 
-/** Starts the API as a child on a new database of the given server. Units: `sweepMs` milliseconds, the API's own pause when absent. */
-export const openStage = async (postgresUrl: string, options: { sweepMs?: number } = {}): Promise<Stage> => {
-  const databaseUrl = await createDatabase(postgresUrl, "bench");
+/**
+ * Starts the API as a child on a new database of the given server, or on one that is there.
+ * Units: `sweepMs` milliseconds, the API's own pause when absent.
+ */
+export const openStage = async (
+  postgresUrl: string,
+  options: { sweepMs?: number; databaseUrl?: string } = {},
+): Promise<Stage> => {
+  const databaseUrl = options.databaseUrl ?? (await createDatabase(postgresUrl, "bench"));
   const folder = makeTempFolder("bench");
   const child = fork(fileURLToPath(new URL("./serve.ts", import.meta.url)), {
     execArgv: ["--import", "tsx"],
@@ -77,12 +86,14 @@ export const openStage = async (postgresUrl: string, options: { sweepMs?: number
   const sql = new pg.Client({ connectionString: databaseUrl });
   await sql.connect();
   const http = createHttp(ready.url);
-  await deploy(http, ready.apiKey, sql);
+  if (options.databaseUrl === undefined) await deploy(http, ready.apiKey, sql);
   const headers = { authorization: `Bearer ${ready.apiKey}` };
   return {
     http,
     ...ready,
     sql,
+    databaseUrl,
+    pid: child.pid ?? 0,
     trigger: async (payload = {}) =>
       (await http.json<{ id: string }>("POST", "/api/v1/tasks/noop/trigger", { payload }, headers)).id,
     statements: async () => {

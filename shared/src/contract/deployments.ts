@@ -10,14 +10,40 @@ export const BundleHash = z.string().regex(/^[0-9a-f]{64}$/);
 export const BundleReceipt = z.object({ hash: BundleHash, sizeBytes: z.int(), created: z.boolean() });
 export type BundleReceipt = z.infer<typeof BundleReceipt>;
 
+/** Units: characters of JSON. */
+const gitCharactersMax = 16_384;
+
 export const CreateDeploymentBody = z.object({
   bundleHash: BundleHash,
   manifest: BundleManifest,
   externalId: z.string().min(1).max(128).optional(),
+  /** What the caller knows of the commit; shown as it came. */
+  git: z
+    .record(z.string().max(100), z.unknown())
+    .refine((git) => JSON.stringify(git).length <= gitCharactersMax, `at most ${gitCharactersMax} characters`)
+    .optional(),
 });
 export type CreateDeploymentBody = z.infer<typeof CreateDeploymentBody>;
 
 export const deploymentStatuses = ["PENDING", "DEPLOYED", "FAILED"] as const;
+
+/** Why a deployment failed, as whoever failed it said. */
+export const DeploymentError = z.object({
+  name: z.string().max(200),
+  message: z.string().max(10_000),
+  stack: z.string().max(100_000).optional(),
+  stderr: z.string().max(100_000).optional(),
+});
+export type DeploymentError = z.infer<typeof DeploymentError>;
+
+export const FailDeploymentBody = z.object({ error: DeploymentError });
+
+/** Without `version`: to the one before the current. `from`: only if that is current, so that a repeat does nothing. */
+export const RollBackBody = z.object({
+  version: z.string().min(1).max(100).optional(),
+  from: z.string().min(1).max(100).optional(),
+});
+export type RollBackBody = z.infer<typeof RollBackBody>;
 
 export const Deployment = z.object({
   id: z.string(),
@@ -29,6 +55,8 @@ export const Deployment = z.object({
   status: z.enum(deploymentStatuses),
   deployedAt: z.iso.datetime().optional(),
   externalId: z.string().optional(),
+  git: z.record(z.string(), z.unknown()).optional(),
+  error: DeploymentError.optional(),
   isCurrent: z.boolean(),
   taskCount: z.int(),
 });

@@ -50,17 +50,25 @@ export const WireRunError = z.object({
 });
 export type WireRunError = z.infer<typeof WireRunError>;
 
-const detailFields = {
-  ...runFields,
+const originFields = {
   triggerFunction: z.enum(["trigger", "triggerAndWait", "batchTrigger", "batchTriggerAndWait"]),
   batchId: z.string().optional(),
+};
+
+/** A relative as a run's answer shows it. Source: the client package's schema; it refuses a relative without its origin. */
+export const RelatedRun = z.object({ ...runFields, ...originFields, status: z.enum(legacyRunStatuses) });
+export type RelatedRun = z.infer<typeof RelatedRun>;
+
+const detailFields = {
+  ...runFields,
+  ...originFields,
   payload: z.unknown().optional(),
   payloadPresignedUrl: z.string().optional(),
   schedule: RunSchedule.optional(),
   relatedRuns: z.object({
-    root: RunSummary.optional(),
-    parent: RunSummary.optional(),
-    children: z.array(RunSummary).optional(),
+    root: RelatedRun.optional(),
+    parent: RelatedRun.optional(),
+    children: z.array(RelatedRun).optional(),
   }),
   attemptCount: z.int(),
 };
@@ -209,11 +217,15 @@ export const RunExplanation = z.object({
     "waiting_for_time",
     "waiting_for_run",
     "waiting_for_token",
+    "waiting_for_batch",
     "pending_version",
     "environment_paused",
     "environment_limit",
     "queue_paused",
     "queue_limit",
+    "limit_paused",
+    "concurrency_limit",
+    "gate_limit",
     "no_agent_online",
     "agents_full",
     "home_agent_offline",

@@ -62,3 +62,7 @@ export const randomText = (length: number): string => {
  */
 export const newId = (kind: IdKind, nowMs: number = Date.now()): string =>
   `${idPrefixes[kind]}_${encodeTime(nowMs)}${randomText(16)}`;
+
+/** What every id of a kind made at a time or later sorts behind. Units: `atMs` in Unix milliseconds. */
+export const idFloor = (kind: IdKind, atMs: number): string =>
+  `${idPrefixes[kind]}_${encodeTime(Math.min(Math.max(0, Math.floor(atMs)), 2 ** 50 - 1))}`;

@@ -196,6 +196,19 @@ export const agentCases = (platform: () => Platform) =>
       await agent.report([{ ...fenceOf(lease), kind: "canceled", executedMs: 0 }]);
     });
 
+    test("what is due is found by an agent that always has an order to hear", async () => {
+      const agent = await FakeAgent.enrol(platform());
+      const lease = await agent.execute("hello");
+      await call(platform(), "POST", `/api/v2/runs/${lease.runId}/cancel`, { token: platform().apiKey });
+      const delayed = await trigger(platform(), "hello", { delay: "1s" });
+      const found = await until(
+        async () => (await agent.poll(10, 500)).leases.map(({ runId }) => runId),
+        (ids) => ids.includes(delayed),
+      );
+      expect(found).toContain(delayed);
+      await agent.report([{ ...fenceOf(lease), kind: "canceled", executedMs: 1 }]);
+    });
+
     test("a parent waits for its child without a slot and continues with the child's output", async () => {
       const agent = await FakeAgent.enrol(platform());
       const parent = await agent.execute("hello");

@@ -4,6 +4,7 @@ import { RunIdResponse, RunList } from "@longshore/shared/contract/runs";
 import { describe, expect, test } from "vitest";
 import { call, deploy, expectError, FakeAgent, retrieve, trigger, until } from "../client.ts";
 import type { Platform } from "../platforms.ts";
+import { createPersonal, signIn } from "../wrong-credentials.ts";
 
 /** Replays, bulk actions, and the lists that find their runs. */
 export const bulkCases = (platform: () => Platform) =>
@@ -176,5 +177,27 @@ export const bulkCases = (platform: () => Platform) =>
       expect((await list("page[size]=1"))[0]?.env).toEqual({ id: platform().environmentId, name: "dev" });
       expect(await list("filter[env]=prod")).toEqual([]);
       expectError(await api("GET", "/api/v1/projects/proj_none/runs"), 404, "not_found");
+    });
+
+    test("a person lists the runs of every environment of the project, or of those it names", async () => {
+      const p = platform();
+      await deploy(p, [{ id: "hello" }], { token: p.otherKey });
+      const ids = [await trigger(p, "hello"), await trigger(p, "hello", {}, {}, p.otherKey)];
+      const { cookie, session } = await signIn(p);
+      const path = `/api/v1/projects/${session.environments[0]?.projectRef}/runs`;
+      const { token } = await createPersonal(p, cookie);
+      const list = async (query: string) =>
+        RunList.parse((await call(p, "GET", `${path}?${query}`, { token })).json).data;
+      const newest = (await list("page[size]=2")).map(({ id, env }) => [id, env?.name]);
+      expect(newest).toEqual([
+        [ids[1], "stg"],
+        [ids[0], "dev"],
+      ]);
+      for (const name of ["stg", "staging"]) {
+        const found = await list(`filter[env]=${name}`);
+        expect(new Set(found.map(({ env }) => env?.name))).toEqual(new Set(["stg"]));
+      }
+      expectError(await call(p, "GET", "/api/v1/projects/proj_none/runs", { token }), 404, "not_found");
+      expectError(await call(p, "GET", "/api/v1/runs", { token }), 401);
     });
   });

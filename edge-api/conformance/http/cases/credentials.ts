@@ -1,9 +1,9 @@
+import { sampleBody } from "@longshore/edge-api/routes/reference/sample-body";
 import { routeSpecs } from "@longshore/edge-api/routes/specs";
 import type { RouteSpec } from "@longshore/edge-api/routes/specs/spec";
 import { beforeAll, describe, expect, test } from "vitest";
 import { type Answer, call, expectError } from "../client.ts";
 import type { Platform } from "../platforms.ts";
-import { sampleBody } from "../sample-body.ts";
 import { collectCredentials, opens, sentences, sign } from "../wrong-credentials.ts";
 
 type Headers = Record<string, string>;
@@ -11,7 +11,7 @@ type Row = [name: string, spec: RouteSpec];
 
 const all = Object.entries<RouteSpec>(routeSpecs);
 const guarded = all.filter(([, { auth }]) => auth !== "none");
-const ofPrincipals = all.filter(([, { auth }]) => auth === "key" || auth === "environment");
+const ofPrincipals = all.filter(([, { auth }]) => ["key", "environment", "project"].includes(auth));
 const scoped = ofPrincipals.filter(([, { scope }]) => scope !== undefined);
 
 /** Every route of the table with every wrong credential. A route that is added is tested by being in the table. */
@@ -98,8 +98,11 @@ export const credentialCases = (platform: () => Platform) =>
       },
     );
 
-    const namesThing = ({ path, auth, method }: RouteSpec) =>
-      auth === "environment" || path.includes(":runId") || (method === "get" && path.includes(":"));
+    // A project is not one environment's.
+    const namesThing = ({ path, method }: RouteSpec) =>
+      path.includes(":slug") ||
+      path.includes(":runId") ||
+      (method === "get" && path.replace(":projectRef", "").includes(":"));
 
     test.each<Row>(
       ofPrincipals.filter(([, spec]) => namesThing(spec) && (spec.body === undefined || sampleBody(spec))),

@@ -99,6 +99,85 @@ export const deploymentCases = (platform: () => Platform) =>
       expectError(await api("GET", "/api/v1/deployments?page[size]=0"), 400);
     });
 
+    test("one is read by id or version, and the current one by that word", async () => {
+      const { hash } = await upload();
+      const git = { commitSha: "abc", dirty: false };
+      const json = { bundleHash: hash, manifest: manifestOf(common), externalId: "ext-1", git };
+      const made = Deployment.parse((await api("POST", "/api/v1/deployments", { json })).json);
+      expect(made).toMatchObject({ externalId: "ext-1", git, runtime: "node", runtimeVersion: "20" });
+      for (const name of [made.id, made.version])
+        expect((await api("GET", `/api/v1/deployments/${name}`)).json).toEqual(made);
+      const current = await deploy(platform(), common);
+      expect((await api("GET", "/api/v1/deployments/current")).json).toMatchObject({
+        id: current.id,
+        isCurrent: true,
+        deployedAt: expect.any(String),
+      });
+      const token = platform().otherKey;
+      expectError(await api("GET", `/api/v1/deployments/${made.id}`, { token }), 404, "not_found");
+      expectError(await api("GET", "/api/v1/deployments/current", { token }), 404, "not_found");
+      const tooMuch = { ...json, git: { text: "x".repeat(17_000) } };
+      expectError(await api("POST", "/api/v1/deployments", { json: tooMuch }), 400);
+    });
+
+    test("a deployment that is failed keeps its first reason, and is never finalised", async () => {
+      const { bytes, hash } = await upload();
+      await api("PUT", `/api/v1/bundles/${hash}`, { body: bytes });
+      const { id } = Deployment.parse((await create(hash, common)).json);
+      const error = { name: "BuildError", message: "no such file", stderr: "a\nb" };
+      const fail = (json: object) => api("POST", `/api/v1/deployments/${id}/fail`, { json });
+      expect((await fail({ error })).json).toMatchObject({ id, status: "FAILED", error });
+      expect((await fail({ error: { name: "Other", message: "" } })).json).toMatchObject({ error });
+      expectError(await api("POST", `/api/v1/deployments/${id}/finalise`), 422, "unprocessable");
+      expectError(await fail({ error: "text" }), 400);
+      const current = await deploy(platform(), common);
+      expectError(await api("POST", `/api/v1/deployments/${current.id}/fail`, { json: { error } }), 422);
+      const none = "/api/v1/deployments/deployment_none/fail";
+      expectError(await api("POST", none, { json: { error } }), 404);
+    });
+
+    test("a rollback takes the deployed version before, or the named one, and a repeat does nothing", async () => {
+      const first = await deploy(platform(), common);
+      const second = await deploy(platform(), common);
+      await create("4".repeat(64), common);
+      const third = await deploy(platform(), common);
+      const back = (json?: object) =>
+        api("POST", "/api/v1/deployments/rollback", json === undefined ? {} : { json });
+      expect((await back()).json).toMatchObject({ id: second.id, isCurrent: true });
+      expectError(await back({ from: third.version }), 422, "unprocessable");
+      expect((await back({ from: second.version })).json).toMatchObject({ id: first.id });
+      expect((await back({ version: third.version })).json).toMatchObject({ id: third.id });
+      const promote = await api("POST", `/api/v1/deployments/${second.version}/promote`);
+      expect(promote.json).toMatchObject({ id: second.id, isCurrent: true });
+      expectError(await back({ version: "20010101.1" }), 404);
+      expectError(
+        await api("POST", "/api/v1/deployments/rollback", { token: platform().otherKey }),
+        422,
+        "unprocessable",
+      );
+      await api("POST", `/api/v1/deployments/${third.id}/promote`);
+    });
+
+    test("the list is filtered by status and time, and pages through what is left", async () => {
+      const { id } = Deployment.parse((await create("5".repeat(64), common)).json);
+      await api("POST", `/api/v1/deployments/${id}/fail`, { json: { error: { name: "E", message: "m" } } });
+      const list = async (query: string) =>
+        (await api("GET", `/api/v1/deployments?${query}`)).json as {
+          data: Deployment[];
+          pagination: { next?: string };
+        };
+      const failed = await list("status=FAILED&page[size]=1");
+      expect(failed.data).toMatchObject([{ id, status: "FAILED" }]);
+      const rest = await list(`status=FAILED&page[after]=${failed.pagination.next}`);
+      for (const row of rest.data) expect([row.status, row.id < id]).toEqual(["FAILED", true]);
+      expect((await list("status=BUILDING")).data).toEqual([]);
+      expect((await list("period=1h&page[size]=1")).data).toMatchObject([{ id }]);
+      expect((await list("to=2001-01-01")).data).toEqual([]);
+      expect((await list("from=2001-01-01T00:00:00Z&page[size]=1")).data).toHaveLength(1);
+      for (const query of ["status=NONE", "period=soon", "from=yesterday", "to=1", "page[size]=101"])
+        expectError(await api("GET", `/api/v1/deployments?${query}`), 400, "bad_request");
+    });
+
     test("404 for another environment's deployment", async () => {
       const mine = await deploy(platform(), common);
       const token = platform().otherKey;

@@ -55,7 +55,9 @@ export const runCases = (platform: () => Platform): void => {
       expect(await retrieve(platform(), child)).toMatchObject({
         ...{ depth: 1, relatedRuns: { parent: { id: parent.runId }, root: { id: parent.runId } } },
       });
-      expect((await retrieve(platform(), parent.runId)).relatedRuns.children).toMatchObject([{ id: child }]);
+      expect((await retrieve(platform(), parent.runId)).relatedRuns.children).toMatchObject([
+        { id: child, depth: 1, triggerFunction: "trigger" },
+      ]);
       await agent.complete(parent);
     });
 

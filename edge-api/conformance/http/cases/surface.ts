@@ -1,7 +1,9 @@
 import { routeSpecs } from "@longshore/edge-api/routes/specs";
+import type { RouteSpec } from "@longshore/edge-api/routes/specs/spec";
 import { describe, expect, test } from "vitest";
-import { call, expectError } from "../client.ts";
+import { announce, call, expectError, FakeAgent } from "../client.ts";
 import type { Platform } from "../platforms.ts";
+import { createPersonal, signIn } from "../wrong-credentials.ts";
 
 /** What holds for all routes together. */
 export const surfaceCases = (platform: () => Platform) =>
@@ -70,6 +72,63 @@ export const surfaceCases = (platform: () => Platform) =>
       expectError(refused, 401);
       expect(refused.headers.get("access-control-allow-origin")).toBe("*");
       expect(refused.headers.get("access-control-expose-headers")).toContain("*");
+    });
+
+    test("/reference is one page that loads nothing, and shows each route with who may call it", async () => {
+      const page = await call(platform(), "GET", "/reference");
+      expect(page.status).toBe(200);
+      expect(page.headers.get("content-type")).toContain("text/html");
+      const policy = page.headers.get("content-security-policy") ?? "";
+      expect(policy).toMatch(/^default-src 'none'; style-src 'sha256-\S+'; script-src 'sha256-\S+'; /);
+      expect(page.text).not.toMatch(/<(?:link|img|iframe)|src=|@import|url\(|\son\w+=|style=/);
+      for (const [name, { summary, method }] of Object.entries<RouteSpec>(routeSpecs)) {
+        expect(page.text).toContain(`<article id="${name}"`);
+        expect(page.text, summary).toContain(`<span class="method ${method}">`);
+      }
+    });
+
+    test("every route of JSON bodies refuses one beyond all limits by its head", async () => {
+      const { cookie } = await signIn(platform());
+      const agent = await FakeAgent.enrol(platform());
+      const { token: person } = await createPersonal(platform(), cookie);
+      const projectRef = (await signIn(platform())).session.environments[0]?.projectRef ?? "";
+      const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
+      const credentials: Record<RouteSpec["auth"], Record<string, string>> = {
+        none: {},
+        key: bearer(platform().apiKey),
+        environment: bearer(platform().apiKey),
+        project: bearer(platform().apiKey),
+        person: bearer(person),
+        agent: bearer(await agent.sign()),
+        session: { cookie },
+      };
+      for (const { method, path, auth, body, isStreamed } of Object.values<RouteSpec>(routeSpecs)) {
+        if (body === undefined || isStreamed) continue;
+        const address = path.replace(":projectRef", projectRef).replace(":slug", "dev").replace(/:\w+/g, "x");
+        const answer = await announce(platform(), method.toUpperCase(), address, {
+          ...credentials[auth],
+          "x-longshore-protocol": "1",
+          "content-type": "application/json",
+          "content-length": String(200 * 1024 * 1024),
+        });
+        expect({ path, status: answer.status }).toEqual({ path, status: 413 });
+      }
+    });
+
+    test("OPTIONS is answered and HEAD is GET without its body, on every route that has them", async () => {
+      for (const { path, method } of Object.values<RouteSpec>(routeSpecs)) {
+        if (!path.startsWith("/api/")) continue;
+        const headers = {
+          origin: "https://app.example",
+          "access-control-request-method": method.toUpperCase(),
+        };
+        const preflight = await call(platform(), "OPTIONS", path.replace(/:\w+/g, "x"), { headers });
+        expect({ path, status: preflight.status }).toEqual({ path, status: 204 });
+        expect(preflight.headers.get("access-control-allow-methods")).toContain(method.toUpperCase());
+      }
+      const options = { token: platform().apiKey };
+      const head = await call(platform(), "HEAD", "/api/v1/runs", options);
+      expect([head.status, head.text]).toEqual([200, ""]);
     });
 
     test("each answer names its request", async () => {

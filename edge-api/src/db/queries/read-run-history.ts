@@ -93,11 +93,38 @@ const Situation = z.object({
   env: z.object({ running: z.int(), runningMax: z.int(), paused: z.boolean() }).nullable(),
   lane: z.object({ running: z.int(), runningMax: z.int().nullable(), paused: z.boolean() }).nullable(),
   queue: z.object({ name: z.string(), paused: z.boolean() }).nullable(),
+  /** What its lane counts in beside itself: named limits, and the queues that are its gates. */
+  counters: z.array(
+    z.object({
+      kind: z.enum(["limit", "gate"]),
+      name: z.string(),
+      key: z.string(),
+      running: z.int(),
+      runningMax: z.int().nullable(),
+      paused: z.boolean(),
+    }),
+  ),
+  version: z.object({
+    task: z.string(),
+    external: z.string().nullable(),
+    externalStatus: z.string().nullable(),
+    current: z.string().nullable(),
+    hasTask: z.boolean(),
+    queue: z.string().nullable(),
+  }),
   ahead: z.int(),
   concurrencyKey: z.string(),
   agents: z.object({ known: z.int(), online: z.int(), free: z.int() }),
   home: z.object({ name: z.string(), isOnline: z.boolean() }).nullable(),
-  waits: z.array(z.object({ kind: z.string(), runId: z.string().nullable(), dueAt: z.string().nullable() })),
+  waits: z.array(
+    z.object({
+      kind: z.string(),
+      runId: z.string().nullable(),
+      batchId: z.string().nullable(),
+      id: z.string(),
+      dueAt: z.string().nullable(),
+    }),
+  ),
   dueAt: z.string().nullable(),
 });
 export type Situation = z.infer<typeof Situation>;
@@ -116,7 +143,32 @@ select json_build_object(
   'lane', (select json_build_object('running', l.running, 'runningMax', l.running_max, 'paused', l.paused)
     from lanes l join run r on r.lane_id = l.id),
   'queue', (select json_build_object('name', q.name, 'paused', q.paused) from queues q join run r on r.queue_id = q.id),
-  'concurrencyKey', coalesce((select l.concurrency_key from lanes l join run r on r.lane_id = l.id), ''),
+  'counters', (
+    select coalesce(json_agg(json_build_object('kind', c.kind, 'name', c.name, 'key', c.key, 'running', c.running,
+      'runningMax', c.running_max, 'paused', c.paused) order by c.name, c.key), '[]')
+    from (
+      select 'limit' as kind, n.name, k.concurrency_key as key, k.running,
+        case when k.override_max is not null and (k.override_expires_at is null or k.override_expires_at > app_now())
+          then k.override_max else k.running_max end as running_max, k.paused
+      from run r join lanes l on l.id = r.lane_id join limit_slots k on k.id = any(l.counter_ids)
+      join concurrency_limits n on n.id = k.limit_id
+      union all
+      select 'gate', q.name, g.concurrency_key, g.running, g.running_max, g.paused
+      from run r join lanes l on l.id = r.lane_id join lanes g on g.id = any(l.counter_ids)
+      join queues q on q.id = g.queue_id
+    ) c),
+  'version', (
+    select json_build_object('task', r.task_slug, 'external', r.external_deployment_id,
+      'externalStatus', (
+        select d.status from deployments d
+        where d.environment_id = r.environment_id and d.external_id = r.external_deployment_id
+        order by d.id desc limit 1),
+      'current', d.version, 'hasTask', t.slug is not null,
+      'queue', coalesce(r.requested_queue, t.queue_name))
+    from run r join environments e on e.id = r.environment_id
+    left join deployments d on d.id = e.current_deployment_id
+    left join tasks t on t.deployment_id = d.id and t.slug = r.task_slug),
+  'concurrencyKey', (select concurrency_key from run),
   'ahead', (
     select count(*) from (
       select 1 from queue_entries q
@@ -130,7 +182,8 @@ select json_build_object(
   'home', (select json_build_object('name', a.name, 'isOnline', coalesce(a.beat_at > app_now() - $2 * interval '1 millisecond', false))
     from agents a join run r on r.waiting_agent_id = a.id),
   'waits', (
-    select coalesce(json_agg(json_build_object('kind', p.kind, 'runId', p.child_run_id, 'dueAt', p.due_at)), '[]')
+    select coalesce(json_agg(json_build_object('kind', p.kind, 'runId', p.child_run_id, 'batchId', p.batch_id,
+      'id', p.id, 'dueAt', p.due_at)), '[]')
     from run_waits w join wait_points p on p.id = w.wait_point_id
     where w.run_id = $1 and w.is_active and w.taken_epoch is null and p.status = 'pending'),
   'dueAt', (select due_at from run))::text`;

@@ -1,12 +1,9 @@
-import type { RunState } from "@longshore/shared/contract/run-status";
 import {
   and,
   asc,
   desc,
   eq,
   getTableColumns,
-  gt,
-  gte,
   inArray,
   isNull,
   lt,
@@ -16,17 +13,17 @@ import {
   type SQL,
   sql,
 } from "drizzle-orm";
-import type { DelayKind } from "../../domain/wire-status.ts";
 import type { Database } from "../database.ts";
-import { deployments, queues } from "../schema/code.ts";
-import { environments, projects } from "../schema/places.ts";
+import { deployments } from "../schema/code.ts";
+import { environments } from "../schema/places.ts";
 import { runs } from "../schema/record.ts";
 import { schedules } from "../schema/schedules.ts";
+import { conditions, type RunFilter } from "./run-filter.ts";
 
 const { payload: _payload, output: _output, ...summaryColumns } = getTableColumns(runs);
 const columns = { ...summaryColumns, version: deployments.version };
 
-const selectSummaries = (db: Database) =>
+export const selectSummaries = (db: Database) =>
   db.read.select(columns).from(runs).leftJoin(deployments, eq(deployments.id, runs.deploymentId)).$dynamic();
 
 /** A run without its payload and output. */
@@ -87,89 +84,6 @@ export const findRun = async (
   };
 };
 
-export type RunFilter = {
-  states?: { state: RunState; delay?: DelayKind }[];
-  tasks?: string[];
-  versions?: string[];
-  tags?: string[];
-  queueNames?: string[];
-  machines?: string[];
-  batchIds?: string[];
-  regions?: string[];
-  scheduleIds?: string[];
-  bulkActionIds?: string[];
-  errors?: string[];
-  isTest?: boolean;
-  fromMs?: number;
-  toMs?: number;
-};
-
-const delayConditions: Record<DelayKind, SQL | undefined> = {
-  retry: gt(runs.attempt, 0),
-  released: and(eq(runs.attempt, 0), gt(runs.releaseCount, 0)),
-  asked: and(eq(runs.attempt, 0), eq(runs.releaseCount, 0)),
-};
-
-const stateCondition = (states: NonNullable<RunFilter["states"]>): SQL | undefined =>
-  states.length === 0
-    ? sql`false`
-    : or(
-        ...states.map(({ state, delay }) =>
-          and(eq(runs.state, state), delay === undefined ? undefined : delayConditions[delay]),
-        ),
-      );
-
-const iso = (ms: number) => new Date(ms).toISOString();
-
-const conditions = (environmentIds: readonly string[], filter: RunFilter): (SQL | undefined)[] => [
-  environmentIds.length === 1
-    ? eq(runs.environmentId, environmentIds[0] ?? "")
-    : inArray(runs.environmentId, [...environmentIds]),
-  filter.states && stateCondition(filter.states),
-  filter.tasks && inArray(runs.taskSlug, filter.tasks),
-  filter.versions && inArray(deployments.version, filter.versions),
-  filter.tags &&
-    sql`${runs.tags} @> array[${sql.join(
-      filter.tags.map((tag) => sql`${tag}`),
-      sql`, `,
-    )}]::text[]`,
-  filter.queueNames &&
-    sql`${runs.queueId} in (select ${queues.id} from ${queues} where ${inArray(queues.environmentId, [...environmentIds])} and ${inArray(queues.name, filter.queueNames)})`,
-  filter.machines && inArray(runs.machine, filter.machines),
-  filter.batchIds && inArray(runs.batchId, filter.batchIds),
-  filter.regions && inArray(runs.region, filter.regions),
-  filter.scheduleIds && inArray(runs.scheduleId, filter.scheduleIds),
-  filter.bulkActionIds && inArray(runs.bulkActionId, filter.bulkActionIds),
-  filter.errors && inArray(runs.errorFingerprint, filter.errors),
-  filter.isTest === undefined ? undefined : eq(runs.isTest, filter.isTest),
-  filter.fromMs === undefined ? undefined : gte(runs.createdAt, iso(filter.fromMs)),
-  filter.toMs === undefined ? undefined : lte(runs.createdAt, iso(filter.toMs)),
-];
-
-/** A page of runs, newest first; one more than `size` is read, to know whether there is another page. */
-export const listRuns = async (
-  db: Database,
-  environmentIds: readonly string[],
-  filter: RunFilter,
-  page: { size: number; after?: string; before?: string },
-): Promise<{ rows: RunSummaryRow[]; hasOlder: boolean; hasNewer: boolean }> => {
-  const isBackwards = page.before !== undefined;
-  const cursor =
-    page.after !== undefined
-      ? lt(runs.id, page.after)
-      : page.before !== undefined
-        ? gt(runs.id, page.before)
-        : undefined;
-  const found = await selectSummaries(db)
-    .where(and(...conditions(environmentIds, filter), cursor))
-    .orderBy(isBackwards ? asc(runs.id) : desc(runs.id))
-    .limit(page.size + 1);
-  const rows = found.slice(0, page.size);
-  const hasMore = found.length > page.size;
-  if (isBackwards) return { rows: rows.reverse(), hasOlder: true, hasNewer: hasMore };
-  return { rows, hasOlder: hasMore, hasNewer: page.after !== undefined };
-};
-
 /** The runs that a bulk action works on: by ids or by a filter, made before it. */
 export type BulkScope = {
   environmentId: string;
@@ -216,17 +130,6 @@ export const listBulkRuns = async (
     .where(and(bulkCondition(scope), page.after === null ? undefined : lt(runs.id, page.after)))
     .orderBy(desc(runs.id))
     .limit(page.size);
-
-/** The environments of a project with the names that lists show. */
-export const listProjectEnvironments = async (
-  db: Database,
-  projectRef: string,
-): Promise<{ id: string; slug: string }[]> =>
-  db.read
-    .select({ id: environments.id, slug: environments.slug })
-    .from(environments)
-    .innerJoin(projects, eq(projects.id, environments.projectId))
-    .where(eq(projects.ref, projectRef));
 
 /** Name of an environment as lists show it. */
 export const findEnvironmentSlug = async (db: Database, environmentId: string): Promise<string> => {

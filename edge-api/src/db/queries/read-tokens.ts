@@ -58,12 +58,13 @@ export const listTokens = async (
   filter: TokenFilter,
   page: { size: number; after?: string; before?: string },
 ): Promise<{ rows: TokenRow[]; hasOlder: boolean; hasNewer: boolean }> => {
+  // Clients that turn back send the cursor they came by as well.
   const isBackwards = page.before !== undefined;
   const cursor =
-    page.after !== undefined
-      ? lt(waitPoints.id, page.after)
-      : page.before !== undefined
-        ? gt(waitPoints.id, page.before)
+    page.before !== undefined
+      ? gt(waitPoints.id, page.before)
+      : page.after !== undefined
+        ? lt(waitPoints.id, page.after)
         : undefined;
   const found = await selectTokens(db)
     .where(and(...conditions(environmentId, filter), cursor))

@@ -78,8 +78,6 @@ export const runs = pgTable(
     /** Why it went where it is, when a person should know (an agent's reason for giving it back). */
     reason: text("reason"),
     cancelRequestedAt: at("cancel_requested_at"),
-    /** The state it ended in: it changes once, so an index on it costs the other moves nothing. */
-    outcome: text("outcome").generatedAlwaysAs(sql`case when finished_at is not null then state end`),
     /** What kind of error ended it: the same text for the same fault. */
     errorFingerprint: text("error_fingerprint"),
     /** Set only while delayed. */
@@ -94,7 +92,12 @@ export const runs = pgTable(
   },
   (t) => [
     index("runs_environment").on(t.environmentId, t.id),
-    index("runs_task").on(t.environmentId, t.taskSlug, t.id),
+    // What a list filters by, each in the order of its pages, so that no value is too common, too rare or too old for it.
+    index("runs_task_state").on(t.environmentId, t.taskSlug, t.state, t.id),
+    index("runs_queue_state").on(t.queueId, t.state, t.id).where(sql`queue_id is not null`),
+    index("runs_state_machine").on(t.environmentId, t.state, t.machine, t.isTest, t.id),
+    index("runs_deployment").on(t.deploymentId, t.id).where(sql`deployment_id is not null`),
+    index("runs_region").on(t.environmentId, t.region, t.id).where(sql`region is not null`),
     index("runs_due").on(t.dueAt).where(sql`due_at is not null`),
     index("runs_expiring").on(t.expiresAt).where(sql`expires_at is not null`),
     index("runs_waiting_agent").on(t.waitingAgentId).where(sql`waiting_agent_id is not null`),
@@ -124,6 +127,17 @@ export const runs = pgTable(
       sql`${t.attempt} > 0 or ${t.state} not in ('executing', 'waiting', 'completed')`,
     ),
   ],
+);
+
+/** The tags of runs once more, each in the order of a list's pages. */
+export const runTags = pgTable(
+  "run_tags",
+  {
+    environmentId: text("environment_id").notNull(),
+    tag: text("tag").notNull(),
+    runId: text("run_id").notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.environmentId, t.tag, t.runId] })],
 );
 
 export const attempts = pgTable(

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Database } from "../database.ts";
 import { jsonbText, plainText } from "../jsonb-text.ts";
-import type { RunFilter } from "../queries/read-runs.ts";
+import type { RunFilter } from "../queries/run-filter.ts";
 
 /** How long who works on a step keeps the action to itself. Units: seconds. */
 const leaseS = 60;

@@ -1,10 +1,11 @@
+import { DeploymentError } from "@longshore/shared/contract/deployments";
 import type { BundleManifest, ManifestSchedule } from "@longshore/shared/contract/manifest";
 import { z } from "zod";
 import type { Database } from "../database.ts";
 import { jsonbText, plainText } from "../jsonb-text.ts";
 import { fitCounters, laneMax } from "./lane-limits.ts";
 
-const DeploymentRow = z.object({
+export const DeploymentRow = z.object({
   id: z.string(),
   version: z.string(),
   shortCode: z.string(),
@@ -13,6 +14,8 @@ const DeploymentRow = z.object({
   runtime: z.string(),
   runtimeVersion: z.string(),
   externalId: z.string().nullable(),
+  git: z.record(z.string(), z.unknown()).nullable(),
+  error: DeploymentError.nullable(),
   createdAt: z.string(),
   deployedAt: z.string().nullable(),
   isCurrent: z.boolean(),
@@ -20,10 +23,12 @@ const DeploymentRow = z.object({
 });
 export type DeploymentRow = z.infer<typeof DeploymentRow>;
 
-const rowJson = (table: string) => `json_build_object(
+/** A row as these statements answer it. */
+export const deploymentJson = (table: string) => `json_build_object(
   'id', ${table}.id, 'version', ${table}.version, 'shortCode', ${table}.short_code, 'status', ${table}.status,
   'bundleHash', ${table}.bundle_hash, 'runtime', ${table}.manifest->>'runtime',
   'runtimeVersion', ${table}.manifest->>'runtimeVersion', 'externalId', ${table}.external_id,
+  'git', ${table}.git, 'error', ${table}.error,
   'createdAt', ${table}.created_at, 'deployedAt', ${table}.deployed_at,
   'taskCount', jsonb_array_length(${table}.manifest->'tasks'),
   'isCurrent', exists (select from environments e where e.current_deployment_id = ${table}.id))`;
@@ -33,16 +38,16 @@ with today as (
   select to_char(app_now() at time zone 'utc', 'YYYYMMDD') as day
 ),
 made as (
-  insert into deployments (id, environment_id, version, short_code, status, bundle_hash, manifest, external_id)
+  insert into deployments (id, environment_id, version, short_code, status, bundle_hash, manifest, external_id, git)
   select $1, $2, t.day || '.' || (1 + coalesce((
       select max(split_part(d.version, '.', 2)::int) from deployments d
       where d.environment_id = $2 and d.version like t.day || '.%'), 0)),
-    $3, 'PENDING', $4, $5::jsonb, $6
+    $3, 'PENDING', $4, $5::jsonb, $6, $7::jsonb
   from today t
   on conflict (environment_id, version) do nothing
   returning *
 )
-select coalesce((select ${rowJson("made")} from made), 'null'::json)::text`;
+select coalesce((select ${deploymentJson("made")} from made), 'null'::json)::text`;
 
 /**
  * A new deployment, not yet usable. Its version is the day and a number that counts up in the environment.
@@ -58,6 +63,7 @@ export const createDeployment = async (
     bundleHash: string;
     manifest: BundleManifest;
     externalId: string | null;
+    git?: Record<string, unknown> | null;
   },
 ): Promise<DeploymentRow> => {
   const values = [
@@ -67,6 +73,7 @@ export const createDeployment = async (
     input.bundleHash,
     jsonbText(input.manifest),
     input.externalId === null ? null : plainText(input.externalId),
+    input.git == null ? null : jsonbText(input.git),
   ];
   for (let collisions = 0; collisions < 20; collisions++) {
     const row = DeploymentRow.nullable().parse(await db.call(createStatement, values));
@@ -118,7 +125,7 @@ const limitColumns = `"id" text, "name" text, "perKey" int, "total" int`;
 const finaliseStatement = `
 with target as (
   select d.* from deployments d
-  where d.id = $1 and d.environment_id = $2
+  where d.id = $1 and d.environment_id = $2 and d.status <> 'FAILED'
     and exists (
       select from bundles b join environments e on e.project_id = b.project_id
       where e.id = d.environment_id and b.hash = d.bundle_hash)
@@ -161,11 +168,11 @@ done as (
   from target t where d.id = t.id
   returning d.*
 )
-select coalesce((select ${rowJson("done")} from done), 'null'::json)::text`;
+select coalesce((select ${deploymentJson("done")} from done), 'null'::json)::text`;
 
 /**
  * Makes a deployment usable: its tasks and queues are there and its bundle has arrived.
- * Errors: null when the deployment or its bundle is missing; nothing is changed then. Cost: one round trip.
+ * Errors: null when the deployment has failed, or it or its bundle is missing; nothing is changed then. Cost: one round trip.
  */
 export const finaliseDeployment = async (
   db: Database,
@@ -260,7 +267,7 @@ schedules_gone as (
   where s.environment_id = d.environment_id and s.type = 'DECLARATIVE'
     and s.deduplication_key not in (select "deduplicationKey" from declared)
 )
-select coalesce((select ${rowJson("moved")} from moved), 'null'::json)::text`;
+select coalesce((select ${deploymentJson("moved")} from moved), 'null'::json)::text`;
 
 /**
  * Makes a deployment the one that new runs take; its limits and declared schedules hold from now on, and those of the
@@ -289,42 +296,3 @@ export const promoteDeployment = async (
   );
   return row === null ? null : { ...row, isCurrent: true };
 };
-
-const getStatement = `
-select coalesce((
-  select json_build_object('row', ${rowJson("d")}, 'manifest', d.manifest, 'environmentType', e.type,
-    'nowMs', floor(extract(epoch from app_now()) * 1000))
-  from deployments d join environments e on e.id = d.environment_id
-  where d.id = $1 and d.environment_id = $2), 'null'::json)::text`;
-
-const FoundDeployment = z.object({
-  row: DeploymentRow,
-  manifest: z.unknown(),
-  environmentType: z.string(),
-  /** The database's time. */
-  nowMs: z.number(),
-});
-
-/** A deployment with its manifest; null when this environment has none of that id. */
-export const findDeployment = async (
-  db: Database,
-  id: string,
-  environmentId: string,
-): Promise<z.infer<typeof FoundDeployment> | null> =>
-  FoundDeployment.nullable().parse(await db.call(getStatement, [id, environmentId]));
-
-const listStatement = `
-select coalesce(json_agg(${rowJson("d")} order by d.id desc), '[]')::text
-from (
-  select * from deployments
-  where environment_id = $1 and ($2::text is null or id < $2)
-  order by id desc limit $3
-) d`;
-
-/** Deployments of an environment, newest first, after the one named. */
-export const listDeployments = async (
-  db: Database,
-  environmentId: string,
-  page: { after: string | null; size: number },
-): Promise<DeploymentRow[]> =>
-  z.array(DeploymentRow).parse(await db.call(listStatement, [environmentId, page.after, page.size]));

@@ -21,6 +21,12 @@ written as (
   update runs r set tags = m.tags, updated_at = app_now()
   from merged m
   where r.id = m.id and cardinality(m.tags) between m.before + 1 and $4
+  returning r.id, r.environment_id, r.tags
+),
+listed as (
+  insert into run_tags (environment_id, tag, run_id)
+  select distinct w.environment_id, t.tag, w.id from written w cross join lateral unnest(w.tags) as t(tag)
+  on conflict do nothing
 )
 select (case
   when not exists (select from merged) then json_build_object('kind', 'missing')

@@ -61,7 +61,18 @@ moved as (
       (select created_at from runs where id = g.id) + r."maxDelayMs" * interval '1 millisecond') as until
   ) w
   where t.id = g.id and t.state = 'delayed'
-  returning t.id, t.environment_id
+  returning t.id, t.environment_id, t.tags
+),
+unlisted as (
+  delete from run_tags l using moved m, r
+  where r."replaces" and l.run_id = m.id and l.environment_id = m.environment_id
+    and l.tag in (select unnest(b.tags) from runs b where b.id = m.id) and l.tag <> all (m.tags)
+),
+listed as (
+  insert into run_tags (environment_id, tag, run_id)
+  select distinct m.environment_id, t.tag, m.id from r, moved m cross join lateral unnest(m.tags) as t(tag)
+  where r."replaces"
+  on conflict do nothing
 ),
 kept as (
   update idempotency_keys k set expires_at = app_now() + interval '90 days'

@@ -275,6 +275,11 @@ queued as (
   select "id", lane, "environmentId", app_now() - "priority" * interval '1 second'
   from placed where state = 'queued'
 ),
+tagged as (
+  insert into run_tags (environment_id, tag, run_id)
+  select distinct "environmentId", t.tag, "id" from placed cross join lateral unnest("tags") as t(tag)
+  where "tags" <> '{}'
+),
 logged as (
   insert into run_events (run_id, at, kind, to_state) select "id", app_now(), 'trigger', state from placed
 ),

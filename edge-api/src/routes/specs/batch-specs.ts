@@ -30,6 +30,9 @@ export const batchSpecs = {
     path: "/api/v3/batches/:batchId/items",
     auth: "key",
     scope: "batchTrigger:tasks",
+    // A one-time token that began the batch may send its items.
+    followsOneTimeUse: true,
+    isStreamed: true,
     summary: "Send a batch's items, one JSON text a line (application/x-ndjson)",
     body: BatchItemLine,
     response: BatchItemsResponse,

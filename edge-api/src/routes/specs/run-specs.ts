@@ -56,7 +56,7 @@ export const runSpecs = {
   listProjectRuns: {
     method: "get",
     path: "/api/v1/projects/:projectRef/runs",
-    auth: "key",
+    auth: "project",
     scope: "read:runs",
     summary: "List runs of a project, newest first",
     query: ProjectRunListQuery,

@@ -18,7 +18,13 @@ export const sessionSpecs = {
     summary: "Who is signed in",
     response: Session,
   },
-  signOut: { method: "delete", path: "/api/v1/session", auth: "none", summary: "End the session" },
+  signOut: {
+    method: "delete",
+    path: "/api/v1/session",
+    auth: "none",
+    summary: "End the session",
+    status: 204,
+  },
   environmentToken: {
     method: "post",
     path: "/api/v1/session/environments/:environmentId/token",

@@ -3,10 +3,10 @@ import type { PrincipalKind } from "../../services/authenticate.ts";
 
 /**
  * Who may call a route: `key` = secret key, public token or run token; `environment` = the same, or a member's personal
- * token, for the environment that the path names; `person` = a personal token; `agent` = an enrolled agent; `session` =
- * a signed-in browser.
+ * token, for the environment that the path names; `project` = the same for a project of which no environment is named;
+ * `person` = a personal token; `agent` = an enrolled agent; `session` = a signed-in browser.
  */
-export type RouteAuth = "none" | "key" | "environment" | "person" | "agent" | "session";
+export type RouteAuth = "none" | "key" | "environment" | "project" | "person" | "agent" | "session";
 
 /** What a route takes and answers. The router, the OpenAPI document and the credential test are made from these. */
 export type RouteSpec = {
@@ -23,7 +23,11 @@ export type RouteSpec = {
   followsOneTimeUse?: true;
   query?: z.ZodType;
   body?: z.ZodType;
+  /** The body is read line by line, so that only its lines have a limit. */
+  isStreamed?: true;
   /** The body may be left out. */
   hasOptionalBody?: true;
   response?: z.ZodType;
+  /** Status of success; 200 unless it says so. */
+  status?: number;
 };

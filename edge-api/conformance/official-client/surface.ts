@@ -1,0 +1,115 @@
+import type { CallName } from "./calls.ts";
+
+/** Why a function of the client has no row of its own in the table. */
+export type Reason = "section 4.11" | "sections 5 and 6" | "sends nothing" | "as run";
+
+const absent: Reason = "section 4.11";
+const realtime: Reason = "sections 5 and 6";
+const local: Reason = "sends nothing";
+const named = <T>(names: string, value: T): Record<string, T> =>
+  Object.fromEntries(names.split(/\s+/).map((name) => [name, value]));
+
+/** Methods of the API client, each with the call that sends it, or the reason why none does. */
+export const apiMethods: Record<string, CallName | Reason> = {
+  ...named("constructor getAccessToken getAuthenticationHeaders fetchClient getHeaders", local),
+  ...named("triggerTask", "tasks.trigger" as const),
+  ...named("createBatch", "apiClient.createBatch" as const),
+  ...named("streamBatchItems", "apiClient.streamBatchItems" as const),
+  ...named("batchTriggerV3", "apiClient.batchTriggerV3" as const),
+  ...named("getRunResult", "apiClient.getRunResult" as const),
+  ...named("getBatchResults", "apiClient.getBatchResults" as const),
+  ...named("retrieveBatch", "batch.retrieve" as const),
+  ...named("createUploadPayloadUrl", "apiClient.createUploadPayloadUrl" as const),
+  ...named("getPayloadUrl", "apiClient.getPayloadUrl" as const),
+  ...named("getRunPacketUrl", "apiClient.getRunPacketUrl" as const),
+  ...named("retrieveRun", "runs.retrieve" as const),
+  ...named("retrieveRunTrace", "apiClient.retrieveRunTrace" as const),
+  ...named("retrieveRunTracePage", "apiClient.retrieveRunTracePage" as const),
+  ...named("retrieveSpan", "apiClient.retrieveSpan" as const),
+  ...named("listRuns", "runs.list" as const),
+  ...named("listProjectRuns", "runs.list (project)" as const),
+  ...named("replayRun", "runs.replay" as const),
+  ...named("cancelRun", "runs.cancel" as const),
+  ...named("rescheduleRun", "runs.reschedule" as const),
+  ...named("listRunEvents", "apiClient.listRunEvents" as const),
+  ...named("addTags", "apiClient.addTags" as const),
+  ...named("updateRunMetadata", "apiClient.updateRunMetadata" as const),
+  ...named("getRunMetadata", "apiClient.getRunMetadata" as const),
+  ...named("resetIdempotencyKey", "idempotencyKeys.reset" as const),
+  ...named("createBulkAction", "runs.bulk.cancel" as const),
+  ...named("listBulkActions", "runs.bulk.list" as const),
+  ...named("retrieveBulkAction", "runs.bulk.retrieve" as const),
+  ...named("abortBulkAction", "runs.bulk.abort" as const),
+  ...named("createSchedule", "schedules.create" as const),
+  ...named("listSchedules", "schedules.list" as const),
+  ...named("retrieveSchedule", "schedules.retrieve" as const),
+  ...named("updateSchedule", "schedules.update" as const),
+  ...named("deactivateSchedule", "schedules.deactivate" as const),
+  ...named("activateSchedule", "schedules.activate" as const),
+  ...named("deleteSchedule", "schedules.del" as const),
+  ...named("listEnvVars", "envvars.list" as const),
+  ...named("importEnvVars", "envvars.upload" as const),
+  ...named("retrieveEnvVar", "envvars.retrieve" as const),
+  ...named("createEnvVar", "envvars.create" as const),
+  ...named("updateEnvVar", "envvars.update (apiClient)" as const),
+  ...named("deleteEnvVar", "envvars.del" as const),
+  ...named("createWaitpointToken", "wait.createToken" as const),
+  ...named("listWaitpointTokens", "wait.listTokens" as const),
+  ...named("retrieveWaitpointToken", "wait.retrieveToken" as const),
+  ...named("completeWaitpointToken", "wait.completeToken" as const),
+  ...named("waitForWaitpointToken", "apiClient.waitForWaitpointToken" as const),
+  ...named("waitForDuration", "apiClient.waitForDuration" as const),
+  ...named("listQueues", "queues.list" as const),
+  ...named("retrieveQueue", "queues.retrieve" as const),
+  ...named("pauseQueue", "queues.pause" as const),
+  ...named("overrideQueueConcurrencyLimit", "queues.overrideConcurrencyLimit" as const),
+  ...named("resetQueueConcurrencyLimit", "queues.resetConcurrencyLimit" as const),
+  ...named("listConcurrencyLimits", "concurrencyLimits.list" as const),
+  ...named("retrieveConcurrencyLimit", "concurrencyLimits.retrieve" as const),
+  ...named("retrieveConcurrencyLimitKey", "concurrencyLimits.retrieve (key)" as const),
+  ...named("overrideConcurrencyLimit", "concurrencyLimits.override" as const),
+  ...named("overrideConcurrencyLimitKey", "concurrencyLimits.override (key)" as const),
+  ...named("pauseConcurrencyLimit", "concurrencyLimits.pause" as const),
+  ...named("resetConcurrencyLimit", "concurrencyLimits.reset" as const),
+  ...named("resetConcurrencyLimitKey", "concurrencyLimits.reset (key)" as const),
+  ...named("listDeployments", "deployments.list" as const),
+  ...named("retrieveCurrentDeployment", "deployments.retrieveCurrent" as const),
+  ...named("generateJWTClaims", "apiClient.generateJWTClaims" as const),
+  ...named("createPublicToken", "apiClient.createPublicToken" as const),
+  ...named("subscribeToRun subscribeToRunsWithTag subscribeToBatch fetchStream createStream", realtime),
+  ...named(
+    "appendToStream sendInputStream createInputStreamWaitpoint createSessionStreamWaitpoint",
+    realtime,
+  ),
+  ...named("initializeSessionStream appendToSessionStream readSessionStreamRecords", realtime),
+  ...named("subscribeToSessionStream", realtime),
+  ...named("createChatSnapshotUploadUrl getChatSnapshotUrl getSessionTranscript createSession", absent),
+  ...named("retrieveSession updateSession closeSession endAndContinueSession listSessions", absent),
+  ...named("executeQuery getQuerySchema listDashboards retrieveDashboard createDashboard", absent),
+  ...named(
+    "updateDashboard replaceDashboard deleteDashboard addDashboardWidget updateDashboardWidget",
+    absent,
+  ),
+  ...named("deleteDashboardWidget getReport resolvePrompt createWebhookWaiter cancelWebhookWaiter", absent),
+  ...named("listWebhookEndpoints retrieveWebhookEndpoint generateWebhookEndpointSecret", absent),
+  ...named("setWebhookEndpointSecret listWebhookDeliveries retrieveWebhookDelivery", absent),
+  ...named("replayWebhookDelivery listPrompts listPromptVersions promotePromptVersion", absent),
+  ...named("createPromptOverride updatePromptOverride removePromptOverride reactivatePromptOverride", absent),
+};
+
+/** Functions that users call which have no row of their own in the table. */
+export const functionsWithoutRow: Record<string, Reason> = {
+  ...named("runs.subscribeToRun runs.subscribeToRunsWithTag runs.subscribeToBatch", realtime),
+  ...named("runs.fetchStream tasks.triggerAndSubscribe", realtime),
+  ...named("tasks.onStart tasks.onStartAttempt tasks.onFailure tasks.onSuccess tasks.onComplete", local),
+  ...named("tasks.onWait tasks.onResume tasks.onCancel tasks.handleError tasks.catchError", local),
+  ...named("tasks.middleware schedules.task", local),
+  // The requests behind these are in the table, sent with a run's token.
+  ...named(
+    "wait.for wait.until wait.forToken tasks.batchTriggerAndWait batch.triggerByTaskAndWait",
+    "as run",
+  ),
+  ...named("envvars.update", "as run"),
+  ...named("auth.configure", local),
+  ...named("auth.getOIDCToken", absent),
+};
