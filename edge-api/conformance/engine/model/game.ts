@@ -1,3 +1,4 @@
+import { expireLimitOverrides } from "@longshore/edge-api/db/transitions/expire-limit-overrides";
 import type { BundleManifest } from "@longshore/shared/contract/manifest";
 import { seed, type TestDatabase } from "../fixture.ts";
 import { Model } from "./model.ts";
@@ -57,3 +58,14 @@ export const runIn = (game: Game, n: number, ...states: string[]): ModelRun | un
     game.model.all(({ state }) => states.length === 0 || states.includes(state)),
     n,
   );
+
+/** Time passes, and with it the bounds that keys had for a while. */
+export const advance = async (game: Game, ms: number) => {
+  const { model, t } = game;
+  await t.advance(ms);
+  model.nowMs += ms;
+  const ended = [...model.room.keyBounds].filter(([, { untilMs }]) => untilMs <= model.nowMs);
+  if (ended.length === 0) return;
+  await expireLimitOverrides(t.db);
+  for (const [name] of ended) model.room.keyBounds.delete(name);
+};

@@ -7,7 +7,6 @@ import { completeDueWaits } from "@longshore/edge-api/db/transitions/complete-du
 import { completeTokens } from "@longshore/edge-api/db/transitions/complete-tokens";
 import { createWaitPoint } from "@longshore/edge-api/db/transitions/create-wait-point";
 import { loseAttemptsOfSilentAgents } from "@longshore/edge-api/db/transitions/end-attempts";
-import { expireLimitOverrides } from "@longshore/edge-api/db/transitions/expire-limit-overrides";
 import { expireRuns } from "@longshore/edge-api/db/transitions/expire-runs";
 import { findLostLeases } from "@longshore/edge-api/db/transitions/find-lost-leases";
 import { fitLanes } from "@longshore/edge-api/db/transitions/fit-lanes";
@@ -19,7 +18,7 @@ import { settleLanes } from "@longshore/edge-api/db/transitions/settle-lanes";
 import { wakeSettledRuns } from "@longshore/edge-api/db/transitions/wake-settled-runs";
 import { newId } from "@longshore/shared/core/ids";
 import { expect } from "vitest";
-import { type Game, isoAt, pick, runIn, type Step } from "./game.ts";
+import { advance, type Game, isoAt, pick, runIn, type Step } from "./game.ts";
 import { silentMs, startMs } from "./places.ts";
 import { cancelMany } from "./play-triggers.ts";
 
@@ -68,16 +67,6 @@ const due = async ({ model, t }: Game) => {
   model.completeDueWaits();
   await expireRuns(t.db);
   model.expire();
-};
-
-const advance = async (game: Game, ms: number) => {
-  const { model, t } = game;
-  await t.advance(ms);
-  model.nowMs += ms;
-  const ended = [...model.room.keyBounds].filter(([, { untilMs }]) => untilMs <= model.nowMs);
-  if (ended.length === 0) return;
-  await expireLimitOverrides(t.db);
-  for (const [name] of ended) model.room.keyBounds.delete(name);
 };
 
 const pass = async (game: Game, { a, b }: Step) => {

@@ -16,7 +16,7 @@ import { newId } from "@longshore/shared/core/ids";
 import { expect } from "vitest";
 import { depsOf } from "../deps-of.ts";
 import { triggerItem, triggerLinked } from "../fixture.ts";
-import { type Game, isoAt, pick, runIn, type Step } from "./game.ts";
+import { advance, type Game, isoAt, pick, runIn, type Step } from "./game.ts";
 import type { TriggerSpec } from "./model-run.ts";
 import { worldTasks } from "./places.ts";
 
@@ -147,15 +147,20 @@ const crowd = async (game: Game, { a, b, c }: Step) => {
   }
 };
 
-const debounce = (game: Game, { a, b, c }: Step) => {
+/** Once, and mostly once more a moment later. */
+const debounce = async (game: Game, { a, b, c }: Step) => {
   const task = ["a", "skip", "replace"][a % 3] ?? "a";
   const delayMs = 2_000 + 1_000 * (b % 3);
-  return triggerOne(game, {
+  const spec = {
     ...plainSpec(task, laneAt(b)),
-    debounce: { key: `d${c % 2}`, delayMs, maxDelayMs: c % 3 === 0 ? 6_000 : null },
+    debounce: { key: `d${c % 2}`, delayMs, maxDelayMs: c % 3 === 0 ? delayMs + 1_000 : null },
     ...{ delayMs, key: b % 7 === 1 ? `k${task}0` : null, keyLifeMs: 3_600_000, priority: a % 2 },
     request: c % 9 === 1 ? "r0" : null,
-  });
+  };
+  await triggerOne(game, spec);
+  if (a % 4 === 0) return;
+  await advance(game, 1_500);
+  await triggerOne(game, { ...spec, id: newId("run"), request: null });
 };
 
 const reschedule = async (game: Game, { a, b }: Step) => {
@@ -223,10 +228,10 @@ const items = async (game: Game, { a, b, c }: Step) => {
     ) ?? pick(batches, a);
   if (open === undefined) return batch(game, { op: "batch", a, b, c });
   const linked: { index: number; task: string; runId: string; isFault: boolean }[] = [];
-  for (let nth = 0; nth <= b % 3; nth++) {
+  for (let nth = 0; nth < (c % 2 === 0 ? open.runCount : 1 + (b % 2)); nth++) {
     const index = (a + nth) % open.runCount;
     if (linked.some((item) => item.index === index)) continue;
-    const isFault = (b + c + nth) % 7 === 0;
+    const isFault = (b + c + nth) % 4 === 0;
     const known = (c + nth) % 5 === 1 ? runIn(game, b + nth) : undefined;
     const spec = { ...plainSpec(["a", "c"][nth % 2] ?? "a", laneAt(c)), parent: open.parent };
     const isMade = !isFault && known === undefined;
