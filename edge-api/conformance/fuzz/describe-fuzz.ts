@@ -59,20 +59,14 @@ const sendAll = async (
       faults.push(`#${nth} ${String(error)}\n   ${shown(fuzz)}`);
     }
   };
-  const work = async () => {
-    while (next < to) await one(next++);
-  };
-  for (let until = from; until < to; ) {
-    until = Math.min(to, until + renewEvery);
-    const end = until;
+  while (next < to) {
+    const end = Math.min(to, next + renewEvery);
     await ground.renew();
-    await Promise.all(
-      Array.from({ length: inFlight }, async () => {
-        while (next < end) await one(next++);
-      }),
-    );
+    const workers = Array.from({ length: inFlight }, async () => {
+      while (next < end) await one(next++);
+    });
+    await Promise.all(workers);
   }
-  await work();
   agent.destroy();
   return { faults, statuses };
 };
@@ -87,7 +81,7 @@ const heapAfterGc = (): number => {
 
 /** What a suite may look at besides the answers. */
 export type Inside = {
-  /** Rows of every table, and connections, of the server's database. */
+  /** Connections to the server's database. */
   measure?(): Promise<{ connections: number }>;
   /** Names of invariants that do not hold. */
   broken?(environmentIds: readonly string[]): Promise<string[]>;

@@ -1,6 +1,6 @@
 import { isFinal } from "@longshore/edge-api/domain/transitions";
 import type { RunState } from "@longshore/shared/contract/run-status";
-import { laneOf, Room } from "./model-room.ts";
+import { laneOf } from "./model-room.ts";
 import {
   type Answer,
   type ModelBatch,
@@ -9,6 +9,7 @@ import {
   type TriggerSpec,
   type Wait,
 } from "./model-run.ts";
+import { isBatchOver, ModelState } from "./model-state.ts";
 import {
   largeMachine,
   maxAttempts,
@@ -20,8 +21,6 @@ import {
   worldTasks,
 } from "./places.ts";
 
-const keyReleasers: readonly RunState[] = ["failed", "crashed", "system_failure", "timed_out", "expired"];
-
 export type TriggerAnswer = { kind: string; runId?: string; replaced?: string | null };
 export type AttemptOutcome = {
   outcome: "completed" | "failed" | "canceled" | "lost";
@@ -32,52 +31,7 @@ export type AttemptOutcome = {
 };
 
 /** What the engine should do, written as plainly as it can be: maps, no SQL, no concurrency. */
-export class Model {
-  nowMs = 0;
-  readonly room = new Room();
-  readonly runs = new Map<string, ModelRun>();
-  readonly batches = new Map<string, ModelBatch>();
-  /** Wait tokens. */
-  readonly tokens = new Map<string, { isDone: boolean; dueMs: number | null }>();
-  readonly beatsMs = new Map<string, number>();
-  readonly keys = new Map<string, { runId: string; untilMs: number }>();
-  readonly requests = new Map<string, string>();
-  /** Debounce keys and lanes under a policy, and the run that last took each. */
-  readonly places = new Map<string, string>();
-  readonly externals = new Set<string>();
-
-  constructor(
-    agents: readonly string[],
-    /** Whether any deployment is current. */
-    public isDeployed: boolean,
-  ) {
-    for (const agent of agents) this.beatsMs.set(agent, 0);
-  }
-
-  get(id: string): ModelRun {
-    const run = this.runs.get(id);
-    if (run === undefined) throw new Error(`the model knows no ${id}`);
-    return run;
-  }
-
-  all(isWanted: (run: ModelRun) => boolean): ModelRun[] {
-    return [...this.runs.values()].filter(isWanted);
-  }
-
-  private isOver(id: string): boolean {
-    return isFinal(this.get(id).state);
-  }
-
-  private queue(run: ModelRun): void {
-    const isNew = run.attempt === 0 && run.ttlMs !== null;
-    Object.assign(run, {
-      state: "queued",
-      dueMs: null,
-      expiresMs: isNew ? this.nowMs + (run.ttlMs ?? 0) : null,
-    });
-    run.positionMs = this.nowMs - run.priority * 1_000;
-  }
-
+export class Model extends ModelState {
   /* Triggers */
 
   private hasVersion(external: string | null): boolean {
@@ -292,34 +246,6 @@ export class Model {
     }
   }
 
-  /** Ends runs together: none of them wakes another. */
-  private finish(ended: readonly ModelRun[], state: RunState): void {
-    for (const run of ended) {
-      Object.assign(run, { state, hasLease: false, dueMs: null, expiresMs: null, isParked: false });
-      Object.assign(run, { open: [], children: [], batches: [] });
-      if (run.key !== null && keyReleasers.includes(state) && this.keys.get(run.key)?.runId === run.id)
-        this.keys.delete(run.key);
-    }
-    for (const batch of this.batches.values()) this.settle(batch);
-    this.wake();
-  }
-
-  /* Waits */
-
-  private isDone(wait: Wait): boolean {
-    if ("child" in wait) return this.isOver(wait.child);
-    if ("batch" in wait) return isBatchOver(this.batch(wait.batch));
-    if ("token" in wait) return this.tokens.get(wait.token)?.isDone === true;
-    return false;
-  }
-
-  private wake(isDone: (wait: Wait) => boolean = (wait) => this.isDone(wait)): void {
-    for (const run of this.all(({ state }) => state === "waiting")) {
-      run.open = run.open.filter((wait) => !isDone(wait));
-      if (run.open.length === 0) Object.assign(run, { state: "queued", positionMs: this.nowMs });
-    }
-  }
-
   private isLinked(run: ModelRun, wait: Wait): boolean {
     if ("child" in wait) return run.children.includes(wait.child);
     if ("batch" in wait) return run.batches.includes(wait.batch);
@@ -349,14 +275,6 @@ export class Model {
     return "moved";
   }
 
-  /* Batches */
-
-  batch(id: string): ModelBatch {
-    const batch = this.batches.get(id);
-    if (batch === undefined) throw new Error(`the model knows no ${id}`);
-    return batch;
-  }
-
   createBatch(batch: ModelBatch): { kind: string; id?: string } {
     const parent = batch.parent === null ? null : this.get(batch.parent);
     if (parent !== null && isFinal(parent.state)) return { kind: "parent_missing" };
@@ -382,15 +300,6 @@ export class Model {
     if (batch.items.size === batch.runCount) batch.status = "PROCESSING";
     this.settle(batch);
     this.wake();
-  }
-
-  openCount(batch: ModelBatch): number {
-    return batch.runCount - [...batch.items.values()].filter((id) => this.isOver(id)).length;
-  }
-
-  private settle(batch: ModelBatch): void {
-    if (batch.status === "PROCESSING" && this.openCount(batch) === 0)
-      batch.status = batch.hasFailed ? "PARTIAL_FAILED" : "COMPLETED";
   }
 
   abortBatches(): void {
@@ -452,8 +361,6 @@ export class Model {
     }
   }
 }
-
-const isBatchOver = ({ status }: ModelBatch): boolean => status !== "PENDING" && status !== "PROCESSING";
 
 const isAhead = (other: ModelRun, run: ModelRun): boolean =>
   other.state === "queued" &&
