@@ -285,6 +285,8 @@ export const createExecution = (record: RunRecord, deps: ExecutionDeps, onChange
       move({ kind: "continued" });
       sayContinue();
     },
+    /** Whether its end is under way: further orders would change nothing. */
+    isEnding: (): boolean => isCanceling || phase.kind === "ending",
     cancel(): void {
       if (isCanceling || phase.kind === "ending") return;
       isCanceling = true;

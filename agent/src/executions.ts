@@ -145,13 +145,17 @@ export const createExecutions = (
   const isCleaning = ({ key, lease }: RunRecord): boolean =>
     (ended.get(lease.runId) ?? 0) >= lease.epoch && !dormant.has(key);
   const held = (): HeldRun[] => {
-    const runs = new Map<string, number>();
-    for (const { runId, epoch } of outbox.unreported()) runs.set(runId, epoch); // I3
+    const runs = new Map<string, HeldRun>();
+    for (const { runId, epoch } of outbox.unreported()) runs.set(runId, { runId, epoch, isEnding: true }); // I3
     for (const { key, lease } of dormant.values()) {
-      if (!outbox.mark(key)?.final) runs.set(lease.runId, lease.epoch);
+      if (!outbox.mark(key)?.final) runs.set(lease.runId, { runId: lease.runId, epoch: lease.epoch });
     }
-    for (const { runId, record } of byKey.values()) runs.set(runId, record.lease.epoch);
-    return [...runs].map(([runId, epoch]) => ({ runId, epoch }));
+    for (const execution of byKey.values()) {
+      const { runId, record } = execution;
+      const isEnding = execution.isEnding() ? { isEnding: true } : {};
+      runs.set(runId, { runId, epoch: record.lease.epoch, ...isEnding });
+    }
+    return [...runs.values()];
   };
   const capacity = (): number => {
     if (!runtimeAlive || draining || paused) return 0;

@@ -39,14 +39,17 @@ export const openTestPglite = async (): Promise<TestDatabase> => {
 };
 
 /** A new database on the server of `LONGSHORE_TEST_DATABASE_URL`. */
-export const openTestPostgres = async (serverUrl: string): Promise<TestDatabase & { url: string }> => {
+export const openTestPostgres = async (
+  serverUrl: string,
+  connectionsMax = 8,
+): Promise<TestDatabase & { url: string }> => {
   const name = `t_${randomBytes(8).toString("hex")}`;
   const admin = new pg.Client({ connectionString: serverUrl });
   await admin.connect();
   await admin.query(`create database ${name}`);
   const url = new URL(serverUrl);
   url.pathname = `/${name}`;
-  const { db, pool, close } = openPg(url.href, { connectionsMax: 8, onError: () => undefined });
+  const { db, pool, close } = openPg(url.href, { connectionsMax, onError: () => undefined });
   await migratePgPool(pool);
   const query = async (text: string, values: unknown[] = []) => (await pool.query(text, values)).rows;
   const test = await freeze({
@@ -79,7 +82,7 @@ const freeze = async (test: Omit<TestDatabase, "advance">): Promise<TestDatabase
 
 export type TaskSpec = {
   id: string;
-  queue?: { name: string; concurrencyLimit?: number };
+  queue?: { name: string; concurrencyLimit?: number; policy?: string };
   retry?: object;
   concurrency?: object;
   schedule?: object;
@@ -88,8 +91,15 @@ export type TaskSpec = {
 /** A project with one environment, a deployment with these tasks, and agents. */
 export const seed = async (
   test: TestDatabase,
-  options: { tasks: TaskSpec[]; agents: number; runningMax?: number },
-): Promise<{ environmentId: string; poolId: string; agentIds: string[]; deploymentId: string }> => {
+  options: { tasks: TaskSpec[]; limits?: object[]; agents: number; runningMax?: number },
+): Promise<{
+  environmentId: string;
+  poolId: string;
+  agentIds: string[];
+  deploymentId: string;
+  manifest: BundleManifest;
+  bundleHash: string;
+}> => {
   const { db, query } = test;
   const environmentId = newId("environment");
   const poolId = newId("pool");
@@ -118,6 +128,7 @@ export const seed = async (
     sdkVersion: "0",
     cliVersion: "0",
     tasks: options.tasks.map((task) => ({ ...task, filePath: "a.ts" })),
+    limits: options.limits ?? [],
   });
   await createDeployment(db, {
     id: deploymentId,
@@ -139,7 +150,7 @@ export const seed = async (
     );
     agentIds.push(id);
   }
-  return { environmentId, poolId, agentIds, deploymentId };
+  return { environmentId, poolId, agentIds, deploymentId, manifest, bundleHash: hash };
 };
 
 /** Cancels one run and what it triggered. */

@@ -1,3 +1,4 @@
+import { changeQueue } from "@longshore/edge-api/db/transitions/change-queue";
 import { claimRuns } from "@longshore/edge-api/db/transitions/claim-runs";
 import { endAttempts } from "@longshore/edge-api/db/transitions/end-attempts";
 import { openLane } from "@longshore/edge-api/db/transitions/open-lane";
@@ -203,6 +204,26 @@ describe.each(testDrivers)("options of a trigger on $name", ({ isAvailable, open
         "each had its turn",
       ).toContain(own.runId);
       expect(await p.counts()).toEqual({ slots: 0, lanes: 0, env: 0 });
+    });
+
+    test("a run behind a gate goes on when the gate's own run lets go of its slot", async () => {
+      const p = await place([{ id: "a" }, { id: "b", queue: { name: "narrow", concurrencyLimit: 1 } }]);
+      await p.trigger({}, "b");
+      const own = await p.claim(1);
+      const gated = await p.trigger({ gates: [{ queue: "narrow", concurrencyKey: null }] });
+      expect(await p.claim(1)).toHaveLength(0);
+      await p.end(own);
+      expect((await p.claim(1)).map(({ runId }) => runId)).toEqual([gated.runId]);
+    });
+
+    test("a run that stood aside for a paused gate goes on when the gate is resumed", async () => {
+      const p = await place([{ id: "a" }, { id: "b", queue: { name: "narrow", concurrencyLimit: 1 } }]);
+      const narrow = { environmentId: p.environmentId, by: "custom", value: "narrow" } as const;
+      await changeQueue(t.db, narrow, { paused: true });
+      const gated = await p.trigger({ gates: [{ queue: "narrow", concurrencyKey: null }] });
+      expect(await p.claim(1)).toHaveLength(0);
+      await changeQueue(t.db, narrow, { paused: false });
+      expect((await p.claim(1)).map(({ runId }) => runId)).toEqual([gated.runId]);
     });
 
     describe("policies of a queue", () => {

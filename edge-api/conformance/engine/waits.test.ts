@@ -59,6 +59,18 @@ describe.each(testDrivers)("waits on $name", ({ isAvailable, open }) => {
       expect(await p.wait(parent, child)).toEqual(first);
     });
 
+    test("a child that is named twice in one wait is waited for once", async () => {
+      const p = await place();
+      const parent = await p.execute();
+      const child = await p.execute({ parentRunId: parent, resumeParent: true });
+      const waits = [child, child].map((runId) => ({ kind: "run" as const, runId }));
+      const waited = await waitRuns(t.db, p.agent, [{ runId: parent, epoch: 1, waits }]);
+      expect(waited.results).toMatchObject([{ kind: "moved" }]);
+      await p.end(child, 1);
+      const claim = await claimRuns(t.db, claimRequest(p.agent, 1));
+      expect(claim).toMatchObject({ leases: [{ runId: parent, waits: [{ runId: child }] }] });
+    });
+
     test("a parent waits for its children one after the other, each time with that child's result", async () => {
       const p = await place();
       const parent = await p.execute();

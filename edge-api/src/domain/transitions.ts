@@ -23,7 +23,12 @@ export const TRANSITIONS = {
     fence: "none",
   },
   reschedule: { from: ["delayed"], to: ["delayed"], by: ["caller"], fence: "none" },
-  promote: { from: ["delayed", "pending_version"], to: ["queued"], by: ["platform"], fence: "none" },
+  promote: {
+    from: ["delayed", "pending_version"],
+    to: ["queued", "delayed"],
+    by: ["platform"],
+    fence: "none",
+  },
   claim: { from: ["queued"], to: ["leased"], by: ["agent"], fence: "none" },
   start: { from: ["leased"], to: ["executing"], by: ["agent"], fence: "lease_epoch" },
   release: {

@@ -70,11 +70,14 @@ export const createApp = (
   app.route("/", sessionRoutes());
   app.route("/", waitRoutes());
   app.route("/", agentRoutes());
+  const noRoute = () => new AppError("not_found", "There is no such route.", { shouldRetry: false });
   for (const prefix of ["/api/*", "/agent/*", "/engine/*", "/realtime/*"]) {
     app.all(prefix, () => {
-      throw new AppError("not_found", "There is no such route.", { shouldRetry: false });
+      throw noRoute();
     });
   }
+  // Elsewhere a runtime serves the dashboard, but only by GET.
+  app.notFound((c) => answerError(noRoute(), c));
   app.onError(answerError);
   return app;
 };

@@ -37,6 +37,8 @@ export const answerError = (thrown: unknown, c: Context<AppEnv>): Response => {
   const error =
     known ??
     new AppError("internal", "Something went wrong on our side; the request id names it in our log.");
-  if (error.options.shouldRetry !== undefined) c.header("x-should-retry", String(error.options.shouldRetry));
+  // What is not there now will not be there in a moment either; clients try a 404 again unless they are told.
+  const shouldRetry = error.options.shouldRetry ?? (error.code === "not_found" ? false : undefined);
+  if (shouldRetry !== undefined) c.header("x-should-retry", String(shouldRetry));
   return c.json(bodyOf(error, requestId), error.status as ContentfulStatusCode);
 };

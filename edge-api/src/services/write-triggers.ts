@@ -70,7 +70,7 @@ const settle = async (deps: Deps, outcome: TriggerOutcome, item: TriggerItem): P
   const refusal = refusalOf(outcome, item);
   if (refusal !== null) throw refusal;
   if (outcome.kind === "created" && outcome.poolId !== null) await deps.hints.wakePool(outcome.poolId);
-  if (outcome.replacedRunId !== null) await endReplaced(deps, item, outcome.replacedRunId);
+  await endReplaced(deps, item, outcome);
   if (needsLink(outcome, item)) await linkParent(deps, item, outcome.runId ?? "");
   return { id: outcome.runId ?? "", isCached: outcome.kind === "cached" };
 };
@@ -90,7 +90,10 @@ const linkParent = async (deps: Deps, item: TriggerItem, childId: string): Promi
   );
 };
 
-const endReplaced = async (deps: Deps, item: TriggerItem, runId: string): Promise<void> => {
+/** A run that triggers its own successor goes on: cancelling it would reach the successor too. */
+const endReplaced = async (deps: Deps, item: TriggerItem, outcome: TriggerOutcome): Promise<void> => {
+  const runId = outcome.replacedRunId;
+  if (runId === null || runId === item.parentRunId) return;
   const canceled = await cancelRuns(deps.db, {
     environmentId: item.environmentId,
     runIds: [runId],
@@ -187,7 +190,7 @@ const writeGroup = async (deps: Deps, group: readonly Entry[], results: TriggerR
     }
     results[entry.at] = resultOf(outcome, entry.item);
     if (outcome.kind === "created" && outcome.poolId !== null) pools.add(outcome.poolId);
-    if (outcome.replacedRunId !== null) await endReplaced(deps, entry.item, outcome.replacedRunId);
+    await endReplaced(deps, entry.item, outcome);
   }
   await Promise.all([...pools].map((poolId) => deps.hints.wakePool(poolId)));
   for (const { at, item, debounce } of alone) {

@@ -28,6 +28,8 @@ export type EnrolResponse = z.infer<typeof EnrolResponse>;
 export const HeldRun = z.object({
   runId: z.string(),
   epoch: Count,
+  /** It is being ended, or has ended and will be reported: orders about it are not repeated. */
+  isEnding: z.boolean().optional(),
 });
 export type HeldRun = z.infer<typeof HeldRun>;
 

@@ -193,6 +193,10 @@ export const agentCases = (platform: () => Platform) =>
       );
       await cancel(lease.runId);
       expect((await parked).orders).toMatchObject([{ kind: "cancel", runId: lease.runId, epoch: 1 }]);
+      expect((await agent.poll(0)).orders).toHaveLength(1);
+      // An agent that says it is at it is not told again, or its polls would all be answered at once.
+      agent.held = agent.held.map((held) => ({ ...held, isEnding: true }));
+      expect((await agent.poll(0)).orders).toEqual([]);
       await agent.report([{ ...fenceOf(lease), kind: "canceled", executedMs: 0 }]);
     });
 

@@ -40,6 +40,25 @@ export const surfaceCases = (platform: () => Platform) =>
       },
     );
 
+    test.each([
+      ["POST", "/api/v1/deployments/none/finalise"],
+      ["POST", "/api/v1/deployments/none/promote"],
+      ["POST", "/api/v1/agents/none/revoke"],
+    ])("404 for %s %s says that it is final", async (method, path) => {
+      const answer = await call(platform(), method, path, { token: platform().apiKey });
+      expectError(answer, 404, "not_found");
+      expect(answer.headers.get("x-should-retry")).toBe("false");
+    });
+
+    test.each(["PUT", "DELETE", "PATCH"])(
+      "404 in JSON for %s where there is no route at all",
+      async (method) => {
+        const answer = await call(platform(), method, "/openapi.json");
+        expectError(answer, 404, "not_found");
+        expect(answer.headers.get("x-should-retry")).toBe("false");
+      },
+    );
+
     test("browsers may call from anywhere, and may read why they were refused", async () => {
       const headers = { origin: "https://app.example", "access-control-request-method": "POST" };
       const preflight = await call(platform(), "OPTIONS", "/api/v1/tasks/hello/trigger", { headers });

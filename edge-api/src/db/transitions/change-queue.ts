@@ -29,16 +29,21 @@ lanes_locked as (
   select l.id from lanes l where l.queue_id in (select id from changed) order by l.id for update
 ),
 lanes_changed as (
-  update lanes l set paused = q.paused, running_max = ${laneMax("q", "s")}
+  update lanes l set paused = q.paused, running_max = ${laneMax("q", "s")}, blocked_by = null
   from changed q join environment_slots s on s.environment_id = q.environment_id
   where l.id in (select id from lanes_locked) and l.queue_id = q.id
+),
+lanes_unblocked as (
+  update lanes l set blocked_by = null
+  where l.blocked_by in (select id from lanes_locked) and l.id not in (select id from lanes_locked)
 )
 select coalesce((
   select ${queueJson("q", "s")} from changed q join environment_slots s on s.environment_id = q.environment_id
 ), 'null'::json)::text`;
 
 /**
- * Pauses, resumes, overrides or resets a queue, and all of its lanes with it.
+ * Pauses, resumes, overrides or resets a queue, and all of its lanes with it. Its lanes, and those that pass them as a
+ * gate, are looked at again: no one called them back while they were paused.
  *
  * A trigger that opens a lane at this very moment does not see the change; `fitLanes` corrects that lane.
  * Errors: null when the environment has no such queue. Cost: one round trip.

@@ -123,8 +123,8 @@ agent as (
   returning a.id, a.pool_id, a.draining, case when r."draining" then 0 else r."free" end as free
 ),
 held as (
-  select h."runId" as run_id, h.epoch
-  from request r, jsonb_to_recordset(r."held") as h("runId" text, epoch int)
+  select h."runId" as run_id, h.epoch, coalesce(h."isEnding", false) as is_ending
+  from request r, jsonb_to_recordset(r."held") as h("runId" text, epoch int, "isEnding" boolean)
 ),
 envs as (
   select s.environment_id, s.running, s.running_max, s.turn_at
@@ -357,10 +357,10 @@ orders as (
   cross join agent a
   left join runs r on r.id = h.run_id
   left join leases l on l.run_id = h.run_id and l.agent_id = a.id and l.epoch >= h.epoch
-  where l.cancel_requested
+  where not h.is_ending and (l.cancel_requested
     or (l.run_id is null
       and h.run_id not in (select id from moved)
-      and not coalesce(r.lease_epoch = h.epoch and r.home_agent_id = a.id and r.state in ('waiting', 'queued'), false))
+      and not coalesce(r.lease_epoch = h.epoch and r.home_agent_id = a.id and r.state in ('waiting', 'queued'), false)))
 )
 select (case
   when not exists (select from known) then json_build_object('kind', 'missing')

@@ -142,7 +142,8 @@ export const settleFinals = `
 
 /**
  * Gives back the slots of ended leases, and those of their lanes' limits and gates; of the lanes that stood aside for
- * want of those, as many are called back. Needs `gone(environment_id, lane_id)`: one row for each deleted lease.
+ * want of those, as many are called back (a lane may itself be the gate of others, which costs one look at an index for
+ * each). Needs `gone(environment_id, lane_id)`: one row for each deleted lease.
  * Locks slots before lanes, each in order of id, as the claim does.
  */
 export const freeSlots = `
@@ -151,6 +152,19 @@ export const freeSlots = `
     from gone g join lanes l on l.id = g.lane_id cross join lateral unnest(l.counter_ids) as c(id)
     where l.counter_ids is not null
     group by c.id
+  ),
+  lanes_gone as (
+    select id, sum(count)::int as count
+    from (
+      select lane_id as id, count(*)::int as count from gone group by lane_id
+      union all
+      select id, count from counters_gone where id like 'lane%'
+    ) each_of group by id
+  ),
+  rooms_gone as (
+    select id, count from lanes_gone
+    union all
+    select id, count from counters_gone where id not like 'lane%'
   ),
   env_locked as (
     select environment_id from environment_slots
@@ -166,23 +180,15 @@ export const freeSlots = `
   ),
   lanes_locked as (
     select id from lanes
-    where id in (select lane_id from gone union all select id from counters_gone where id like 'lane%')
-      and (select count(*) from env_locked) >= 0
+    where id in (select id from lanes_gone) and (select count(*) from env_locked) >= 0
     order by id
     for update
   ),
   lanes_freed as (
     update lanes l
     set running = l.running - g.count,
-        blocked_by = case when l.blocked_by in (select id from counters_gone) then null else l.blocked_by end
-    from (
-      select id, sum(count)::int as count
-      from (
-        select lane_id as id, count(*)::int as count from gone group by lane_id
-        union all
-        select id, count from counters_gone where id like 'lane%'
-      ) each_of group by id
-    ) g
+        blocked_by = case when l.blocked_by in (select id from rooms_gone) then null else l.blocked_by end
+    from lanes_gone g
     where l.id = g.id and l.id in (select id from lanes_locked)
   ),
   slots_locked as (
@@ -199,8 +205,10 @@ export const freeSlots = `
     update lanes l set blocked_by = null
     where l.id not in (select id from lanes_locked)
       and l.id in (
-        select b.id from counters_gone c cross join lateral (
-          select id from lanes where blocked_by = c.id and has_work and not paused order by turn_at limit c.count
+        select b.id from rooms_gone c cross join lateral (
+          select id from lanes
+          where blocked_by = c.id and has_work and not paused and (running_max is null or running < running_max)
+          order by turn_at limit c.count
         ) b)
   )`;
 

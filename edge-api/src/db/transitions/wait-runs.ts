@@ -78,11 +78,13 @@ points as (
   for update
 ),
 states as (
-  select n.ord, n.run_id, n.position, n.id, coalesce(p.status, t.status) as status
+  -- A point that is named twice is waited for once.
+  select distinct on (n.ord, n.id) n.ord, n.run_id, n.position, n.id, coalesce(p.status, t.status) as status
   from named n
   left join holders h on h.run_id = n.run_id
   left join points p on p.id = n.id and p.environment_id = h.environment_id
   left join timed t on t.id = n.id
+  order by n.ord, n.id, n.position
 ),
 judged as (
   select ord, run_id, count(*) filter (where status = 'pending')::int as open, bool_or(status is null) as is_broken

@@ -1,0 +1,99 @@
+import { isFinal } from "@longshore/edge-api/domain/transitions";
+import type { RunState } from "@longshore/shared/contract/run-status";
+import { Room } from "./model-room.ts";
+import type { ModelBatch, ModelRun, Wait } from "./model-run.ts";
+
+const keyReleasers: readonly RunState[] = ["failed", "crashed", "system_failure", "timed_out", "expired"];
+
+/** What there is in the reference, and what follows by itself from the end of a run, a token or a batch. */
+export class ModelState {
+  nowMs = 0;
+  readonly room = new Room();
+  readonly runs = new Map<string, ModelRun>();
+  readonly batches = new Map<string, ModelBatch>();
+  /** Wait tokens. */
+  readonly tokens = new Map<string, { isDone: boolean; dueMs: number | null }>();
+  readonly beatsMs = new Map<string, number>();
+  readonly keys = new Map<string, { runId: string; untilMs: number }>();
+  readonly requests = new Map<string, string>();
+  /** Debounce keys and lanes under a policy, and the run that last took each. */
+  readonly places = new Map<string, string>();
+  readonly externals = new Set<string>();
+
+  constructor(
+    agents: readonly string[],
+    /** Whether any deployment is current. */
+    public isDeployed: boolean,
+  ) {
+    for (const agent of agents) this.beatsMs.set(agent, 0);
+  }
+
+  get(id: string): ModelRun {
+    const run = this.runs.get(id);
+    if (run === undefined) throw new Error(`the model knows no ${id}`);
+    return run;
+  }
+
+  all(isWanted: (run: ModelRun) => boolean): ModelRun[] {
+    return [...this.runs.values()].filter(isWanted);
+  }
+
+  protected isOver(id: string): boolean {
+    return isFinal(this.get(id).state);
+  }
+
+  protected queue(run: ModelRun): void {
+    const isNew = run.attempt === 0 && run.ttlMs !== null;
+    Object.assign(run, {
+      state: "queued",
+      dueMs: null,
+      expiresMs: isNew ? this.nowMs + (run.ttlMs ?? 0) : null,
+    });
+    run.positionMs = this.nowMs - run.priority * 1_000;
+  }
+
+  /** Ends runs together: none of them wakes another. */
+  protected finish(ended: readonly ModelRun[], state: RunState): void {
+    for (const run of ended) {
+      Object.assign(run, { state, hasLease: false, dueMs: null, expiresMs: null, isParked: false });
+      Object.assign(run, { open: [], children: [], batches: [] });
+      if (run.key !== null && keyReleasers.includes(state) && this.keys.get(run.key)?.runId === run.id)
+        this.keys.delete(run.key);
+    }
+    for (const batch of this.batches.values()) this.settle(batch);
+    this.wake();
+  }
+
+  protected isDone(wait: Wait): boolean {
+    if ("child" in wait) return this.isOver(wait.child);
+    if ("batch" in wait) return isBatchOver(this.batch(wait.batch));
+    if ("token" in wait) return this.tokens.get(wait.token)?.isDone === true;
+    return false;
+  }
+
+  protected wake(isDone: (wait: Wait) => boolean = (wait) => this.isDone(wait)): void {
+    for (const run of this.all(({ state }) => state === "waiting")) {
+      run.open = run.open.filter((wait) => !isDone(wait));
+      if (run.open.length === 0) Object.assign(run, { state: "queued", positionMs: this.nowMs });
+    }
+  }
+
+  batch(id: string): ModelBatch {
+    const batch = this.batches.get(id);
+    if (batch === undefined) throw new Error(`the model knows no ${id}`);
+    return batch;
+  }
+
+  openCount(batch: ModelBatch): number {
+    return batch.runCount - [...batch.items.values()].filter((id) => this.isOver(id)).length;
+  }
+
+  protected settle(batch: ModelBatch): void {
+    if (batch.status === "PROCESSING" && this.openCount(batch) === 0)
+      batch.status = batch.hasFailed ? "PARTIAL_FAILED" : "COMPLETED";
+  }
+}
+
+/** Whether nothing of a batch is awaited any more. */
+export const isBatchOver = ({ status }: ModelBatch): boolean =>
+  status !== "PENDING" && status !== "PROCESSING";
