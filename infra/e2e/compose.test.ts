@@ -70,7 +70,7 @@ describe.skipIf(!compose)("docker-compose.agent.yml", () => {
   });
 
   test("its agent runs a task through the proxy and leaves nothing behind", {
-    timeout: 120_000,
+    timeout: 240_000,
   }, async () => {
     const { client } = stage;
     await run("up", "-d");

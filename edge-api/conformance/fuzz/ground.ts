@@ -1,4 +1,5 @@
 import { agentProtocolVersion } from "@longshore/shared/contract/agent-protocol";
+import { PersonalTokenList } from "@longshore/shared/contract/credentials";
 import { call, deploy, FakeAgent, trigger } from "../http/client.ts";
 import type { Platform } from "../http/platforms.ts";
 import { createKey, createPersonal, signIn } from "../http/wrong-credentials.ts";
@@ -15,9 +16,19 @@ const idOf = ({ status, text, json }: { status: number; text: string; json: unkn
   return (json as { id: string }).id;
 };
 
+/** A person may have only so many tokens, and the requests make some too. */
+const revokePersonals = async (p: Platform, cookie: string): Promise<void> => {
+  const headers = { cookie };
+  const { json } = await call(p, "GET", "/api/v1/session/tokens", { headers });
+  for (const { id, status } of PersonalTokenList.parse(json).data) {
+    if (status === "active") await call(p, "DELETE", `/api/v1/session/tokens/${id}`, { headers });
+  }
+};
+
 /** Headers for each kind of security. They do not last for ever: an agent's token is short-lived, a session may be ended. */
 const credentials = async (p: Platform, agent: FakeAgent): Promise<Ground["headersFor"]> => {
   const { cookie } = await signIn(p);
+  await revokePersonals(p, cookie);
   const { key } = await createKey(p);
   const personal = await createPersonal(p, cookie);
   return {

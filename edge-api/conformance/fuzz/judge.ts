@@ -20,7 +20,11 @@ const faultsOf = ({ operation, json }: FuzzRequest): string[] | null => {
   return parsed.error.issues.map(({ path }) => path.map(String).join("."));
 };
 
+/** Node answers a head that is too long before any of our code sees it. Units: bytes. */
+const headBytesMax = 16 * 1024;
+
 const judgeError = (fuzz: FuzzRequest, answer: FuzzAnswer): string | null => {
+  if (answer.status === 431 && fuzz.target.length > headBytesMax / 2) return null;
   if (!documented.has(answer.status)) return `the status ${answer.status} is not documented`;
   if (fuzz.method === "HEAD") return null;
   let body: unknown;

@@ -24,7 +24,7 @@ const sendOnce = (
   agent: Agent | false,
   fuzz: FuzzRequest,
   msMax: number,
-): Promise<FuzzAnswer | "closed while idle"> =>
+): Promise<FuzzAnswer | "closed"> =>
   new Promise((resolve, reject) => {
     const place = { host: origin.hostname, port: origin.port, agent, method: fuzz.method, path: fuzz.target };
     let answered: IncomingMessage | null = null;
@@ -41,7 +41,8 @@ const sendOnce = (
     });
     const fail = (error: Error) => {
       clearTimeout(timer);
-      if (answered === null && request.reusedSocket) resolve("closed while idle");
+      const isReset = "code" in error && ["ECONNRESET", "EPIPE"].includes(String(error.code));
+      if (answered === null && (request.reusedSocket || isReset)) resolve("closed");
       else reject(error);
     };
     const timer = setTimeout(() => request.destroy(new Error(`no answer within ${msMax} ms`)), msMax);
@@ -58,8 +59,9 @@ export const send = async (
 ): Promise<FuzzAnswer> => {
   const isLarge = fuzz.body !== null && fuzz.body.length > sharedBytesMax;
   const first = await sendOnce(origin, isLarge ? false : agent, fuzz, msMax);
-  if (first !== "closed while idle") return first;
+  if (first !== "closed") return first;
+  // A server may close a kept connection, or one whose body it did not read, at the moment of a request.
   const second = await sendOnce(origin, false, fuzz, msMax);
-  if (second === "closed while idle") throw new Error("a new connection was closed");
+  if (second === "closed") throw new Error("the connection was closed twice without an answer");
   return second;
 };

@@ -56,7 +56,7 @@ const parseJson = (text: string): unknown => {
 };
 
 const requireJson = (type: string): void => {
-  if (/^application\/([\w.+-]+\+)?json\b/i.test(type)) return;
+  if (/^application\/([\w.+-]+\+)?json\s*(;|$)/i.test(type)) return;
   throw new AppError(
     "unsupported_media_type",
     `The body must be sent as content-type: application/json, not "${type}".`,
