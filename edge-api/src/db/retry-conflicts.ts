@@ -7,6 +7,11 @@ const dataClasses = new Set(["22", "23", "54"]);
 /** Whether a statement failed because of what it was given: sent again, it fails again. */
 export const isDataFault = (error: unknown): boolean => dataClasses.has(codeOf(error)?.slice(0, 2) ?? "");
 
+/** Whether a value was refused as such (a NUL in a text, a number out of range), by the driver or behind a query builder. */
+export const isUnstorable = (error: unknown): boolean =>
+  codeOf(error)?.startsWith("22") === true ||
+  (error instanceof Error && error.cause !== undefined && isUnstorable(error.cause));
+
 const codeOf = (error: unknown): string | undefined => {
   if (typeof error !== "object" || error === null || !("code" in error)) return undefined;
   return typeof error.code === "string" ? error.code : undefined;

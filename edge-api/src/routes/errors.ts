@@ -3,6 +3,7 @@ import { AppError } from "@longshore/shared/core/error-codes";
 import type { Context } from "hono";
 import { HTTPException } from "hono/http-exception";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
+import { refusalOfUnstorable } from "../services/refuse-unstorable.ts";
 import type { AppEnv } from "./context.ts";
 import { ValidationError } from "./validate.ts";
 
@@ -23,7 +24,7 @@ const toAppError = (error: unknown): AppError | null => {
   if (error instanceof HTTPException && error.status < 500) {
     return new AppError(error.status === 413 ? "payload_too_large" : "bad_request", error.message);
   }
-  return null;
+  return refusalOfUnstorable(error);
 };
 
 /** Answers an error: what a caller may know of it, and the id under which the log has the rest. */

@@ -8,6 +8,21 @@ import { createPersonal, signIn } from "../wrong-credentials.ts";
 /** What holds for all routes together. */
 export const surfaceCases = (platform: () => Platform) =>
   describe("surface", () => {
+    test("a text that cannot be stored is refused, wherever it stands", async () => {
+      const taskIdentifier = "a\0b";
+      const token = platform().apiKey;
+      const reset = await call(platform(), "POST", "/api/v1/idempotencyKeys/k/reset", {
+        token,
+        json: { taskIdentifier },
+      });
+      expectError(reset, 422, "unprocessable");
+      const batch = await call(platform(), "POST", "/api/v1/tasks/batch", {
+        token,
+        json: { items: [{ task: taskIdentifier }] },
+      });
+      expect([200, 422]).toContain(batch.status);
+    });
+
     test("/healthz says that the database answers", async () => {
       expect((await call(platform(), "GET", "/healthz")).json).toEqual({ ok: true });
     });
