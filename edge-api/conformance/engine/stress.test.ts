@@ -1,4 +1,5 @@
-import { type ClaimedLease, claimRuns } from "@longshore/edge-api/db/transitions/claim-runs";
+import type { ClaimedLease } from "@longshore/edge-api/db/transitions/claim-answer";
+import { claimRuns } from "@longshore/edge-api/db/transitions/claim-runs";
 import { completeDueWaits } from "@longshore/edge-api/db/transitions/complete-due-waits";
 import { endAttempts } from "@longshore/edge-api/db/transitions/end-attempts";
 import { promoteDueRuns } from "@longshore/edge-api/db/transitions/promote-due-runs";

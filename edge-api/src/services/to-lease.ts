@@ -1,6 +1,6 @@
 import type { Lease } from "@longshore/shared/contract/agent-protocol";
 import { defaultMachine, type MachinePreset, machinePresets } from "@longshore/shared/contract/machines";
-import type { ClaimedLease } from "../db/transitions/claim-runs.ts";
+import type { ClaimedLease } from "../db/transitions/claim-answer.ts";
 import { packetTypeOf, toCompletedWaits } from "./completed-waits.ts";
 import type { Deps } from "./deps.ts";
 import { envOfRuns } from "./env-of-runs.ts";
