@@ -40,7 +40,7 @@ seen as (
   select p.id, coalesce(p.due_at, p.completed_at) as due_at
   from valid v
   join idempotency_keys k on k.environment_id = v."environmentId" and k.task_slug = '@' || v."kind"
-    and k.key = v."storedKey" and k.expires_at > app_now()
+    and k.key = v."storedKey" and k.expires_at > (select app_now())
   join wait_points p on p.id = k.run_id
 ),
 taken as (
@@ -49,14 +49,14 @@ taken as (
   from valid where "storedKey" is not null and not exists (select from seen)
   on conflict (environment_id, task_slug, key) do update
     set run_id = excluded.run_id, expires_at = excluded.expires_at
-    where idempotency_keys.expires_at <= app_now()
+    where idempotency_keys.expires_at <= (select app_now())
   returning run_id
 ),
 made as (
   insert into wait_points (id, environment_id, kind, status, due_at, timeout_at, tags, idempotency_key,
     idempotency_expires_at, created_at)
   select "id", "environmentId", "kind", 'pending', "dueAt", case when "kind" = 'token' then "dueAt" end,
-    array(select jsonb_array_elements_text("tags")), "idempotencyKey", "keyExpiresAt", app_now()
+    array(select jsonb_array_elements_text("tags")), "idempotencyKey", "keyExpiresAt", (select app_now())
   from valid
   where not exists (select from seen) and ("storedKey" is null or exists (select from taken))
   returning id, due_at
