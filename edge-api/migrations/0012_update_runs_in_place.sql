@@ -14,4 +14,7 @@ CREATE INDEX "runs_task_listed" ON "runs" USING btree ("environment_id","task_sl
 CREATE INDEX "runs_queue_listed" ON "runs" USING btree ("queue_id","listed_as","id") WHERE queue_id is not null;--> statement-breakpoint
 CREATE INDEX "runs_listed_machine" ON "runs" USING btree ("environment_id","listed_as","machine","is_test","id");--> statement-breakpoint
 CREATE INDEX "leases_agent" ON "leases" USING btree ("agent_id","leased_at");--> statement-breakpoint
-CREATE INDEX "runs_deployment" ON "runs" USING btree ("listed_deployment_id","id") WHERE listed_deployment_id is not null;
+CREATE INDEX "runs_deployment" ON "runs" USING btree ("listed_deployment_id","id") WHERE listed_deployment_id is not null;--> statement-breakpoint
+-- Room on a run's page for its next versions: without it an update in place finds none.
+alter table runs set (fillfactor = 65);--> statement-breakpoint
+alter table attempts set (fillfactor = 80);

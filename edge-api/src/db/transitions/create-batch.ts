@@ -41,9 +41,13 @@ valid as (
 seen as (
   select x.id, x.run_count, x.sealed_at, x.completed_at
   from valid v
-  join idempotency_keys k on k.environment_id = v."environmentId" and k.task_slug = '@batch'
-    and k.key = v."keyHash" and k.expires_at > (select app_now())
-  join batches x on x.id = k.run_id and x.status <> 'ABORTED'
+  cross join lateral (
+    select run_id, expires_at from idempotency_keys
+    where environment_id = v."environmentId" and task_slug = '@batch' and key = v."keyHash"
+    limit 1
+  ) k
+  cross join lateral (select * from batches where id = k.run_id limit 1) x
+  where k.expires_at > (select app_now()) and x.status <> 'ABORTED'
 ),
 taken as (
   insert into idempotency_keys (environment_id, task_slug, key, run_id, expires_at)

@@ -39,9 +39,13 @@ valid as (
 seen as (
   select p.id, coalesce(p.due_at, p.completed_at) as due_at
   from valid v
-  join idempotency_keys k on k.environment_id = v."environmentId" and k.task_slug = '@' || v."kind"
-    and k.key = v."storedKey" and k.expires_at > (select app_now())
-  join wait_points p on p.id = k.run_id
+  cross join lateral (
+    select run_id, expires_at from idempotency_keys
+    where environment_id = v."environmentId" and task_slug = '@' || v."kind" and key = v."storedKey"
+    limit 1
+  ) k
+  cross join lateral (select * from wait_points where id = k.run_id limit 1) p
+  where k.expires_at > (select app_now())
 ),
 taken as (
   insert into idempotency_keys (environment_id, task_slug, key, run_id, expires_at)

@@ -77,7 +77,7 @@ export type TriggerOutcome = z.infer<typeof Outcome>;
  * lane of a queue whose policy is skip or replace), the caller's idempotency key, the request's own key. A place may be
  * left pointing at a run that was never made, when a later row was lost to a concurrent trigger; whoever sees such a row
  * takes it. The others never are. Rows are looked up by lateral joins of one: a plan that was made while the tables were
- * small must not come to read them whole.
+ * small must not come to read them whole, nor every key that has not expired.
  */
 const statement = `
 with items as (
@@ -143,23 +143,21 @@ seen as (
   select v.ord, k.run_id
   from valid v
   cross join lateral (
-    select run_id from idempotency_keys
+    select run_id, expires_at from idempotency_keys
     where environment_id = v."environmentId" and task_slug = v."task" and key = v."idempotencyKey"
-      and expires_at > (select app_now())
     limit 1
   ) k
-  where v."idempotencyKey" is not null
+  where v."idempotencyKey" is not null and k.expires_at > (select app_now())
 ),
 seen_requests as (
   select v.ord, k.run_id
   from valid v
   cross join lateral (
-    select run_id from idempotency_keys
+    select run_id, expires_at from idempotency_keys
     where environment_id = v."environmentId" and task_slug = '@request' and key = v."requestKey"
-      and expires_at > (select app_now())
     limit 1
   ) k
-  where v."requestKey" is not null
+  where v."requestKey" is not null and k.expires_at > (select app_now())
 ),
 seen_places as (
   select v.ord, k.run_id,
