@@ -22,6 +22,8 @@ export const RunnerJob = z.object({
   maxDurationS: z.number().nullable(),
   /** Heap ceiling of the executor. Units: MiB. */
   oldSpaceMb: z.int().nullable(),
+  /** The executor may serve further runs of this code, so many in all. */
+  keepAlive: z.object({ maxExecutions: z.int() }).nullish(),
   context: RunContext,
 });
 export type RunnerJob = z.infer<typeof RunnerJob>;
@@ -99,5 +101,7 @@ export const RunnerFrame = z.discriminatedUnion("t", [
     body: z.string().nullable(),
   }),
   z.object({ t: z.literal("beat"), runId: z.string().nullable() }),
+  /** Nothing runs. `isPrepared`: the next executor has the code already. Units: what the container takes now, in bytes. */
+  z.object({ t: z.literal("ready"), isPrepared: z.boolean(), memoryBytes: z.number().nullable() }),
 ]);
 export type RunnerFrame = z.infer<typeof RunnerFrame>;
