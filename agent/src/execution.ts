@@ -117,6 +117,7 @@ export const createExecution = (record: RunRecord, deps: ExecutionDeps, onChange
       env: lease.env,
       maxDurationS: lease.maxDurationS,
       oldSpaceMb: box.oldSpaceMb,
+      keepAlive: lease.deployment.keepAlive ?? null,
       context: lease.context,
     };
   };

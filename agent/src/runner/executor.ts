@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { findTask, type RegisteredTask, type RunParams } from "@longshore/sdk/catalog";
-import { installHost } from "@longshore/sdk/host";
+import { installHost, type TaskHost } from "@longshore/sdk/host";
 import { parsePacket, stringifyPacket } from "@longshore/sdk/packets";
 import type { RunnerJob } from "@longshore/shared/contract/runner-protocol";
 import { defaultRetryPolicy } from "@longshore/shared/core/back-off";
@@ -119,6 +119,7 @@ const execute = async (
 type Scope = {
   mark: string;
   isOver: boolean;
+  host: TaskHost;
   abort(reason: string): void;
   receive(message: Extract<ToExecutor, { t: "continue" | "response" }>): void;
   uncaught(error: unknown): void;
@@ -142,6 +143,23 @@ const startCatching = (): void => {
   if (process.listeners("uncaughtException").includes(uncaught)) return;
   process.on("uncaughtException", uncaught);
   process.on("unhandledRejection", uncaught);
+};
+
+/** I3: what a run left behind speaks to its own host, which refuses it, and not to that of the run that is on now. */
+const ownHost = (): TaskHost => (scopeNow() ?? (current as Scope)).host;
+const hostOfCaller: TaskHost = {
+  get context() {
+    return ownHost().context;
+  },
+  get signal() {
+    return ownHost().signal;
+  },
+  get waitInProcessMs() {
+    return ownHost().waitInProcessMs;
+  },
+  log: captured.log,
+  request: (path, init) => ownHost().request(path, init),
+  wait: (specs) => ownHost().wait(specs),
 };
 
 /** I3: the environment and the folder as they were once the code was loaded. */
@@ -169,6 +187,7 @@ const begin = (job: RunnerJob, mark: string): { scope: Scope; go: () => Promise<
   const scope: Scope = {
     mark,
     isOver: false,
+    host: wiring.host,
     abort(text) {
       const reason = new Error(text);
       reason.name = "AbortError";
@@ -184,7 +203,7 @@ const begin = (job: RunnerJob, mark: string): { scope: Scope; go: () => Promise<
   };
   const go = async (): Promise<void> => {
     startCatching();
-    installHost(wiring.host);
+    installHost(isKept ? hostOfCaller : wiring.host);
     send({ t: "started" });
     const outcome = await execute(job, abort.signal, wiring.didConcurrentWait);
     finish(outcome, !abort.signal.aborted);

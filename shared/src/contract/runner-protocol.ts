@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { CompletedWait, WaitSpec } from "./agent-protocol.ts";
+import { KeepAlive } from "./manifest.ts";
 import { PacketType } from "./packets.ts";
 import { RunContext } from "./run-context.ts";
 import { LogLine } from "./runs.ts";
@@ -23,7 +24,7 @@ export const RunnerJob = z.object({
   /** Heap ceiling of the executor. Units: MiB. */
   oldSpaceMb: z.int().nullable(),
   /** The executor may serve further runs of this code, so many in all. */
-  keepAlive: z.object({ maxExecutions: z.int() }).nullish(),
+  keepAlive: KeepAlive.nullish(),
   context: RunContext,
 });
 export type RunnerJob = z.infer<typeof RunnerJob>;
