@@ -1,9 +1,10 @@
 import { chmod, mkdir } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { reconnectDelayMs } from "@longshore/shared/core/back-off";
 import { type Clock, systemClock } from "@longshore/shared/core/clock";
 import { newId } from "@longshore/shared/core/ids";
 import { createBundleStore } from "./adapters/bundles.ts";
+import { createContainerRecords } from "./adapters/container-records.ts";
 import { createControlPlane } from "./adapters/control-plane.ts";
 import { lockData } from "./adapters/data-lock.ts";
 import { createHttpClient, type HttpClient } from "./adapters/http-client.ts";
@@ -17,13 +18,13 @@ import {
 } from "./adapters/identity.ts";
 import { createJsonLogger } from "./adapters/json-logger.ts";
 import { openOutbox } from "./adapters/outbox.ts";
-import { createRunRecords } from "./adapters/run-records.ts";
 import { createOpenRunnerSocket } from "./adapters/runner-socket.ts";
 import { serveStatus } from "./adapters/status-socket.ts";
 import { AgentError } from "./agent-error.ts";
 import { buildRunner } from "./build-runner.ts";
 import { chooseRuntime } from "./choose-runtime.ts";
 import type { AgentConfig } from "./config.ts";
+import { createContainers } from "./containers.ts";
 import { createContact } from "./core/contact.ts";
 import { createExecutions } from "./executions.ts";
 import { eventsLoop } from "./loops/events.ts";
@@ -53,6 +54,8 @@ export type AgentStatus = {
   runtime: string;
   slots: number;
   free: number;
+  /** Runner containers without a run: without code, with, and those of them whose next executor has loaded it. */
+  pool: { generic: number; warm: number; prepared: number };
   held: { runId: string; epoch: number }[];
   outbox: { facts: number; bytes: number };
   /** Since the API was last heard. Units: milliseconds. */
@@ -181,28 +184,52 @@ const wire = async (config: AgentConfig, identity: Identity, runnerDir: string, 
   const controlPlane = createControlPlane(http, config.url, identity, clock);
   const outbox = await openOutbox(inData("outbox.log"));
   const stopped = new AbortController();
-  const records = createRunRecords(inData("runs"), logger);
+  const records = createContainerRecords(inData("runs"), logger);
   const contact = createContact(clock);
   const contacted = new Promise<void>((resolve) => {
     contact.onAcknowledged(resolve);
   });
-  const executions = createExecutions({
-    leaseMs: () => contact.settings().leaseMs,
-    contacted,
+  const isProcess = runtime.name === "process";
+  const containers = createContainers({
     runtime,
-    outbox,
     records,
     bundles: createBundleStore(inData("bundles"), controlPlane),
-    controlPlane,
     openSocket: createOpenRunnerSocket(logger),
     runnerDir,
     clock,
     logger,
     orphanGraceMs: config.orphanGraceMs,
+    leaseMs: () => contact.settings().leaseMs,
+    keepsWarm: config.pool.idleMs > 0,
     stopped: stopped.signal,
     slots: config.slots,
+    // A process takes no longer to start when a run is there than before: only code is worth keeping ready.
+    pool: isProcess ? { ...config.pool, min: 0, buffer: 0 } : config.pool,
+    generation: [runtime.name, basename(runnerDir), config.runnerImage ?? "", config.network].join(" "),
   });
-  return { base, runtime, controlPlane, outbox, records, stopped, executions, contact, contacted };
+  const executions = createExecutions({
+    containers,
+    contacted,
+    outbox,
+    controlPlane,
+    clock,
+    logger,
+    stopped: stopped.signal,
+    slots: config.slots,
+    remove: runtime.remove,
+  });
+  return {
+    base,
+    runtime,
+    containers,
+    controlPlane,
+    outbox,
+    records,
+    stopped,
+    executions,
+    contact,
+    contacted,
+  };
 };
 
 const run = async (
@@ -239,6 +266,7 @@ const run = async (
   try {
     await reconcileOnce(depsFor("sweep"));
     await wired.records.removeStrays(outbox);
+    wired.containers.settle();
   } catch (error) {
     isHeard = false;
     executions.setRuntimeAlive(false);
@@ -250,6 +278,7 @@ const run = async (
     runtime: runtime.name,
     slots: config.slots,
     free: executions.capacity(),
+    pool: wired.containers.counts(),
     held: executions.held(),
     outbox: { facts: outbox.size().facts, bytes: outbox.size().bytes },
     silentMs: Math.round(contact.silentMs()),

@@ -1,4 +1,4 @@
-import { availableParallelism, homedir, hostname } from "node:os";
+import { availableParallelism, homedir, hostname, totalmem } from "node:os";
 import { join, resolve } from "node:path";
 import { z } from "zod";
 
@@ -18,6 +18,13 @@ export const AgentConfig = z.object({
   runtime: z.enum(["docker", "process", "auto"]),
   /** How many runs may execute at once. */
   slots: wholeNumber(1, 1_000),
+  /** Runner containers that wait for runs. */
+  pool: z.object({
+    min: wholeNumber(0, 1_000),
+    buffer: wholeNumber(0, 1_000),
+    idleMs: z.int().min(0),
+    memoryMbMax: wholeNumber(0, 1_000_000),
+  }),
   /** Image of the runs' containers; when absent, the public one or the local base that stands in for it. */
   runnerImage: z.string().min(1).optional(),
   /** Docker network of the runs' containers; `none` leaves them only the agent's socket. */
@@ -42,6 +49,10 @@ const Environment = z.object({
   LONGSHORE_AGENT_HOST_DATA: text.optional(),
   LONGSHORE_RUNTIME: z.enum(["docker", "process", "auto"]).default("auto"),
   LONGSHORE_SLOTS: wholeNumber(1, 1_000).optional(),
+  LONGSHORE_POOL_MIN: wholeNumber(0, 1_000).optional(),
+  LONGSHORE_POOL_BUFFER: wholeNumber(0, 1_000).optional(),
+  LONGSHORE_POOL_IDLE_S: wholeNumber(0, 86_400).optional(),
+  LONGSHORE_POOL_MEMORY_MB: wholeNumber(0, 1_000_000).optional(),
   LONGSHORE_RUNNER_IMAGE: text.optional(),
   LONGSHORE_NETWORK: text.default("bridge"),
   DOCKER_HOST: text.optional(),
@@ -57,6 +68,13 @@ export class ConfigError extends Error {
 
 export const defaultSlots = (): number => Math.max(4, availableParallelism() * 4);
 export const defaultDataDir = (): string => join(homedir(), ".longshore", "agent");
+/** A tenth of the machine: what waits should never be what a run is missing. */
+export const defaultPool = (): AgentConfig["pool"] => ({
+  min: 1,
+  buffer: 1,
+  idleMs: 300_000,
+  memoryMbMax: Math.round(totalmem() / 10 / 1024 / 1024),
+});
 export const defaultOrphanGraceMs = 10 * 60 * 1000;
 
 /**
@@ -71,6 +89,7 @@ export const agentConfig = (given: Partial<AgentConfig> & { url: string; dataDir
     hostDataDir: dataDir,
     runtime: "auto",
     slots: defaultSlots(),
+    pool: defaultPool(),
     network: "bridge",
     orphanGraceMs: defaultOrphanGraceMs,
     endRunsOnStop: false,
@@ -80,6 +99,17 @@ export const agentConfig = (given: Partial<AgentConfig> & { url: string; dataDir
   if (parsed.success) return Object.freeze(parsed.data);
   const issue = parsed.error.issues[0];
   throw new ConfigError(`The agent's setting "${issue?.path.join(".")}" is wrong: ${issue?.message}.`);
+};
+
+const poolFrom = (vars: z.infer<typeof Environment>): AgentConfig["pool"] => {
+  const standard = defaultPool();
+  const idleS = vars.LONGSHORE_POOL_IDLE_S;
+  return {
+    min: vars.LONGSHORE_POOL_MIN ?? standard.min,
+    buffer: vars.LONGSHORE_POOL_BUFFER ?? standard.buffer,
+    idleMs: idleS === undefined ? standard.idleMs : idleS * 1_000,
+    memoryMbMax: vars.LONGSHORE_POOL_MEMORY_MB ?? standard.memoryMbMax,
+  };
 };
 
 /** Reads the environment once. Errors: `ConfigError`. */
@@ -100,6 +130,7 @@ export const readConfig = (env: Record<string, string | undefined>): AgentConfig
     hostDataDir: vars.LONGSHORE_AGENT_HOST_DATA ?? dataDir,
     runtime: vars.LONGSHORE_RUNTIME,
     slots: vars.LONGSHORE_SLOTS ?? defaultSlots(),
+    pool: poolFrom(vars),
     runnerImage: vars.LONGSHORE_RUNNER_IMAGE,
     network: vars.LONGSHORE_NETWORK,
     dockerHost: vars.DOCKER_HOST,

@@ -3,29 +3,23 @@ import { machinePresets } from "@longshore/shared/contract/machines";
 import type { RunnerFact, RunnerFrame, RunnerJob } from "@longshore/shared/contract/runner-protocol";
 import type { Clock } from "@longshore/shared/core/clock";
 import { exitError } from "@longshore/shared/core/exit-error";
-import { isFinal, nextPhase, type Phase, type PhaseEvent } from "./core/execution.ts";
+import type { Containers } from "./containers.ts";
+import { bindingOf } from "./core/binding.ts";
+import { holdsSlot, isFinal, nextPhase, type Phase, type PhaseEvent } from "./core/execution.ts";
 import type { ExitInfo } from "./core/observed.ts";
-import type { BundleStore } from "./ports/bundle-store.ts";
-import { type ContainerRuntime, StartError } from "./ports/container-runtime.ts";
+import type { RunRecord } from "./ports/container-records.ts";
+import { StartError } from "./ports/container-runtime.ts";
 import type { ControlPlane } from "./ports/control-plane.ts";
 import type { Logger } from "./ports/logger.ts";
 import type { FactBody, NewFact, Outbox } from "./ports/outbox.ts";
-import type { RunRecord, RunRecords } from "./ports/run-records.ts";
-import type { OpenRunnerSocket, RunnerSocket } from "./ports/runner-socket.ts";
+import type { RunnerContainer, Tenant } from "./runner-container.ts";
 
 export type ExecutionDeps = {
-  runtime: ContainerRuntime;
+  containers: Containers;
   outbox: Outbox;
-  records: RunRecords;
-  bundles: BundleStore;
   controlPlane: Pick<ControlPlane, "forward" | "fetchPacket">;
-  openSocket: OpenRunnerSocket;
-  runnerDir: string;
   clock: Clock;
   logger: Logger;
-  orphanGraceMs: number;
-  /** How long a lease lasts without contact, as the API last said. Units: milliseconds. */
-  leaseMs(): number;
   /** Resolves once the API has been heard, and its orders obeyed, since this process began. */
   contacted: Promise<void>;
   /** Aborted when the agent's process ends; what runs goes on without it. */
@@ -35,13 +29,7 @@ export type ExecutionDeps = {
 /** How long a cancelled task may take to end by itself, and the runner beyond that. Units: milliseconds. */
 const cancelGraceMs = 10_000;
 const cancelMarginMs = 3_000;
-/** A container whose runner says nothing for this long did not start. Units: milliseconds. */
-const helloWithinMs = 60_000;
-/** How long the last frames of an ended container may take to be read. Units: milliseconds. */
-const drainMs = 300;
 const responseCharsMax = 15 * 1024 * 1024;
-/** Share of the machine's memory that the executor's heap may take; the rest is the runner's and native. */
-const heapShare = 0.8;
 
 /**
  * One execution on this agent, from its lease to the last trace of it.
@@ -49,20 +37,19 @@ const heapShare = 0.8;
  * I1  A runner's fact is acknowledged to the runner only after it is safe in the outbox, and put there once: its frame
  *     number is kept beside it.
  * I2  At most one final fact; whatever comes after it is dropped.
- * I3  The container goes only after the final fact is safe; its folder after the container; its mark last.
+ * I3  The container goes, or takes another run, only after the final fact is safe and its record has let go of this run;
+ *     the mark goes last.
  * I4  What the runner must hear (job, continuation, cancel) is said again after each hello; it ignores repeats.
  */
 export const createExecution = (record: RunRecord, deps: ExecutionDeps, onChange: () => void) => {
-  const { runtime, outbox, records, logger, clock } = deps;
+  const { containers, outbox, logger, clock } = deps;
   const { key } = record;
   const { runId } = record.lease;
   let phase: Phase = { kind: "preparing", abort: new AbortController() };
-  let socket: RunnerSocket | null = null;
+  let container: RunnerContainer | null = null;
   let isCanceling = false;
-  let isPaused = false;
-  let saidHello = false;
-  let bundleDir: string | null = null;
-  let pausing: Promise<void> = Promise.resolve();
+  /** The code is in the container, and its record names this run. */
+  let isPlaced = false;
   let over: Promise<void> = Promise.resolve();
   const timers = new Set<NodeJS.Timeout>();
 
@@ -76,8 +63,8 @@ export const createExecution = (record: RunRecord, deps: ExecutionDeps, onChange
   };
   const isEnding = (): boolean => phase.kind === "ending";
   const saveRecord = (): void => {
-    records
-      .save(record)
+    container
+      ?.save()
       .catch((error) => logger.error("a run's record was not saved", { key, why: String(error) }));
   };
   const append = (fact: FactBody, from?: { key: string; frame: number }): Promise<void> => {
@@ -85,11 +72,10 @@ export const createExecution = (record: RunRecord, deps: ExecutionDeps, onChange
     return outbox.append({ ...fact, runId, epoch: record.lease.epoch, at } as NewFact, from);
   };
 
-  const cleanUp = async (id: string | null): Promise<void> => {
+  let isLeaving = false;
+  const cleanUp = async (isReusable: boolean): Promise<void> => {
     for (const timer of timers) clearTimeout(timer);
-    if (id) await runtime.remove(id);
-    await socket?.close();
-    await records.remove(key);
+    if (container) await (isReusable ? containers.release(container) : containers.discard(container));
     outbox.forget(key); // I3
   };
   const settled = (work: Promise<unknown>): Promise<void> =>
@@ -97,16 +83,17 @@ export const createExecution = (record: RunRecord, deps: ExecutionDeps, onChange
       () => {},
       (error) => logger.warn("an execution was not cleaned up; the sweep will", { key, why: String(error) }),
     );
-  /** Ends the execution, after `said` is safe. */
-  const end = (said: Promise<void>): void => {
+  /** Ends the execution, after `said` is safe. The container is reusable when its own runner has ended the run. */
+  const end = (said: Promise<void>, isReusable = false): void => {
     if (phase.kind === "preparing") phase.abort.abort();
-    const last = move({ kind: "final" });
-    const id = last.kind === "ending" ? last.id : null;
+    isLeaving = isReusable;
+    move({ kind: "final" });
+    // A fact that cannot be kept must not keep the container either.
     over = settled(
-      said.then(() => {
-        socket?.send({ t: "shutdown" });
-        return cleanUp(id);
-      }),
+      said.then(
+        () => cleanUp(isReusable),
+        () => cleanUp(false),
+      ),
     );
   };
   const endWith = (fact: FactBody): void => {
@@ -116,9 +103,8 @@ export const createExecution = (record: RunRecord, deps: ExecutionDeps, onChange
   const release = (reason: string, retryable: boolean): void =>
     endWith({ kind: "released", reason: reason.slice(0, 2_000), retryable });
 
-  const job = (): RunnerJob => {
+  const job = (box: RunnerContainer): RunnerJob => {
     const { lease } = record;
-    const paths = runtime.paths({ bundleDir: bundleDir ?? "", socketDir: records.socketDir(key) });
     return {
       runId,
       epoch: lease.epoch,
@@ -126,57 +112,60 @@ export const createExecution = (record: RunRecord, deps: ExecutionDeps, onChange
       task: lease.task,
       payload: lease.payload,
       payloadType: lease.payloadType,
-      bundleDir: paths.bundleDir,
+      bundleDir: box.paths().bundleDir,
       entry: lease.deployment.entry,
       env: lease.env,
       maxDurationS: lease.maxDurationS,
-      oldSpaceMb: oldSpaceMb(lease),
+      oldSpaceMb: box.oldSpaceMb,
+      keepAlive: lease.deployment.keepAlive ?? null,
       context: lease.context,
     };
   };
 
   const sayContinue = (): void => {
     const { continuation: waits, waitFrame: wait, lease } = record;
-    if (waits && wait !== null) socket?.send({ t: "continue", runId, epoch: lease.epoch, wait, waits });
+    if (waits && wait !== null) container?.send({ t: "continue", runId, epoch: lease.epoch, wait, waits });
   };
-  const onHello = (hello: Extract<RunnerFrame, { t: "hello" }>): { ack: number } => {
-    saidHello = true;
-    const mark = outbox.mark(key);
-    queueMicrotask(() => {
-      // I4
-      if (!hello.running && !mark?.final) socket?.send({ t: "run", job: job() });
-      sayContinue();
-      if (isCanceling) socket?.send({ t: "cancel", runId, graceMs: cancelGraceMs });
-    });
-    return { ack: mark?.seq ?? 0 };
+  const sayJob = (): void => {
+    if (container && isPlaced && !isEnding()) container.send({ t: "run", job: job(container) });
+  };
+  const onHello = (hello: Extract<RunnerFrame, { t: "hello" }>): void => {
+    if (hello.running && hello.running.runId !== runId) {
+      release("The container executes another run than its agent knows of.", true);
+      return;
+    }
+    // I4
+    if (!hello.running && !outbox.mark(key)?.final) sayJob();
+    sayContinue();
+    if (isCanceling) container?.send({ t: "cancel", runId, graceMs: cancelGraceMs });
   };
 
   const note = (frame: number, fact: RunnerFact): void => {
+    if (fact.kind === "started") container?.applyLimit();
     if (fact.kind !== "waiting") return;
     Object.assign(record, { waitFrame: frame, isWaiting: true, continuation: null });
     saveRecord();
     move({ kind: "waiting" });
   };
   const onFact = (frame: number, fact: RunnerFact): void => {
-    const acknowledge = () => void socket?.send({ t: "ack", seq: frame });
-    const isRepeat = frame <= (outbox.mark(key)?.seq ?? 0);
+    const acknowledge = () => void container?.send({ t: "ack", seq: frame });
     // A container speaks for its own run alone, and never for a lease it was not told of.
     const isForeign = fact.runId !== runId || fact.epoch > record.lease.epoch;
-    if (isRepeat || isForeign || phase.kind === "ending") {
+    if (isForeign || phase.kind === "ending") {
       acknowledge();
       return;
     }
     note(frame, fact);
     const said = outbox.append(fact, { key, frame });
     said.then(acknowledge, (error) => logger.error("the outbox cannot be written", { why: String(error) })); // I1
-    if (isFinal(fact.kind)) end(said);
+    if (isFinal(fact.kind)) end(said, true);
   };
   const onRequest = async (request: Extract<RunnerFrame, { t: "request" }>): Promise<void> => {
     const { id, method, path, headers, body } = request;
     const call = { method, path, headers, body };
     const answered = await deps.controlPlane.forward(record.lease.runToken, call, deps.stopped);
     const refuse = (status: number, error: string) =>
-      socket?.send({
+      container?.send({
         t: "response",
         id,
         status,
@@ -187,19 +176,8 @@ export const createExecution = (record: RunRecord, deps: ExecutionDeps, onChange
     if (answered.kind === "rejected") return void refuse(answered.status, answered.reason);
     if (answered.kind !== "ok") return void refuse(503, answered.reason);
     if (answered.value.body.length > responseCharsMax) return void refuse(502, "the answer is too large");
-    socket?.send({ t: "response", id, ...answered.value });
+    container?.send({ t: "response", id, ...answered.value });
   };
-  const openSocket = async (): Promise<void> => {
-    socket = await deps.openSocket(records.socketDir(key), record.runnerToken, {
-      onHello,
-      onFrame(frame) {
-        if (frame.t === "fact") onFact(frame.seq, frame.fact);
-        else if (frame.t === "request") void onRequest(frame);
-      },
-      onClosed: onChange,
-    });
-  };
-
   /** A stored payload becomes part of the lease, so that the runner, and the next start of this agent, see a plain one. */
   const fetchPayload = async (): Promise<void> => {
     const { payloadUrl } = record.lease;
@@ -214,38 +192,39 @@ export const createExecution = (record: RunRecord, deps: ExecutionDeps, onChange
     throw new StartError(`The payload cannot be fetched: ${why}.`, fetched.kind !== "rejected");
   };
 
-  const startContainer = async (signal: AbortSignal): Promise<void> => {
-    const { lease } = record;
-    const ready = (async () => {
+  const tenant: Tenant = {
+    heard: () => outbox.mark(key)?.seq ?? 0,
+    onHello,
+    onFact,
+    onRequest: (request) => void onRequest(request),
+    onSilence: () => release("The runner did not start within a minute.", true),
+    holdsSlot: () => holdsSlot(phase),
+    isLeaving: () => isLeaving,
+    async onExit(exit) {
+      if (phase.kind === "ending") return;
+      if (isCanceling) return endWith({ kind: "canceled", executedMs: 0 });
+      const heard = (outbox.mark(key)?.seq ?? 0) > 0;
+      if (!heard && !exit?.oomKilled) return release(neverStarted(exit), true);
+      endWith({ kind: "failed", error: deathError(exit, record.lease), executedMs: 0 });
+    },
+  };
+  const enter = (box: RunnerContainer): void => {
+    container = box;
+    box.enter(tenant);
+  };
+  const startRun = async (signal: AbortSignal): Promise<void> => {
+    const box = await containers.acquire(record.lease);
+    if (signal.aborted) return containers.putBack(box);
+    enter(box);
+    const placed = async () => {
       await fetchPayload();
-      await records.save(record);
-      await openSocket();
-    })();
-    const [bundle] = await Promise.all([deps.bundles.get(lease.deployment.bundleHash, deps.stopped), ready]);
-    bundleDir = bundle;
-    if (signal.aborted) return cleanUp(null);
-    const socketDir = records.socketDir(key);
-    const id = await runtime.start({
-      labels: { key, runId, attempt: lease.attempt, epoch: lease.epoch },
-      machine: lease.machine,
-      runDir: records.runDir(key),
-      socketDir,
-      bundleDir: bundle,
-      runnerDir: deps.runnerDir,
-      env: {
-        LONGSHORE_SOCKET: runtime.paths({ bundleDir: bundle, socketDir }).socketPath,
-        LONGSHORE_RUNNER_TOKEN: record.runnerToken,
-        LONGSHORE_ORPHAN_GRACE_MS: String(deps.orphanGraceMs),
-        // Half a lease: the agent's own silence before its end comes on top.
-        LONGSHORE_FENCE_MS: String(Math.round(deps.leaseMs() / 2)),
-        LONGSHORE_OLD_SPACE_MB: String(oldSpaceMb(lease)),
-      },
-    });
-    if (move({ kind: "container_started", id }).kind === "ending") return void (await cleanUp(id));
+      await box.take(record, bindingOf(record.lease));
+      isPlaced = true;
+      sayJob(); // the runner may be there already
+    };
+    await Promise.all([placed(), box.started()]);
+    if (move({ kind: "container_started", id: box.key }).kind === "ending") return;
     if (record.isWaiting) move({ kind: "waiting" }); // said before the engine had answered
-    after(helloWithinMs, () => {
-      if (!saidHello && !isPaused) release("The runner did not start within a minute.", true);
-    });
   };
 
   return {
@@ -253,30 +232,32 @@ export const createExecution = (record: RunRecord, deps: ExecutionDeps, onChange
     runId,
     record,
     phase: () => phase,
-    isPaused: () => isPaused,
+    isPaused: () => container?.isFenced() ?? false,
     async start(): Promise<void> {
       if (phase.kind !== "preparing") return;
-      const { signal } = phase.abort;
       try {
-        await startContainer(signal);
+        await startRun(phase.abort.signal);
       } catch (error) {
         if (deps.stopped.aborted) return; // the next start of this agent hands it back
         const known = error instanceof StartError;
         const reason = error instanceof Error ? error.message : String(error);
-        if (isEnding()) return settled(cleanUp(null));
+        if (isEnding()) return; // its end cleans up
         logger.warn("a run could not be started", { runId, reason });
         release(reason, known ? error.retryable : true);
       }
     },
     /** Goes on with what an earlier process of this agent started. */
-    async adopt(id: string, paused: boolean): Promise<void> {
-      move({ kind: "container_started", id });
+    adopt(box: RunnerContainer, id: string, paused: boolean): void {
+      isPlaced = true;
+      enter(box);
+      move({ kind: "container_started", id: box.key });
       if (record.isWaiting) move({ kind: "waiting" });
-      isPaused = paused;
-      bundleDir = await deps.bundles.get(record.lease.deployment.bundleHash, deps.stopped).catch(() => null);
       // The runner may have frozen the run; only who knows that the lease still stands may thaw it.
-      void settled(deps.contacted.then(() => (isEnding() ? undefined : openSocket())));
+      box.adopt(id, paused, deps.contacted);
+      box.applyLimit();
     },
+    /** Its container is gone, or ended while no agent was there. */
+    enter,
     /** The wait is over. A new lease brings its epoch and its run token; without one the old lease goes on. */
     continue(waits: CompletedWait[], lease: Lease | null): void {
       if (lease) record.lease = lease;
@@ -294,7 +275,7 @@ export const createExecution = (record: RunRecord, deps: ExecutionDeps, onChange
         endWith({ kind: "canceled", executedMs: 0 });
         return;
       }
-      socket?.send({ t: "cancel", runId, graceMs: cancelGraceMs });
+      container?.send({ t: "cancel", runId, graceMs: cancelGraceMs });
       after(cancelGraceMs + cancelMarginMs, () => endWith({ kind: "canceled", executedMs: 0 }));
     },
     /** The lease is gone (L3): ends what there is and reports nothing. Resolves when no trace is left. */
@@ -311,35 +292,14 @@ export const createExecution = (record: RunRecord, deps: ExecutionDeps, onChange
       // A waiting run holds no lease to report under; its agent's absence is found by the API.
       return this.stop();
     },
-    /** The container ended: whatever it still said is read first. */
-    async onExit(exit: ExitInfo | null): Promise<void> {
-      const deadline = clock.monotonic() + drainMs;
-      while (socket?.isConnected() && clock.monotonic() < deadline) await clock.sleep(5);
-      if (phase.kind === "ending") return;
-      if (isCanceling) return endWith({ kind: "canceled", executedMs: 0 });
-      const heard = saidHello || (outbox.mark(key)?.seq ?? 0) > 0;
-      if (!heard && !exit?.oomKilled) return release(neverStarted(exit), true);
-      endWith({ kind: "failed", error: deathError(exit, record.lease), executedMs: 0 });
-    },
-    freeze(frozen: boolean): Promise<void> {
-      pausing = pausing.then(async () => {
-        if (isPaused === frozen || !("id" in phase) || !phase.id) return;
-        isPaused = frozen;
-        await settled(frozen ? runtime.pause(phase.id) : runtime.resume(phase.id));
-      });
-      return pausing;
-    },
-    async detach(): Promise<void> {
+    freeze: (frozen: boolean): Promise<void> => container?.setFenced(frozen) ?? Promise.resolve(),
+    detach(): void {
       for (const timer of timers) clearTimeout(timer);
-      await socket?.close();
     },
   };
 };
 
 export type Execution = ReturnType<typeof createExecution>;
-
-const oldSpaceMb = (lease: Lease): number =>
-  Math.floor(machinePresets[lease.machine].memoryGb * 1024 * heapShare);
 
 const neverStarted = (exit: ExitInfo | null): string => {
   if (!exit) return "The run's container was gone before the run had started.";

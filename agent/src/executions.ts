@@ -1,12 +1,13 @@
 import type { FactResult, HeldRun, Lease, Order } from "@longshore/shared/contract/agent-protocol";
-import { randomText } from "@longshore/shared/core/ids";
+import type { Containers } from "./containers.ts";
 import { decideLease, decideOrder, holdsSlot } from "./core/execution.ts";
 import { createLedger } from "./core/ledger.ts";
 import type { Desired, Step } from "./core/reconcile.ts";
 import { createExecution, type Execution, type ExecutionDeps } from "./execution.ts";
+import type { ContainerRecord, RunRecord } from "./ports/container-records.ts";
 import type { Executions } from "./ports/executions.ts";
 import type { FactBody, NewFact } from "./ports/outbox.ts";
-import type { RunRecord } from "./ports/run-records.ts";
+import type { RunnerContainer } from "./runner-container.ts";
 
 /** How many ended runs are remembered, so that a lease delivered twice is not executed twice. */
 const endedMax = 2_000;
@@ -22,12 +23,16 @@ const internalError = (code: "TASK_RUN_CONTINUATION_LOST", message: string) =>
  * I3  A run stays `held` until the API has acknowledged its last state fact.
  */
 export const createExecutions = (
-  deps: ExecutionDeps & { slots: number },
-): Executions & { all(): Execution[]; detachAll(): Promise<void>; endAll(): Promise<void> } => {
-  const { outbox, records, logger, clock } = deps;
+  deps: ExecutionDeps & {
+    containers: Containers;
+    slots: number;
+    /** Removes a container that nothing here knows. */
+    remove(id: string): Promise<void>;
+  },
+): Executions & { detachAll(): Promise<void>; endAll(): Promise<void> } => {
+  const { containers, outbox, logger, clock } = deps;
   const byKey = new Map<string, Execution>();
   const ended = new Map<string, number>();
-  const dormant = new Map<string, RunRecord>();
   const listeners = new Set<() => void>();
   let runtimeAlive = true;
   let draining = false;
@@ -61,14 +66,11 @@ export const createExecutions = (
     const record: RunRecord = {
       key: `${lease.runId}-${lease.epoch}`,
       lease,
-      runnerToken: randomText(40),
       waitFrame: null,
       isWaiting: false,
       continuation: null,
     };
-    const execution = createExecution(record, deps, changed);
-    byKey.set(record.key, execution);
-    void execution.start();
+    void drive(record).start();
   };
   const acceptLease = (lease: Lease): void => {
     if (lease.epoch <= (ended.get(lease.runId) ?? 0)) return; // I2
@@ -120,35 +122,36 @@ export const createExecutions = (
     }
   };
 
-  const lose = async (step: Extract<Step, { kind: "lost" }>): Promise<void> => {
-    const execution = byKey.get(step.key) ?? revive(step.key);
-    if (!execution) return;
-    if (step.id) await adopt(execution, step.id, false);
-    await execution.onExit(step.exit);
-  };
-  const revive = (key: string): Execution | null => {
-    const record = dormant.get(key);
-    if (!record) return null;
-    dormant.delete(key);
+  const drive = (record: RunRecord): Execution => {
     const execution = createExecution(record, deps, changed);
-    byKey.set(key, execution);
+    byKey.set(record.key, execution);
     return execution;
   };
-  const adopt = async (execution: Execution, id: string, isPaused: boolean): Promise<void> => {
-    if (execution.phase().kind === "preparing") await execution.adopt(id, isPaused);
+  const adopt = (box: RunnerContainer, id: string, isPaused: boolean): void => {
+    const { run } = box.record;
+    if (run) drive(run).adopt(box, id, isPaused);
+    else box.adopt(id, isPaused, Promise.resolve());
   };
-  const loadDormant = async (): Promise<void> => {
-    for (const record of await records.list()) {
-      if (!byKey.has(record.key) && !isCleaning(record)) dormant.set(record.key, record);
-    }
+  const lose = async (step: Extract<Step, { kind: "lost" }>): Promise<void> => {
+    const box = containers.get(step.key) ?? containers.revive(step.key);
+    if (!box) return;
+    if (step.id) box.found(step.id);
+    const { run } = box.record;
+    if (run && !box.tenant()) drive(run).enter(box);
+    await box.onExit(step.exit);
   };
-  const isCleaning = ({ key, lease }: RunRecord): boolean =>
-    (ended.get(lease.runId) ?? 0) >= lease.epoch && !dormant.has(key);
+  /** What an earlier process of this agent left. `over`: nothing more can come of it. */
+  const dormantState = ({ key, run, generation }: ContainerRecord): "dormant" | "over" => {
+    if (containers.isDoomed(key)) return "over";
+    if (run) return outbox.mark(run.key)?.final ? "over" : "dormant";
+    return containers.isCurrent(generation) && containers.keepsIdle() ? "dormant" : "over";
+  };
   const held = (): HeldRun[] => {
     const runs = new Map<string, HeldRun>();
     for (const { runId, epoch } of outbox.unreported()) runs.set(runId, { runId, epoch, isEnding: true }); // I3
-    for (const { key, lease } of dormant.values()) {
-      if (!outbox.mark(key)?.final) runs.set(lease.runId, { runId: lease.runId, epoch: lease.epoch });
+    for (const { run } of containers.dormant()) {
+      if (!run || outbox.mark(run.key)?.final) continue;
+      runs.set(run.lease.runId, { runId: run.lease.runId, epoch: run.lease.epoch });
     }
     for (const execution of byKey.values()) {
       const { runId, record } = execution;
@@ -163,8 +166,8 @@ export const createExecutions = (
     return Math.max(0, deps.slots - busy);
   };
 
+  containers.onChange(changed);
   return {
-    all: () => [...byKey.values()],
     ledger: createLedger(capacity),
     held,
     capacity,
@@ -181,35 +184,35 @@ export const createExecutions = (
       else if ((result === "refused" || result === "missing") && fact.kind !== "log") void execution.stop();
     },
     async desired() {
-      await loadDormant();
-      const live = [...byKey.values()].map((execution): Desired => {
-        const state = execution.phase().kind === "preparing" ? "preparing" : "held";
-        return { key: execution.key, state };
+      await containers.loadDormant();
+      const live = containers.live().map((box): Desired => {
+        return { key: box.key, state: box.hasStarted() ? "held" : "preparing" };
       });
-      const asleep = [...dormant.keys()].map((key): Desired => {
-        return { key, state: outbox.mark(key)?.final ? "over" : "dormant" };
+      const asleep = containers.dormant().map((record): Desired => {
+        return { key: record.key, state: dormantState(record) };
       });
       return [...live, ...asleep];
     },
     async apply(step) {
       switch (step.kind) {
         case "adopt": {
-          const execution = revive(step.key);
-          if (execution) await adopt(execution, step.id, step.isPaused);
+          const box = containers.revive(step.key);
+          if (box) adopt(box, step.id, step.isPaused);
           return changed();
         }
         case "lost":
           return lose(step);
         case "destroy":
-          if (byKey.has(step.key)) return; // began after the list was made
-          return deps.runtime.remove(step.id);
-        case "forget":
-          dormant.delete(step.key);
-          await records.remove(step.key);
-          return outbox.forget(step.key);
+          if (containers.get(step.key)) return; // began after the list was made
+          return deps.remove(step.id);
+        case "forget": {
+          const run = containers.dormant().find(({ key }) => key === step.key)?.run;
+          await containers.forget(step.key);
+          if (run) outbox.forget(run.key);
+        }
       }
     },
-    onRuntimeEvent: (event) => void byKey.get(event.key)?.onExit(event.exit),
+    onRuntimeEvent: (event) => void containers.get(event.key)?.onExit(event.exit),
     async pauseAll() {
       paused = true;
       await Promise.all([...byKey.values()].map((execution) => execution.freeze(true)));
@@ -223,11 +226,13 @@ export const createExecutions = (
     arePaused: () => paused || [...byKey.values()].some((execution) => execution.isPaused()),
     setRuntimeAlive(alive) {
       runtimeAlive = alive;
+      containers.setAlive(alive);
       changed();
     },
     setDraining(now) {
       if (draining === now) return;
       draining = now;
+      containers.setOpen(!now);
       changed();
     },
     isDraining: () => draining,
@@ -236,10 +241,12 @@ export const createExecutions = (
       return () => listeners.delete(listener);
     },
     async detachAll() {
-      await Promise.all([...byKey.values()].map((execution) => execution.detach()));
+      for (const execution of byKey.values()) execution.detach();
+      await containers.close();
     },
     async endAll() {
       await Promise.all([...byKey.values()].map((execution) => execution.giveUp()));
+      await containers.close();
     },
   };
 };

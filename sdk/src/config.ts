@@ -18,6 +18,11 @@ export type LongshoreConfig = {
   ttl?: string | number;
   machine?: MachinePreset;
   retries?: { enabledInDev?: boolean; default?: RetryOptions };
+  /**
+   * Lets a process serve further runs of the same version (at most 50 unless said), one after the other, instead of one:
+   * faster, but what a module keeps in memory is seen by later runs. A run that fails to end cleanly ends its process.
+   */
+  processKeepAlive?: boolean | { enabled: boolean; maxExecutionsPerProcess?: number };
   build?: { external?: string[] };
   [other: string]: unknown;
 };

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { copyFile, link, mkdir, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join, normalize } from "node:path";
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
@@ -55,6 +55,23 @@ const unpack = async (archive: Uint8Array, into: string): Promise<void> => {
   );
 };
 
+/** Links every file of a folder into another, or copies it where it cannot be linked (another file system). */
+const linkFiles = async (from: string, to: string): Promise<void> => {
+  const entries = await readdir(from, { withFileTypes: true });
+  await Promise.all(
+    entries.map(async (entry) => {
+      const [source, target] = [join(from, entry.name), join(to, entry.name)];
+      if (entry.isDirectory()) {
+        await mkdir(target, { recursive: true, mode: 0o755 });
+        return linkFiles(source, target);
+      }
+      await link(source, target).catch((error: NodeJS.ErrnoException) => {
+        if (error.code !== "EEXIST") return copyFile(source, target);
+      });
+    }),
+  );
+};
+
 /**
  * Unpacked bundles under `dir`, named by their hash.
  *
@@ -94,19 +111,23 @@ export const createBundleStore = (
     return folder;
   };
 
+  const find = async (hash: string, signal: AbortSignal): Promise<string> => {
+    if (!BundleHash.safeParse(hash).success) {
+      throw new StartError("The code of this version has no valid hash.", false);
+    }
+    const folder = join(dir, hash);
+    const present = await stat(folder).catch(() => null);
+    if (present?.isDirectory()) return folder;
+    const running = underWay.get(hash);
+    if (running) return running; // I2
+    const made = fetchInto(hash, folder, signal).finally(() => underWay.delete(hash));
+    underWay.set(hash, made);
+    return made;
+  };
+
   return {
-    async get(hash, signal) {
-      if (!BundleHash.safeParse(hash).success) {
-        throw new StartError("The code of this version has no valid hash.", false);
-      }
-      const folder = join(dir, hash);
-      const present = await stat(folder).catch(() => null);
-      if (present?.isDirectory()) return folder;
-      const running = underWay.get(hash);
-      if (running) return running; // I2
-      const made = fetchInto(hash, folder, signal).finally(() => underWay.delete(hash));
-      underWay.set(hash, made);
-      return made;
+    async place(hash, folder, signal) {
+      await linkFiles(await find(hash, signal), folder);
     },
   };
 };

@@ -1,7 +1,7 @@
 import { relative, resolve } from "node:path";
-import { machinePresets } from "@longshore/shared/contract/machines";
+import { type MachinePreset, machinePresets } from "@longshore/shared/contract/machines";
 import type Docker from "dockerode";
-import type { ExecutionLabels } from "../core/observed.ts";
+import type { ContainerLabels } from "../core/observed.ts";
 import type { StartSpec } from "../ports/container-runtime.ts";
 
 export type DockerConfig = {
@@ -18,22 +18,13 @@ export type DockerConfig = {
 
 export const labelNames = {
   agent: "dev.longshore.agent",
-  run: "dev.longshore.run",
-  attempt: "dev.longshore.attempt",
-  epoch: "dev.longshore.epoch",
   dir: "dev.longshore.dir",
 } as const;
 
-/** Null for a container that is not an execution of ours. */
-export const labelsFrom = (labels: Record<string, string>): ExecutionLabels | null => {
-  const { [labelNames.run]: runId, [labelNames.dir]: key } = labels;
-  if (!runId || !key) return null;
-  return {
-    key,
-    runId,
-    attempt: Number(labels[labelNames.attempt]),
-    epoch: Number(labels[labelNames.epoch]),
-  };
+/** Null for a container that is not a runner of ours. */
+export const labelsFrom = (labels: Record<string, string>): ContainerLabels | null => {
+  const { [labelNames.dir]: key } = labels;
+  return key ? { key } : null;
 };
 
 /** The user of the official Node images; nothing in the container is its own but /tmp. */
@@ -42,18 +33,22 @@ const pidsMax = 1_024;
 const openFilesMax = 65_536;
 const mib = 1024 * 1024;
 
+/** What a machine may use of the processors. Units: `cpusMax` is what the engine accepts, the CPUs of its host. */
+export const nanoCpus = (machine: MachinePreset, cpusMax: number): number =>
+  Math.round(Math.min(machinePresets[machine].cpu, cpusMax) * 1e9);
+
 /**
- * A container for one run, closed as far as it goes: no root, no capabilities, no new privileges, nothing writable but
+ * A container for one deployment's runs, closed as far as it goes: no root, no capabilities, no new privileges, nothing writable but
  * a temporary file system that counts towards its memory, no swap, no core dumps, no engine socket.
  *
- * Units: `cpusMax` is what the engine accepts, the CPUs of its host. Source: Docker Engine API 1.41.
+ * `limitsLater`: its processors are limited by `nanoCpus` once it is up. Source: Docker Engine API 1.41.
  */
 export const containerOptions = (
   spec: StartSpec,
   config: DockerConfig,
-  host: { cpusMax: number; init: boolean; openFiles: boolean },
+  host: { cpusMax: number; init: boolean; openFiles: boolean; limitsLater: boolean },
 ): Docker.ContainerCreateOptions => {
-  const { cpu, memoryGb } = machinePresets[spec.machine];
+  const { memoryGb } = machinePresets[spec.machine];
   const memoryBytes = Math.round(memoryGb * 1024) * mib;
   const tmpMib = Math.max(64, Math.round((memoryGb * 1024) / 2));
   const onHost = (path: string): string => resolve(config.hostDataDir, relative(config.dataDir, path));
@@ -67,9 +62,6 @@ export const containerOptions = (
     Env: Object.entries({ HOME: "/tmp", ...spec.env }).map(([name, value]) => `${name}=${value}`),
     Labels: {
       [labelNames.agent]: config.agentId,
-      [labelNames.run]: spec.labels.runId,
-      [labelNames.attempt]: String(spec.labels.attempt),
-      [labelNames.epoch]: String(spec.labels.epoch),
       [labelNames.dir]: spec.labels.key,
     },
     StopTimeout: 10,
@@ -87,7 +79,7 @@ export const containerOptions = (
       Tmpfs: { "/tmp": `rw,nosuid,nodev,size=${tmpMib}m,mode=1777,uid=1000,gid=1000` },
       Memory: memoryBytes,
       MemorySwap: memoryBytes,
-      NanoCpus: Math.round(Math.min(cpu, host.cpusMax) * 1e9),
+      ...(host.limitsLater ? {} : { NanoCpus: nanoCpus(spec.machine, host.cpusMax) }),
       PidsLimit: pidsMax,
       Ulimits: [
         ...(host.openFiles ? [{ Name: "nofile", Soft: openFilesMax, Hard: openFilesMax }] : []),

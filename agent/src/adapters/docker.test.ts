@@ -1,6 +1,7 @@
 import Docker from "dockerode";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { AgentError } from "../agent-error.ts";
+import { boxesOf } from "../testing/boxes-of.ts";
 import { hasDocker, testRunnerImage } from "../testing/docker-image.ts";
 import { type Harness, makeHarness } from "../testing/harness.ts";
 import { makeLease } from "../testing/make-lease.ts";
@@ -40,7 +41,8 @@ describe.skipIf(!available)("docker", () => {
 
   beforeAll(async () => {
     image = await testRunnerImage();
-    harness = await makeHarness({ runtime: "docker", runnerImage: image, network: "none" });
+    const pool = { min: 0, buffer: 0, idleMs: 0, memoryMbMax: 1_024 };
+    harness = await makeHarness({ runtime: "docker", runnerImage: image, network: "none", pool });
     hash = await harness.bundle(tasks);
   }, 120_000);
   afterAll(() => harness?.close(), 30_000);
@@ -50,8 +52,14 @@ describe.skipIf(!available)("docker", () => {
     harness.api.lease(lease);
     return lease;
   };
-  const ours = async (runId: string) =>
-    docker.listContainers({ all: true, filters: { label: [`${labelNames.run}=${runId}`] } });
+  /** The containers that hold the run, as the agent's records tell. */
+  const ours = async (runId: string) => {
+    const boxes = await boxesOf(harness.config.dataDir, runId);
+    const found = boxes.map((key) =>
+      docker.listContainers({ all: true, filters: { label: [`${labelNames.dir}=${key}`] } }),
+    );
+    return (await Promise.all(found)).flat();
+  };
   const gone = async (id: string): Promise<boolean> =>
     docker
       .getContainer(id)
@@ -101,15 +109,11 @@ describe.skipIf(!available)("docker", () => {
       });
     const leftover = await make({
       [labelNames.agent]: agent.agentId,
-      [labelNames.run]: "run_gone",
-      [labelNames.dir]: "run_gone-1",
-      [labelNames.attempt]: "1",
-      [labelNames.epoch]: "1",
+      [labelNames.dir]: "box_gone",
     });
     const other = await make({
       [labelNames.agent]: "agent_other",
-      [labelNames.run]: "r",
-      [labelNames.dir]: "r-1",
+      [labelNames.dir]: "box_other",
     });
     const foreign = await make({});
     try {
@@ -125,7 +129,10 @@ describe.skipIf(!available)("docker", () => {
   });
 
   describe("with an agent", () => {
-    beforeAll(() => harness.start());
+    let agentId: string;
+    beforeAll(async () => {
+      ({ agentId } = await harness.start());
+    });
 
     test("a run completes in a container, which is then gone", { timeout: 30_000 }, async () => {
       const lease = run("hello", { payload: `{"n":1}` });
@@ -158,7 +165,7 @@ describe.skipIf(!available)("docker", () => {
     test("a run that eats its memory is told so, in under a second", { timeout: 40_000 }, async () => {
       const lease = run("eat", { machine: "micro" });
       const events = await docker.getEvents({
-        filters: { event: ["oom"], label: [`${labelNames.run}=${lease.runId}`] },
+        filters: { event: ["oom"], label: [`${labelNames.agent}=${agentId}`] },
       });
       let killedAt = 0;
       events.on("data", () => {

@@ -7,7 +7,7 @@ import {
   type StartSpec,
 } from "../ports/container-runtime.ts";
 import { asEngineError, connection, engineSays } from "./docker-engine.ts";
-import { containerOptions, type DockerConfig, labelNames, labelsFrom } from "./docker-options.ts";
+import { containerOptions, type DockerConfig, labelNames, labelsFrom, nanoCpus } from "./docker-options.ts";
 
 /** Units: milliseconds. Waits and event streams go through a client without one. */
 const requestTimeoutMs = 60_000;
@@ -56,7 +56,7 @@ export const createDockerRuntime = (config: DockerConfig): ContainerRuntime => {
   const streaming = new Docker(connection(config.host)); // I2
   const own = `${labelNames.agent}=${config.agentId}`;
   let cpusOfHost: Promise<number> | null = null;
-  const allowed = { init: true, openFiles: true };
+  const allowed = { init: true, openFiles: true, limitsLater: true };
 
   const cpus = (): Promise<number> => {
     cpusOfHost ??= docker.info().then((info: { NCPU: number }) => info.NCPU);
@@ -69,11 +69,12 @@ export const createDockerRuntime = (config: DockerConfig): ContainerRuntime => {
     await docker.getContainer(id).remove({ force: true, v: true }).catch(ignoreGone);
   };
   const createAndStart = async (spec: StartSpec): Promise<string> => {
-    const options = containerOptions(spec, config, { cpusMax: await cpus(), ...allowed });
+    const env = { ...spec.env, LONGSHORE_ALONE: "1" };
+    const options = containerOptions({ ...spec, env }, config, { cpusMax: await cpus(), ...allowed });
     const create = () => docker.createContainer(options);
     const container = await create().catch(async (error: unknown) => {
       if (asEngineError(error).statusCode !== 409) throw error;
-      await remove(options.name as string); // our own name for this execution: a start that was cut half-way
+      await remove(options.name as string); // our own name for this container: a start that was cut half-way
       return create();
     });
     try {
@@ -85,9 +86,9 @@ export const createDockerRuntime = (config: DockerConfig): ContainerRuntime => {
     }
   };
   /** Two limits are wishes: an engine without docker-init, or one that may not raise limits itself, goes without. */
-  const giveUpWhatIsRefused = (says: string): boolean => {
-    if (allowed.init && /docker-init|tini/.test(says)) allowed.init = false;
-    else if (allowed.openFiles && /setting rlimit/.test(says)) allowed.openFiles = false;
+  const giveUpWhatIsRefused = (says: string, tried: typeof allowed): boolean => {
+    if (tried.init && /docker-init|tini/.test(says)) allowed.init = false;
+    else if (tried.openFiles && /setting rlimit/.test(says)) allowed.openFiles = false;
     else return false;
     return true;
   };
@@ -104,11 +105,22 @@ export const createDockerRuntime = (config: DockerConfig): ContainerRuntime => {
     paths: () => ({ bundleDir: "/longshore/bundle", socketPath: "/longshore/agent/agent.sock" }),
     async start(spec) {
       for (;;) {
+        const tried = { ...allowed }; // several starts may learn the same at once
         try {
           return await createAndStart(spec);
         } catch (error) {
-          if (!giveUpWhatIsRefused(engineSays(asEngineError(error)))) throw startError(error, config.image);
+          if (!giveUpWhatIsRefused(engineSays(asEngineError(error)), tried))
+            throw startError(error, config.image);
         }
+      }
+    },
+    async limit(id, machine) {
+      try {
+        await docker.getContainer(id).update({ NanoCpus: nanoCpus(machine, await cpus()) });
+      } catch (error) {
+        // A proxy that lets nobody change containers: from now on they are limited when they are made.
+        if (asEngineError(error).statusCode === 403) allowed.limitsLater = false;
+        ignoreGone(error);
       }
     },
     async kill(id) {

@@ -3,7 +3,7 @@ import { EventEmitter, on } from "node:events";
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { ExecutionLabels, ExitInfo, Observed } from "../core/observed.ts";
+import type { ContainerLabels, ExitInfo, Observed } from "../core/observed.ts";
 import {
   type ContainerRuntime,
   type RuntimeEvent,
@@ -13,7 +13,7 @@ import {
 import { shortSocketPath } from "./socket-path.ts";
 
 /** What is kept beside a run, so that the next process of this agent finds it again. */
-type ProcessRecord = { agentId: string; pid: number; startedAt: string; labels: ExecutionLabels };
+type ProcessRecord = { agentId: string; pid: number; startedAt: string; labels: ContainerLabels };
 
 /** How often an adopted process is looked at: it is nobody's child any more. Units: milliseconds. */
 const watchMs = 250;
@@ -108,7 +108,7 @@ export const createProcessRuntime = (runsDir: string, agentId: string): Containe
     }),
     async start(spec: StartSpec) {
       const base = passedOn.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : []));
-      const log = openSync(join(spec.runDir, "runner.log"), "a", 0o600);
+      const log = openSync(join(spec.dir, "runner.log"), "a", 0o600);
       const child = spawn(process.execPath, [join(spec.runnerDir, "runner.mjs")], {
         cwd: spec.bundleDir,
         env: { ...Object.fromEntries(base), ...spec.env },
@@ -136,9 +136,10 @@ export const createProcessRuntime = (runsDir: string, agentId: string): Containe
       });
       child.unref();
       const record: ProcessRecord = { agentId, pid, startedAt, labels: spec.labels };
-      await writeFile(join(spec.runDir, recordName), JSON.stringify(record), { mode: 0o600 });
+      await writeFile(join(spec.dir, recordName), JSON.stringify(record), { mode: 0o600 });
       return id;
     },
+    limit: async () => {},
     kill,
     async pause(id) {
       if (!isAlive(id)) return;

@@ -7,7 +7,7 @@ import { reconcile } from "./reconcile.ts";
 
 const seen = (key: string, state: Observed["state"] = { kind: "running" }, id = `id-${key}`): Observed => ({
   id,
-  labels: { key, runId: key, attempt: 1, epoch: 1 },
+  labels: { key },
   state,
 });
 const exit = { code: 137, signal: null, oomKilled: true };

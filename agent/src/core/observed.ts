@@ -1,5 +1,5 @@
-/** Marks every container or process of ours. `key` names one execution: `<runId>-<epoch of its start>`. */
-export type ExecutionLabels = { key: string; runId: string; attempt: number; epoch: number };
+/** Marks every container or process of ours. What is in it changes; its record says that. */
+export type ContainerLabels = { key: string };
 
 /** How a container or process ended. */
 export type ExitInfo = {
@@ -14,6 +14,6 @@ export type ExitInfo = {
 export type Observed = {
   /** The runtime's own name of it. */
   id: string;
-  labels: ExecutionLabels;
+  labels: ContainerLabels;
   state: { kind: "running" } | { kind: "paused" } | { kind: "exited"; exit: ExitInfo };
 };

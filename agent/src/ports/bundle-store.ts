@@ -1,5 +1,8 @@
 /** The code of deployments, on this host. */
 export type BundleStore = {
-  /** The folder of the unpacked bundle; fetched if it is not there yet. Errors: `StartError`. */
-  get(hash: string, signal: AbortSignal): Promise<string>;
+  /**
+   * Puts the bundle's files into an empty folder; it is fetched if it is not there yet. They are the same files as the
+   * store's wherever the file system can link them: not to be changed. Errors: `StartError`.
+   */
+  place(hash: string, folder: string, signal: AbortSignal): Promise<void>;
 };

@@ -1,14 +1,15 @@
 import type { MachinePreset } from "@longshore/shared/contract/machines";
-import type { ExecutionLabels, ExitInfo, Observed } from "../core/observed.ts";
+import type { ContainerLabels, ExitInfo, Observed } from "../core/observed.ts";
 
-/** What a runtime needs to start the runner of one run. Paths are as this process sees them. */
+/** What a runtime needs to start a runner. Paths are as this process sees them. */
 export type StartSpec = {
-  labels: ExecutionLabels;
+  labels: ContainerLabels;
   machine: MachinePreset;
-  /** The execution's own folder; a runtime may keep a record in it. */
-  runDir: string;
-  /** Holds only `agent.sock`; all that a container sees of `runDir`. */
+  /** The container's own folder; a runtime may keep a record in it. */
+  dir: string;
+  /** Holds only `agent.sock`. */
   socketDir: string;
+  /** Where code appears once the container is bound to a deployment. With `socketDir` all that a container sees of `dir`. */
   bundleDir: string;
   /** Holds `runner.mjs` and `executor.mjs`. */
   runnerDir: string;
@@ -36,8 +37,13 @@ export type ContainerRuntime = {
   readonly name: string;
   /** Where the container sees the bundle and the socket folder. */
   paths(spec: { bundleDir: string; socketDir: string }): { bundleDir: string; socketPath: string };
-  /** Errors: `StartError`. Shape: the new container's id. */
+  /**
+   * Starts a runner, where that can be changed later without its limit on processors: two starts of Node under half a
+   * processor would take half a second. Errors: `StartError`. Shape: the new container's id.
+   */
   start(spec: StartSpec): Promise<string>;
+  /** Holds it to what its machine may use from now on. Gone already is fine. */
+  limit(id: string, machine: MachinePreset): Promise<void>;
   /** Ends everything in it at once. Gone already is fine. */
   kill(id: string): Promise<void>;
   pause(id: string): Promise<void>;

@@ -16,12 +16,16 @@ const levelOf: Record<string, LogLevel> = {
  * Sends what the task says through its console and its logger down one stream, so that the order is the order in which
  * it was said, and a level goes with each line. What is written to stdout and stderr directly stays as it is.
  *
+ * `markNow`: the mark of the run that speaks; null when it is over: nobody hears it any more.
  * The streams are pipes, which Node writes synchronously: a line said just before `process.exit` arrives.
  */
-export const captureConsole = (mark: string) => {
+export const captureConsole = (markNow: () => string | null) => {
   const out = process.stdout.write.bind(process.stdout);
   const err = process.stderr.write.bind(process.stderr);
-  const emit = (line: MarkedLine): boolean => out(`${mark}${JSON.stringify(line)}\n`);
+  const emit = (line: MarkedLine): void => {
+    const mark = markNow();
+    if (mark !== null) out(`${mark}${JSON.stringify(line)}\n`);
+  };
 
   let levelNow: LogLevel | null = null;
   const sink = (stream: "stdout" | "stderr") =>
@@ -48,6 +52,11 @@ export const captureConsole = (mark: string) => {
       }
     };
   }
+  const toBoth = (mark: string, word: "begin" | "end"): void => {
+    const line = `${mark}${JSON.stringify(word satisfies MarkedLine)}\n`;
+    out(line);
+    err(line);
+  };
   return {
     log(level: LogLevel, message: string, attributes?: Record<string, unknown>): void {
       const at = new Date().toISOString();
@@ -58,11 +67,23 @@ export const captureConsole = (mark: string) => {
         emit({ at, level, stream: "logger", message });
       }
     },
+    /** Before these marks the streams hold what an earlier run left. */
+    begin: (mark: string): void => toBoth(mark, "begin"),
     /** After these marks the streams hold nothing more of the run. */
-    end(): void {
-      const last = `${mark}${JSON.stringify("end" satisfies MarkedLine)}\n`;
-      out(last);
-      err(last);
+    end: (mark: string): void => toBoth(mark, "end"),
+    /** Swallows what a run that is over writes to the streams directly. */
+    muteStreams(): void {
+      for (const [stream, write] of [
+        [process.stdout, out],
+        [process.stderr, err],
+      ] as const) {
+        stream.write = ((...given: Parameters<typeof write>) => {
+          if (markNow() !== null) return write(...given);
+          const done = given.find((one): one is () => void => typeof one === "function");
+          if (done) process.nextTick(done);
+          return true;
+        }) as typeof stream.write;
+      }
     },
   };
 };

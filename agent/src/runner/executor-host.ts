@@ -18,6 +18,17 @@ class ConcurrentWaitError extends Error {
   }
 }
 
+/** A callback that a run left behind asked for something in its name. */
+class RunOverError extends Error {
+  constructor() {
+    super("The run that asks for this is over.");
+    this.name = "RunOverError";
+  }
+}
+
+/** Numbers go on from run to run in a kept process, so that a late answer finds nobody. */
+let lastRequest = 0;
+
 type Settle<T> = { resolve(value: T): void; reject(error: unknown): void };
 
 /** What the SDK asks of the process it runs in, answered through the runner. */
@@ -26,9 +37,9 @@ export const createExecutorHost = (
   signal: AbortSignal,
   send: (message: FromExecutor) => void,
   log: (level: LogLevel, message: string, attributes?: Record<string, unknown>) => void,
+  isOver: () => boolean,
 ) => {
   const requests = new Map<number, Settle<Response>>();
-  let lastRequest = 0;
   let openWait: Settle<CompletedWait[]> | null = null;
   let concurrentWait = false;
   signal.addEventListener("abort", () => {
@@ -43,12 +54,14 @@ export const createExecutorHost = (
     log,
     request: (path, init) =>
       new Promise((resolve, reject) => {
+        if (isOver()) return reject(new RunOverError());
         const id = ++lastRequest;
         requests.set(id, { resolve, reject });
         send({ t: "request", id, path, ...init });
       }),
     wait: (waits: WaitSpec[]) =>
       new Promise((resolve, reject) => {
+        if (isOver()) return reject(new RunOverError());
         if (signal.aborted) return reject(signal.reason);
         if (openWait) {
           concurrentWait = true;
@@ -63,6 +76,7 @@ export const createExecutorHost = (
     host,
     /** Whether the task broke the rule of one wait at a time. */
     didConcurrentWait: () => concurrentWait,
+    isWaiting: () => openWait !== null,
     receive(message: Extract<ToExecutor, { t: "continue" | "response" }>): void {
       if (message.t === "continue") {
         openWait?.resolve(message.waits);

@@ -1,7 +1,8 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { findTask, type RegisteredTask, type RunParams } from "@longshore/sdk/catalog";
-import { installHost } from "@longshore/sdk/host";
+import { installHost, type TaskHost } from "@longshore/sdk/host";
 import { parsePacket, stringifyPacket } from "@longshore/sdk/packets";
 import type { RunnerJob } from "@longshore/shared/contract/runner-protocol";
 import { defaultRetryPolicy } from "@longshore/shared/core/back-off";
@@ -11,10 +12,13 @@ import type { FromExecutor, RunOutcome, ToExecutor } from "./ipc.ts";
 import { internalError, isAbort, toTaskError } from "./task-error.ts";
 
 /**
- * The process that runs one task run: forked by the runner before there is a job, so that Node is up when one comes.
+ * The process that runs task runs: forked by the runner before there is a job, so that Node is up when one comes, or
+ * before the next one, so that the code is loaded too. It serves one run, or with keep-alive several, one at a time.
  *
- * I1  Exactly one `done` is sent, after everything the task wrote and the end marks.
- * I2  Nothing of the user's is loaded before the job is here.
+ * I1  Exactly one `done` is sent for a run, after everything the task wrote and the end marks.
+ * I2  Nothing of the user's is loaded before the runner says which code.
+ * I3  Nothing of a run reaches the next one in a kept process: environment, folder, host and signal are its own, and what
+ *     its left-over callbacks say is dropped.
  */
 const send = (message: FromExecutor): void => {
   process.send?.(message);
@@ -40,12 +44,34 @@ const runHook = async (name: string, hook: () => unknown): Promise<void> => {
   }
 };
 
-const importTask = async (job: RunnerJob): Promise<RegisteredTask | RunOutcome> => {
-  try {
-    await import(pathToFileURL(join(job.bundleDir, job.entry)).href);
-  } catch (error) {
-    return failed(internalError("COULD_NOT_IMPORT_TASK", error, "The tasks could not be loaded: "), true);
-  }
+/** Tells a left-over callback of an earlier run from the run that is on now. Only kept processes pay for it. */
+const scopes = new AsyncLocalStorage<Scope>();
+
+/** The code that this process holds: the environment as it left it, and why it could not be loaded. */
+type Code = { env: NodeJS.ProcessEnv; failure: RunOutcome | null };
+type Spot = { bundleDir: string; entry: string };
+
+let code: Promise<Code> | null = null;
+const loadCode = ({ bundleDir, entry }: Spot): Promise<Code> => {
+  // Out of any run's scope: what the code does by itself belongs to whichever run is on.
+  code ??= scopes.exit(async () => {
+    let failure: RunOutcome | null = null;
+    try {
+      await import(pathToFileURL(join(bundleDir, entry)).href);
+    } catch (error) {
+      failure = failed(
+        internalError("COULD_NOT_IMPORT_TASK", error, "The tasks could not be loaded: "),
+        true,
+      );
+    }
+    return { env: { ...process.env }, failure };
+  });
+  return code;
+};
+
+const pickTask = async (job: RunnerJob): Promise<RegisteredTask | RunOutcome> => {
+  const { failure } = await loadCode(job);
+  if (failure) return failure;
   const task = findTask(job.task);
   if (task) return task;
   const text = `This version has no task with the id "${job.task}".`;
@@ -57,7 +83,7 @@ const execute = async (
   signal: AbortSignal,
   didConcurrentWait: () => boolean,
 ): Promise<RunOutcome> => {
-  const task = await importTask(job);
+  const task = await pickTask(job);
   if ("kind" in task) return task;
   let payload: unknown;
   try {
@@ -89,40 +115,131 @@ const execute = async (
   }
 };
 
-const run = async (job: RunnerJob, mark: string): Promise<void> => {
-  Object.assign(process.env, job.env);
-  const captured = captureConsole(mark);
-  const abort = new AbortController();
-  const wiring = createExecutorHost(Object.freeze(job.context), abort.signal, send, captured.log);
-  process.on("message", (message: ToExecutor) => {
-    if (message.t === "abort") {
-      const reason = new Error(message.reason);
-      reason.name = "AbortError";
-      abort.abort(reason);
-    } else if (message.t !== "run") wiring.receive(message);
-  });
-  let isDone = false;
-  const finish = (outcome: RunOutcome): void => {
-    if (isDone) return; // I1
-    isDone = true;
-    captured.end();
-    send({ t: "done", outcome });
-  };
-  const uncaught = (error: unknown): void => {
-    if (isDone) return;
-    // Once it is aborted, whatever breaks off inside the task is a consequence and no news.
-    if (!abort.signal.aborted) console.error(error);
-    finish(failed(internalError("TASK_UNCAUGHT_EXCEPTION", error)));
-  };
-  process.on("uncaughtException", uncaught);
-  process.on("unhandledRejection", uncaught);
-  installHost(wiring.host);
-  send({ t: "started" });
-  finish(await execute(job, abort.signal, wiring.didConcurrentWait));
+/** A run in this process. */
+type Scope = {
+  mark: string;
+  isOver: boolean;
+  host: TaskHost;
+  abort(reason: string): void;
+  receive(message: Extract<ToExecutor, { t: "continue" | "response" }>): void;
+  uncaught(error: unknown): void;
 };
 
-process.once("message", (message: ToExecutor) => {
-  if (message.t === "run") void run(message.job, message.mark); // I2
+const startedIn = process.cwd();
+let isKept = false;
+let current: Scope | null = null;
+/** Set while the code is loaded ahead of its run. */
+let aheadMark: string | null = null;
+
+const scopeNow = (): Scope | null => (isKept ? scopes.getStore() : null) ?? current;
+const captured = captureConsole(() => {
+  const scope = scopeNow();
+  if (scope) return scope.isOver && isKept ? null : scope.mark;
+  return aheadMark;
+});
+
+const uncaught = (error: unknown): void => scopeNow()?.uncaught(error);
+const startCatching = (): void => {
+  if (process.listeners("uncaughtException").includes(uncaught)) return;
+  process.on("uncaughtException", uncaught);
+  process.on("unhandledRejection", uncaught);
+};
+
+/** I3: what a run left behind speaks to its own host, which refuses it, and not to that of the run that is on now. */
+const ownHost = (): TaskHost => (scopeNow() ?? (current as Scope)).host;
+const hostOfCaller: TaskHost = {
+  get context() {
+    return ownHost().context;
+  },
+  get signal() {
+    return ownHost().signal;
+  },
+  get waitInProcessMs() {
+    return ownHost().waitInProcessMs;
+  },
+  log: captured.log,
+  request: (path, init) => ownHost().request(path, init),
+  wait: (specs) => ownHost().wait(specs),
+};
+
+/** I3: the environment and the folder as they were once the code was loaded. */
+const putBack = (env: NodeJS.ProcessEnv): void => {
+  for (const name of Object.keys(process.env)) if (!(name in env)) delete process.env[name];
+  for (const [name, value] of Object.entries(env)) if (process.env[name] !== value) process.env[name] = value;
+  if (process.cwd() !== startedIn) process.chdir(startedIn);
+};
+
+const begin = (job: RunnerJob, mark: string): { scope: Scope; go: () => Promise<void> } => {
+  const abort = new AbortController();
+  const wiring = createExecutorHost(
+    Object.freeze(job.context),
+    abort.signal,
+    send,
+    captured.log,
+    () => scope.isOver,
+  );
+  const finish = (outcome: RunOutcome, isReusable: boolean): void => {
+    if (scope.isOver) return; // I1
+    captured.end(mark);
+    scope.isOver = true;
+    send({ t: "done", outcome, isReusable: isReusable && !wiring.isWaiting() });
+  };
+  const scope: Scope = {
+    mark,
+    isOver: false,
+    host: wiring.host,
+    abort(text) {
+      const reason = new Error(text);
+      reason.name = "AbortError";
+      abort.abort(reason);
+    },
+    receive: wiring.receive,
+    uncaught(error) {
+      if (scope.isOver) return;
+      // Once it is aborted, whatever breaks off inside the task is a consequence and no news.
+      if (!abort.signal.aborted) console.error(error);
+      finish(failed(internalError("TASK_UNCAUGHT_EXCEPTION", error)), false);
+    },
+  };
+  const go = async (): Promise<void> => {
+    startCatching();
+    installHost(isKept ? hostOfCaller : wiring.host);
+    send({ t: "started" });
+    const outcome = await execute(job, abort.signal, wiring.didConcurrentWait);
+    finish(outcome, !abort.signal.aborted);
+  };
+  return { scope, go };
+};
+
+const run = async ({ job, mark }: Extract<ToExecutor, { t: "run" }>): Promise<void> => {
+  if (current) {
+    putBack((await code)?.env ?? {});
+    captured.begin(mark);
+  } else if (code === null) Object.assign(process.env, job.env); // I2
+  const { scope, go } = begin(job, mark);
+  current = scope;
+  aheadMark = null;
+  if (job.keepAlive && !isKept) {
+    isKept = true;
+    captured.muteStreams();
+  }
+  await (isKept ? scopes.run(scope, go) : go());
+};
+
+process.on("message", (message: ToExecutor) => {
+  switch (message.t) {
+    case "prepare":
+      aheadMark = message.mark;
+      void loadCode(message).then(() => send({ t: "prepared" }));
+      return;
+    case "run":
+      void run(message);
+      return;
+    case "abort":
+      return current?.abort(message.reason);
+    default:
+      current?.receive(message);
+  }
 });
 // Without its runner nobody hears it: an orphan must not go on working.
 process.once("disconnect", () => process.exit(1));

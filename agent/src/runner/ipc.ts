@@ -8,6 +8,8 @@ import type { TaskError } from "@longshore/shared/contract/task-error";
 export type ToExecutor =
   /** `mark` starts the lines on the executor's output that are meant for the runner. */
   | { t: "run"; job: RunnerJob; mark: string }
+  /** Load this code now; a run of it comes later, with the same mark. */
+  | { t: "prepare"; bundleDir: string; entry: string; mark: string }
   | { t: "continue"; waits: CompletedWait[] }
   | { t: "abort"; reason: string }
   | { t: "response"; id: number; status: number; headers: Record<string, string>; body: string };
@@ -19,6 +21,7 @@ export type RunOutcome =
 /** Executor → runner. */
 export type FromExecutor =
   | { t: "started" }
+  | { t: "prepared" }
   | { t: "waiting"; waits: WaitSpec[] }
   | {
       t: "request";
@@ -28,8 +31,11 @@ export type FromExecutor =
       headers: Record<string, string>;
       body: string | null;
     }
-  /** Everything the task wrote is on the output streams, before their end marks. */
-  | { t: "done"; outcome: RunOutcome };
+  /** Everything the task wrote is on the output streams, before their end marks. `isReusable`: the process may serve another run. */
+  | { t: "done"; outcome: RunOutcome; isReusable: boolean };
 
-/** What a marked line on the output holds: a log line, or word that this stream ends here. */
-export type MarkedLine = Pick<LogLine, "at" | "level" | "stream" | "message" | "attributes"> | "end";
+/** What a marked line on the output holds: a log line, or word that the run's part of this stream begins or ends here. */
+export type MarkedLine =
+  | Pick<LogLine, "at" | "level" | "stream" | "message" | "attributes">
+  | "begin"
+  | "end";

@@ -1,15 +1,18 @@
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { AgentFrame, RunnerJob } from "@longshore/shared/contract/runner-protocol";
-import { canTakeEnvironment, type Executor, forkExecutor } from "./fork-executor.ts";
+import { readMemoryBytes } from "./cgroup-memory.ts";
+import { killStrangers } from "./kill-strangers.ts";
 import { createLink } from "./link.ts";
 import { type RunningJob, runJob } from "./run-job.ts";
+import { createSpare, type ReadyExecutor } from "./spare.ts";
 
 /**
- * The runner: the first process of a container. It talks to its agent, owns the executor, and beats for it.
+ * The runner: the first process of a container. It talks to its agent, owns the executors, and beats for them.
  *
  * I1  A job that was accepted once (run and epoch) is never executed again, however often it is sent.
- * I2  The executor is forked before the job is here: Node's own start overlaps with the way of the job.
+ * I2  Runs come one at a time. Between them nothing of the last one runs, and nothing ticks: an idle runner costs no
+ *     processor.
  * I3  Without its agent a run is frozen before its lease can have passed to another (L1).
  */
 const beatMs = 5_000;
@@ -17,6 +20,8 @@ const beatMs = 5_000;
 const backlogMax = 16 * 1024 * 1024;
 const defaultOrphanGraceMs = 10 * 60 * 1000;
 const defaultFenceMs = 30_000;
+/** A repeat comes while its run is on, or right after it. */
+const acceptedMax = 64;
 
 const setting = (name: string): string => {
   const value = process.env[name];
@@ -24,47 +29,58 @@ const setting = (name: string): string => {
   console.error(`the runner needs ${name}: it is started by an agent, not by hand`);
   process.exit(2);
 };
+/** Nothing else is in here: this is a container. */
+const isAlone = process.env.LONGSHORE_ALONE === "1";
+const keepsWarm = process.env.LONGSHORE_WARM === "1";
 const executorPath = join(dirname(fileURLToPath(import.meta.url)), "executor.mjs");
 const givenOldSpace = Number(process.env.LONGSHORE_OLD_SPACE_MB);
-const oldSpaceAtStart = givenOldSpace > 0 ? givenOldSpace : null;
 
 const accepted = new Set<string>();
-let spare: Executor | null = forkExecutor(executorPath, oldSpaceAtStart, {}); // I2
 let current: RunningJob | null = null;
+let beats: NodeJS.Timeout | null = null;
 
-const takeExecutor = (job: RunnerJob): Executor => {
-  const ready = spare;
-  spare = null;
-  const fits = job.oldSpaceMb === oldSpaceAtStart && canTakeEnvironment(job.env);
-  if (ready && fits && ready.connected) return ready;
-  ready?.kill("SIGKILL");
-  return forkExecutor(executorPath, job.oldSpaceMb, job.env);
+const sayReady = (isPrepared: boolean): void =>
+  link.send({ t: "ready", isPrepared, memoryBytes: isAlone ? readMemoryBytes() : null });
+const spare = createSpare(executorPath, sayReady);
+// A job is on its way already: Node's own start overlaps with its way.
+if (process.env.LONGSHORE_SPARE === "1") spare.fork(givenOldSpace > 0 ? givenOldSpace : null);
+
+const pending = new Set<number>();
+const getReady = (job: RunnerJob, kept: ReadyExecutor | null): void => {
+  if (kept) {
+    spare.keep(kept, job);
+    return;
+  }
+  killStrangers(isAlone); // I2
+  if (keepsWarm) spare.prepare(job);
 };
-
 const run = (job: RunnerJob): void => {
   const name = `${job.runId} ${job.epoch}`;
   if (accepted.has(name) || current) return; // I1
   accepted.add(name);
-  current = runJob(takeExecutor(job), job, {
+  if (accepted.size > acceptedMax) accepted.delete(accepted.values().next().value as string);
+  beats = setInterval(() => link.beat(job.runId), beatMs);
+  current = runJob(spare.take(job), job, {
     fact: (fact) => link.fact(fact),
     request: ({ id, method, path, headers, body }) => {
       pending.add(id);
       link.send({ t: "request", id, runId: job.runId, method, path, headers, body });
     },
-    onOver: () => {
+    onOver: (kept) => {
       current = null;
       pending.clear();
+      if (beats) clearInterval(beats);
+      getReady(job, kept);
     },
   });
 };
 
-const pending = new Set<number>();
 const answer = (id: number, status: number, headers: Record<string, string>, body: string): void => {
   if (pending.delete(id)) current?.answer({ t: "response", id, status, headers, body });
 };
 
 const end = (code: number): void => {
-  spare?.kill("SIGKILL");
+  spare.drop();
   current?.kill("SIGKILL");
   link.close();
   // What is still to be written to the socket goes out; an idle event loop would end by itself, a stuck one must too.
@@ -98,7 +114,10 @@ const link = createLink({
   onFrame: receive,
   fenceMs: Number(process.env.LONGSHORE_FENCE_MS) || defaultFenceMs,
   onFenced: () => current?.kill("SIGSTOP"), // I3
-  onWelcomed: () => current?.kill("SIGCONT"),
+  onWelcomed: () => {
+    current?.kill("SIGCONT");
+    if (!current) sayReady(false);
+  },
   onOrphaned: () => end(3),
   onDisconnect: () => {
     // The agent that had these calls is gone. Whether to repeat one is the SDK's decision: it knows what is safe.
@@ -108,7 +127,6 @@ const link = createLink({
   onBacklog: (bytes) => current?.holdOutput(bytes > backlogMax),
 });
 
-setInterval(() => link.beat(current?.job.runId ?? null), beatMs);
 // `docker stop` from outside: the task's process gets the word, and what becomes of it is reported.
 process.on("SIGTERM", () => {
   current?.kill("SIGTERM");

@@ -6,7 +6,7 @@ import type { MarkedLine } from "./ipc.ts";
 const lineCharsMax = 32 * 1024;
 const stderrLinesKept = 20;
 
-export type OutputLine = Exclude<MarkedLine, "end">;
+export type OutputLine = Exclude<MarkedLine, "begin" | "end">;
 
 const pieces = (text: string): string[] => {
   if (text.length <= lineCharsMax) return [text];
@@ -26,6 +26,8 @@ export const readOutput = (
   streams: { stdout: Readable; stderr: Readable },
   mark: string,
   onLine: (line: OutputLine) => void,
+  /** The process served a run before: what stands before this run's mark is not its own. */
+  isUsed = false,
 ) => {
   const tail: string[] = [];
   const say = (line: OutputLine): void => {
@@ -43,7 +45,7 @@ export const readOutput = (
       message: text,
     });
   };
-  const marked = (stream: "stdout" | "stderr", json: string): "end" | null => {
+  const marked = (stream: "stdout" | "stderr", json: string): "begin" | "end" | null => {
     let line: MarkedLine;
     try {
       line = JSON.parse(json) as MarkedLine;
@@ -51,7 +53,7 @@ export const readOutput = (
       raw(stream, json); // the task wrote the mark itself
       return null;
     }
-    if (line === "end") return "end";
+    if (line === "begin" || line === "end") return line;
     say(line);
     return null;
   };
@@ -61,12 +63,18 @@ export const readOutput = (
       // A line longer than the limit is cut by hand below, so the splitter's own limit is out of reach.
       const splitter = lineSplitter(Number.POSITIVE_INFINITY);
       let pending = 0;
+      let isOurs = !isUsed;
       const onText = (text: string): void => {
         const at = text.indexOf(mark);
-        if (at !== 0) raw(stream, at === -1 ? text : text.slice(0, at));
-        if (at !== -1 && marked(stream, text.slice(at + mark.length)) === "end") resolve();
+        if (at !== 0 && isOurs) raw(stream, at === -1 ? text : text.slice(0, at));
+        if (at === -1) return;
+        const word = marked(stream, text.slice(at + mark.length));
+        if (word === "begin") isOurs = true;
+        if (word !== "end") return;
+        isOurs = false;
+        resolve();
       };
-      streams[stream].setEncoding("utf8");
+      if (streams[stream].readableEncoding !== "utf8") streams[stream].setEncoding("utf8");
       streams[stream].on("data", (piece: string) => {
         const lines = splitter.push(piece);
         pending = lines.length > 0 ? piece.length - piece.lastIndexOf("\n") - 1 : pending + piece.length;
@@ -84,5 +92,16 @@ export const readOutput = (
       });
     });
   const ended = Promise.all([read("stdout"), read("stderr")]).then(() => undefined);
-  return { ended, stderrTail: (): string => tail.join("\n") };
+  return {
+    ended,
+    stderrTail: (): string => tail.join("\n"),
+    /** Lets go of the streams of a process that goes on. */
+    detach(): void {
+      for (const stream of [streams.stdout, streams.stderr]) {
+        stream.removeAllListeners("data");
+        stream.removeAllListeners("close");
+        stream.pause();
+      }
+    },
+  };
 };

@@ -1,12 +1,11 @@
-import { randomBytes } from "node:crypto";
 import type { CompletedWait } from "@longshore/shared/contract/agent-protocol";
 import type { RunnerFact, RunnerJob } from "@longshore/shared/contract/runner-protocol";
 import { exitError } from "@longshore/shared/core/exit-error";
-import type { Executor } from "./fork-executor.ts";
+import { countMemoryKills } from "./cgroup-memory.ts";
 import type { FromExecutor, RunOutcome, ToExecutor } from "./ipc.ts";
 import { createLogBatch } from "./log-batch.ts";
-import { countMemoryKills } from "./memory-kills.ts";
-import { readOutput } from "./output-reader.ts";
+import { type OutputLine, readOutput } from "./output-reader.ts";
+import type { ReadyExecutor } from "./spare.ts";
 
 /** How long the output of a dead executor is waited for: a grandchild may hold the pipe open. */
 const outputGraceMs = 500;
@@ -35,17 +34,16 @@ export type RunningJob = {
  * I3  What the task does after its cancellation or time-out does not change how the run ends.
  */
 export const runJob = (
-  executor: Executor,
+  { executor, mark, served }: ReadyExecutor,
   job: RunnerJob,
   to: {
     /** Shape: the number of the fact's frame. */
     fact(fact: RunnerFact): number;
     request(message: Extract<FromExecutor, { t: "request" }>): void;
-    /** Called once, right after the final fact. */
-    onOver(): void;
+    /** Called once, right after the final fact. `kept`: the process can serve another run. */
+    onOver(kept: ReadyExecutor | null): void;
   },
 ): RunningJob => {
-  const mark = `\u0001${randomBytes(12).toString("hex")} `;
   const memoryKillsBefore = countMemoryKills();
   let epoch = job.epoch;
   let ending: Ending = null;
@@ -63,9 +61,10 @@ export const runJob = (
     return to.fact({ ...fact, runId: job.runId, epoch, at: new Date().toISOString() } as RunnerFact);
   };
   const logs = createLogBatch(job.attempt, (lines) => void tell({ kind: "log", lines }));
-  const output = readOutput(executor, mark, (line) => {
+  const onLine = (line: OutputLine): void => {
     if (!isOver) logs.add(line);
-  });
+  };
+  const output = readOutput(executor, mark, onLine, served > 0);
   const send = (message: ToExecutor): void => {
     if (executor.connected) executor.send(message, () => {}); // a dead executor is met by its exit
   };
@@ -109,7 +108,8 @@ export const runJob = (
       executedMs: ms,
     };
   };
-  const conclude = async (outcome: () => RunOutcome): Promise<void> => {
+  const keeps = (): boolean => served + 1 < (job.keepAlive?.maxExecutions ?? 0) && executor.connected;
+  const conclude = async (outcome: () => RunOutcome, isReusable = false): Promise<void> => {
     if (isOver || concluding) return;
     concluding = true;
     stopClock();
@@ -120,11 +120,17 @@ export const runJob = (
     for (const timer of timers) clearTimeout(timer);
     tell(finalFact(outcome())); // I1
     isOver = true;
+    if (isReusable && !ending && keeps()) {
+      executor.off("message", onMessage);
+      executor.off("exit", onExit);
+      output.detach();
+      return to.onOver({ executor, mark, served: served + 1 });
+    }
     executor.kill("SIGKILL");
-    to.onOver();
+    to.onOver(null);
   };
 
-  executor.on("message", (message: FromExecutor) => {
+  const onMessage = (message: FromExecutor): void => {
     if (isOver || concluding) return;
     switch (message.t) {
       case "started":
@@ -136,19 +142,22 @@ export const runJob = (
         openWait = tell({ kind: "waiting", waits: message.waits });
         return;
       case "request":
-        return to.request(message);
+        to.request(message);
+        return;
       case "done":
-        void conclude(() => message.outcome);
+        void conclude(() => message.outcome, message.isReusable);
     }
-  });
-  executor.on("exit", (code, signal) => {
+  };
+  const onExit = (code: number | null, signal: NodeJS.Signals | null): void => {
     const memoryKills = countMemoryKills();
     const oomKilled = signal === "SIGKILL" && memoryKills !== null && memoryKills > (memoryKillsBefore ?? 0);
     void conclude(() => {
       const end = { code, signal, oomKilled, stderr: output.stderrTail() };
       return { kind: "failed", error: exitError(end, job.context.machine?.memory ?? null) };
     });
-  });
+  };
+  executor.on("message", onMessage);
+  executor.on("exit", onExit);
   executor.on("error", () => {}); // a failed kill or send; the exit tells what matters
   send({ t: "run", job, mark });
 

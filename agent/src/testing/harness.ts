@@ -49,6 +49,8 @@ export const makeHarness = async (over: Partial<AgentConfig> = {}): Promise<Harn
     name: "test",
     runtime: "process",
     orphanGraceMs: 20_000,
+    // What a test does not ask for is not kept ready.
+    pool: { min: 0, buffer: 0, idleMs: 60_000, memoryMbMax: 4_096 },
     ...(process.env.DOCKER_HOST ? { dockerHost: process.env.DOCKER_HOST } : {}),
     ...over,
   });
@@ -78,6 +80,9 @@ export const makeHarness = async (over: Partial<AgentConfig> = {}): Promise<Harn
           LONGSHORE_ENROL_TOKEN: config.enrolToken,
           LONGSHORE_AGENT_DATA: config.dataDir,
           LONGSHORE_RUNTIME: config.runtime,
+          LONGSHORE_POOL_MIN: String(config.pool.min),
+          LONGSHORE_POOL_BUFFER: String(config.pool.buffer),
+          LONGSHORE_POOL_IDLE_S: String(config.pool.idleMs / 1_000),
           LONGSHORE_RUNNER_IMAGE: config.runnerImage,
           LONGSHORE_NETWORK: config.network,
           ...(config.dockerHost ? { DOCKER_HOST: config.dockerHost } : {}),

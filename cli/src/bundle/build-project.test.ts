@@ -162,7 +162,22 @@ test("the archive does not depend on when it is made", async () => {
   const dir = await project({ "src/trigger/a.ts": taskFile("a") });
   const bundle = await bundleProject({ dir, config: {} });
   const { manifest } = await indexBundle(bundle, {});
+
   const [one, two] = [await archiveBundle(bundle, manifest), await archiveBundle(bundle, manifest)];
   expect(Buffer.compare(one.bytes, two.bytes)).toBe(0);
   expect([...one.bytes.slice(4, 8), one.bytes[9]]).toEqual([0, 0, 0, 0, 255]);
+});
+
+test.each([
+  [undefined, undefined],
+  [true, { maxExecutions: 50 }],
+  [{ enabled: true, maxExecutionsPerProcess: 3 }, { maxExecutions: 3 }],
+  [{ enabled: false, maxExecutionsPerProcess: 3 }, undefined],
+])("processKeepAlive: %j stands in the manifest as %j", async (processKeepAlive, expected) => {
+  const bundle = await bundleProject({
+    dir: await project({ "src/trigger/a.ts": taskFile("a") }),
+    config: {},
+  });
+  const { manifest } = await indexBundle(bundle, { processKeepAlive });
+  expect(manifest.processKeepAlive).toEqual(expected);
 });

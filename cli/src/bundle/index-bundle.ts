@@ -56,6 +56,15 @@ const defaultsOf = ({ machine, maxDuration, ttl, retries }: ProjectConfig): Reco
   ...(retries?.default === undefined ? {} : { retry: retries.default }),
 });
 
+/** How many runs a kept process serves when the project does not say. */
+const keptExecutionsMax = 50;
+
+const keepAliveOf = ({ processKeepAlive: wish }: ProjectConfig): Pick<BundleManifest, "processKeepAlive"> => {
+  if (!wish || (wish !== true && !wish.enabled)) return {};
+  const most = wish === true ? undefined : wish.maxExecutionsPerProcess;
+  return { processKeepAlive: { maxExecutions: most ?? keptExecutionsMax } };
+};
+
 const toManifestTask = (task: Located, defaults: Record<string, unknown>): ManifestTask | Problem => {
   const parsed = ManifestTask.safeParse({
     ...defaults,
@@ -81,6 +90,7 @@ const manifestFrom = (tasks: Located[], config: ProjectConfig): BundleManifest =
     sdkVersion,
     cliVersion,
     tasks: made,
+    ...keepAliveOf(config),
   });
 };
 

@@ -21,6 +21,15 @@ const ProjectConfig = z.looseObject({
   retries: z
     .looseObject({ enabledInDev: z.boolean().optional(), default: z.looseObject({}).optional() })
     .optional(),
+  processKeepAlive: z
+    .union([
+      z.boolean(),
+      z.looseObject({
+        enabled: z.boolean(),
+        maxExecutionsPerProcess: z.int().min(1).max(1_000_000).optional(),
+      }),
+    ])
+    .optional(),
   build: z.looseObject({ external: z.array(z.string()).optional() }).optional(),
 });
 export type ProjectConfig = z.infer<typeof ProjectConfig>;

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { BundleHash } from "./deployments.ts";
 import { machineNames } from "./machines.ts";
+import { KeepAlive } from "./manifest.ts";
 import { PacketType } from "./packets.ts";
 import { RunContext } from "./run-context.ts";
 import { LogLine } from "./runs.ts";
@@ -88,6 +89,8 @@ export const Lease = z.object({
     version: z.string(),
     bundleHash: BundleHash,
     entry: z.string(),
+    /** Its processes may serve several runs. */
+    keepAlive: KeepAlive.nullish(),
   }),
   environmentId: z.string(),
   env: z.record(z.string(), z.string()),

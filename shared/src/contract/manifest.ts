@@ -60,6 +60,10 @@ export const ManifestTask = z.object({
 });
 export type ManifestTask = z.infer<typeof ManifestTask>;
 
+/** An executor may serve so many runs, one after the other, instead of one. */
+export const KeepAlive = z.object({ maxExecutions: z.int().min(1).max(1_000_000) });
+export type KeepAlive = z.infer<typeof KeepAlive>;
+
 /** What a bundle holds: made by the indexer, stored with the deployment. */
 export const BundleManifest = z.object({
   format: z.literal(1),
@@ -75,5 +79,7 @@ export const BundleManifest = z.object({
     .array(LimitShape.extend({ name: limitName }))
     .max(1_000)
     .optional(),
+  /** Absent: every run gets a process of its own. */
+  processKeepAlive: KeepAlive.optional(),
 });
 export type BundleManifest = z.infer<typeof BundleManifest>;

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { CompletedWait, WaitSpec } from "./agent-protocol.ts";
+import { KeepAlive } from "./manifest.ts";
 import { PacketType } from "./packets.ts";
 import { RunContext } from "./run-context.ts";
 import { LogLine } from "./runs.ts";
@@ -22,6 +23,8 @@ export const RunnerJob = z.object({
   maxDurationS: z.number().nullable(),
   /** Heap ceiling of the executor. Units: MiB. */
   oldSpaceMb: z.int().nullable(),
+  /** The executor may serve further runs of this code, so many in all. */
+  keepAlive: KeepAlive.nullish(),
   context: RunContext,
 });
 export type RunnerJob = z.infer<typeof RunnerJob>;
@@ -99,5 +102,7 @@ export const RunnerFrame = z.discriminatedUnion("t", [
     body: z.string().nullable(),
   }),
   z.object({ t: z.literal("beat"), runId: z.string().nullable() }),
+  /** Nothing runs. `isPrepared`: the next executor has the code already. Units: what the container takes now, in bytes. */
+  z.object({ t: z.literal("ready"), isPrepared: z.boolean(), memoryBytes: z.number().nullable() }),
 ]);
 export type RunnerFrame = z.infer<typeof RunnerFrame>;

@@ -24,6 +24,7 @@ export const idPrefixes = {
   concurrencyLimit: "climit",
   limitSlot: "lslot",
   personalToken: "pat",
+  container: "box",
 } as const;
 
 export type IdKind = keyof typeof idPrefixes;

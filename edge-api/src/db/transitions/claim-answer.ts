@@ -1,3 +1,4 @@
+import { KeepAlive } from "@longshore/shared/contract/manifest";
 import { TaskError } from "@longshore/shared/contract/task-error";
 import { z } from "zod";
 
@@ -41,6 +42,7 @@ export const ClaimedLease = z.object({
       shortCode: z.string(),
       bundleHash: z.string(),
       entry: z.string(),
+      keepAlive: KeepAlive.nullable(),
     })
     .nullable(),
   environment: z.object({ id: z.string(), slug: z.string(), type: z.string() }),

@@ -15,3 +15,17 @@ export const countMemoryKills = (): number | null => {
   }
   return null;
 };
+
+const usageFiles = ["/sys/fs/cgroup/memory.current", "/sys/fs/cgroup/memory/memory.usage_in_bytes"];
+
+/** What this cgroup takes; null where that cannot be seen. Units: bytes. */
+export const readMemoryBytes = (): number | null => {
+  for (const file of usageFiles) {
+    try {
+      return Number(readFileSync(file, "utf8"));
+    } catch {
+      // not this cgroup version
+    }
+  }
+  return null;
+};

@@ -1,0 +1,110 @@
+import { afterEach, expect, test } from "vitest";
+import { type Harness, makeHarness } from "./testing/harness.ts";
+import { makeLease } from "./testing/make-lease.ts";
+
+const prelude = `
+const strays = {};
+setInterval(() => {}, 1000);
+`;
+const tasks = {
+  spill: `run: async (_, { signal }) => {
+    process.env.SPILL = "x";
+    process.chdir("/");
+    strays.signal = signal;
+    const own = host().context.run.id;
+    setInterval(() => {
+      console.log("stray console");
+      process.stdout.write("stray raw\\n");
+      host().log("info", "stray logger");
+      strays.sees = host().context.run.id === own;
+    }, 5);
+    setTimeout(() => { void Promise.reject(new Error("stray rejection")); }, 20);
+    setTimeout(() => host().request("/x", { method: "GET", headers: {}, body: null }).catch((e) => { strays.refused = e.name; }), 20);
+    return process.pid;
+  }`,
+  clean: `run: async (_, { signal }) => {
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    console.log("mine");
+    return {
+      pid: process.pid, spill: process.env.SPILL ?? null, given: process.env.GIVEN, cwd: process.cwd() !== "/",
+      own: signal !== strays.signal && !signal.aborted, refused: strays.refused, sees: strays.sees,
+    };
+  }`,
+  pid: `run: () => process.pid`,
+  uncaught: `run: () => { setTimeout(() => { throw new Error("later"); }, 5); return new Promise(() => {}); }`,
+  listens: `run: (_, { signal }) => new Promise((_, reject) => {
+    console.log("up");
+    signal.addEventListener("abort", () => reject(signal.reason));
+  })`,
+};
+
+let harness: Harness;
+afterEach(() => harness.close());
+
+const begin = async (maxExecutions: number) => {
+  harness = await makeHarness({ slots: 1 });
+  const hash = await harness.bundle(tasks, prelude);
+  await harness.start();
+  const lease = (task: keyof typeof tasks, env: Record<string, string> = { GIVEN: "1" }) => {
+    const made = makeLease(hash, task, { env });
+    return { ...made, deployment: { ...made.deployment, keepAlive: { maxExecutions } } };
+  };
+  return {
+    lease,
+    async run(task: keyof typeof tasks, env?: Record<string, string>) {
+      const made = lease(task, env);
+      harness.api.lease(made);
+      const final = await harness.final(made.runId, 20_000);
+      const output = final.kind === "completed" ? JSON.parse(final.output ?? "null")?.json : null;
+      return { runId: made.runId, final, output };
+    },
+  };
+};
+
+test("a kept process serves the next run, and nothing of the last one is in it", {
+  timeout: 40_000,
+}, async () => {
+  const { run } = await begin(50);
+  const first = await run("spill");
+  const second = await run("clean");
+  expect(second.output).toEqual({
+    pid: first.output,
+    spill: null,
+    given: "1",
+    cwd: true,
+    own: true,
+    refused: "RunOverError",
+    sees: true,
+  });
+  expect(harness.lines(second.runId)).toEqual(["mine"]);
+  expect(harness.api.forwarded).toEqual([]);
+  expect(harness.factsOf(second.runId).map(({ kind }) => kind)).toEqual(["started", "log", "completed"]);
+});
+
+test("a kept process ends after as many runs as it may serve", { timeout: 40_000 }, async () => {
+  const { run } = await begin(2);
+  const pids = [await run("pid"), await run("pid"), await run("pid")].map(({ output }) => output);
+  expect(pids[1]).toBe(pids[0]);
+  expect(pids[2]).not.toBe(pids[0]);
+});
+
+test("another environment is another process", { timeout: 40_000 }, async () => {
+  const { run } = await begin(50);
+  const first = await run("pid", { GIVEN: "1" });
+  const second = await run("pid", { GIVEN: "2" });
+  expect(second.output).not.toBe(first.output);
+});
+
+test("a run that broke its process, or was cancelled, is the last in it", { timeout: 40_000 }, async () => {
+  const { lease, run } = await begin(50);
+  const first = await run("pid");
+  expect((await run("uncaught")).final).toMatchObject({ kind: "failed" });
+  const second = await run("pid");
+  expect(second.output).not.toBe(first.output);
+  const listening = lease("listens");
+  harness.api.lease(listening);
+  await harness.api.until("its first line", () => harness.lines(listening.runId).includes("up"));
+  harness.api.order({ kind: "cancel", runId: listening.runId, epoch: 1, reason: "by hand" });
+  expect(await harness.final(listening.runId)).toMatchObject({ kind: "canceled" });
+  expect((await run("pid")).output).not.toBe(second.output);
+});

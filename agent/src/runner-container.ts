@@ -1,0 +1,301 @@
+import { type MachinePreset, machinePresets } from "@longshore/shared/contract/machines";
+import type { AgentFrame, RunnerFact, RunnerFrame } from "@longshore/shared/contract/runner-protocol";
+import type { Clock } from "@longshore/shared/core/clock";
+import type { Binding } from "./core/binding.ts";
+import type { ExitInfo } from "./core/observed.ts";
+import type { BundleStore } from "./ports/bundle-store.ts";
+import type { ContainerRecord, ContainerRecords, RunRecord } from "./ports/container-records.ts";
+import type { ContainerRuntime } from "./ports/container-runtime.ts";
+import type { Logger } from "./ports/logger.ts";
+import type { OpenRunnerSocket, RunnerSocket } from "./ports/runner-socket.ts";
+
+export type ContainerDeps = {
+  runtime: ContainerRuntime;
+  records: ContainerRecords;
+  bundles: BundleStore;
+  openSocket: OpenRunnerSocket;
+  runnerDir: string;
+  clock: Clock;
+  logger: Logger;
+  orphanGraceMs: number;
+  /** How long a lease lasts without contact, as the API last said. Units: milliseconds. */
+  leaseMs(): number;
+  /** Whether a runner should get ready for another run after each. */
+  keepsWarm: boolean;
+  /** Aborted when the agent's process ends; what runs goes on without it. */
+  stopped: AbortSignal;
+};
+
+/** The execution in a container. */
+export type Tenant = {
+  /** The last of the runner's frames that is safe. */
+  heard(): number;
+  onHello(hello: Extract<RunnerFrame, { t: "hello" }>): void;
+  onFact(frame: number, fact: RunnerFact): void;
+  onRequest(request: Extract<RunnerFrame, { t: "request" }>): void;
+  onExit(exit: ExitInfo | null): Promise<void>;
+  /** The runner says nothing at all. */
+  onSilence(): void;
+  holdsSlot(): boolean;
+  /** Its run is over and said; the container is free once that is safe. */
+  isLeaving(): boolean;
+};
+
+/** A container whose runner says nothing for this long did not start. Units: milliseconds. */
+const helloWithinMs = 60_000;
+/** How long the last frames of an ended container may take to be read. Units: milliseconds. */
+const drainMs = 300;
+/** Units: milliseconds. */
+const limitAgainMs = 2_000;
+/** Share of the machine's memory that the executor's heap may take; the rest is the runner's and native. */
+const heapShare = 0.8;
+
+/** Heap ceiling of an executor. Units: MiB. */
+export const oldSpaceMb = (machine: MachinePreset): number =>
+  Math.floor(machinePresets[machine].memoryGb * 1024 * heapShare);
+
+/**
+ * One container with a runner in it: started without code, bound to one deployment of one environment by its first run,
+ * serving runs one at a time until it is removed.
+ *
+ * C1  A binding never changes, and what was bound is never given to another.
+ * C2  The record on disk names the run before the runner hears of it, so that the next start of the agent knows what is
+ *     in here.
+ * C3  It is frozen while the fence holds or its run is parked, whichever comes first and until both are over.
+ * C4  Its folder goes after the container, its record with the folder.
+ */
+export const createRunnerContainer = (
+  record: ContainerRecord,
+  deps: ContainerDeps,
+  on: { changed(): void; died(): void },
+) => {
+  const { runtime, records, logger, clock } = deps;
+  const { key } = record;
+  let id: string | null = null;
+  let starting: Promise<string> | null = null;
+  let socket: RunnerSocket | null = null;
+  let tenant: Tenant | null = null;
+  let saidHello = false;
+  let isLimited = false;
+  let isGone = false;
+  let isDead = false;
+  let removing: Promise<void> | null = null;
+  let memoryBytes: number | null = null;
+  let isPrepared = false;
+  let isReserved = false;
+  let placing: Promise<unknown> = Promise.resolve();
+  let onLeft: (() => void) | null = null;
+  let idleSinceMs = clock.monotonic();
+  const freeze = { isFenced: false, isParked: false, isPaused: false };
+  let pausing: Promise<void> = Promise.resolve();
+  const timers = new Set<NodeJS.Timeout>();
+
+  const settled = (work: Promise<unknown>, what: string): Promise<void> =>
+    work.then(
+      () => {},
+      (error) => logger.warn(what, { key, why: String(error) }),
+    );
+  const after = (ms: number, act: () => void): void => {
+    timers.add(setTimeout(act, ms).unref());
+  };
+  const send = (frame: AgentFrame): boolean => socket?.send(frame) ?? false;
+  const heard = (): number => Math.max(record.framesHeard, tenant?.heard() ?? 0);
+
+  const onFrame = (frame: Exclude<RunnerFrame, { t: "hello" }>): void => {
+    if (frame.t === "fact") {
+      // Nobody's: said again about a run that is over.
+      if (!tenant || frame.seq <= heard()) send({ t: "ack", seq: frame.seq });
+      else tenant.onFact(frame.seq, frame.fact);
+    } else if (frame.t === "request") tenant?.onRequest(frame);
+    else if (frame.t === "ready") {
+      ({ memoryBytes, isPrepared } = frame);
+      on.changed();
+    }
+  };
+  const openSocket = async (): Promise<void> => {
+    socket = await deps.openSocket(records.socketDir(key), record.token, {
+      onHello(hello) {
+        saidHello = true;
+        const ack = heard();
+        queueMicrotask(() => {
+          if (tenant) tenant.onHello(hello);
+          else if (hello.running) on.died(); // it executes what nobody knows of
+          on.changed();
+        });
+        return { ack };
+      },
+      onFrame,
+      onClosed: on.changed,
+    });
+  };
+  const startRuntime = async (isWanted: boolean): Promise<string> => {
+    await records.save(record);
+    await openSocket();
+    const [socketDir, bundleDir] = [records.socketDir(key), records.bundleDir(key)];
+    id = await runtime.start({
+      labels: { key },
+      machine: record.machine,
+      dir: records.dir(key),
+      socketDir,
+      bundleDir,
+      runnerDir: deps.runnerDir,
+      env: {
+        LONGSHORE_SOCKET: runtime.paths({ bundleDir, socketDir }).socketPath,
+        LONGSHORE_RUNNER_TOKEN: record.token,
+        LONGSHORE_ORPHAN_GRACE_MS: String(deps.orphanGraceMs),
+        // Half a lease: the agent's own silence before its end comes on top.
+        LONGSHORE_FENCE_MS: String(Math.round(deps.leaseMs() / 2)),
+        LONGSHORE_OLD_SPACE_MB: String(oldSpaceMb(record.machine)),
+        // What waits without code is one process; a job that is on its way is worth a second one at once.
+        ...(isWanted ? { LONGSHORE_SPARE: "1" } : {}),
+        ...(deps.keepsWarm ? { LONGSHORE_WARM: "1" } : {}),
+      },
+    });
+    after(helloWithinMs, () => {
+      if (saidHello || freeze.isPaused || isGone) return;
+      if (tenant) tenant.onSilence();
+      else on.died();
+    });
+    return id;
+  };
+
+  const settlePause = (): Promise<void> => {
+    pausing = pausing.then(async () => {
+      const shouldPause = freeze.isFenced || freeze.isParked; // C3
+      if (freeze.isPaused === shouldPause || !id || isGone) return;
+      freeze.isPaused = shouldPause;
+      await settled(
+        shouldPause ? runtime.pause(id) : runtime.resume(id),
+        "a container was not frozen or thawed",
+      );
+    });
+    return pausing;
+  };
+  const removeAll = async (): Promise<void> => {
+    for (const timer of timers) clearTimeout(timer);
+    send({ t: "shutdown" });
+    if (starting) await starting.catch(() => {});
+    await placing.catch(() => {});
+    if (id) await runtime.remove(id);
+    await socket?.close();
+    await records.remove(key); // C4
+  };
+  const applyLimit = async (): Promise<void> => {
+    if (isLimited || isGone || !id) return;
+    try {
+      await runtime.limit(id, record.machine);
+      isLimited = true;
+    } catch (error) {
+      logger.warn("a container is not limited yet", { key, why: String(error) });
+      after(limitAgainMs, () => void applyLimit());
+    }
+  };
+
+  return {
+    key,
+    record,
+    send,
+    oldSpaceMb: oldSpaceMb(record.machine),
+    paths: () => runtime.paths({ bundleDir: records.bundleDir(key), socketDir: records.socketDir(key) }),
+    /** Starts it; `isWanted`: a run waits for it already. Errors: those of `started`. */
+    start(isWanted: boolean): void {
+      starting = startRuntime(isWanted);
+      starting.then(on.changed, () => {}); // whoever asks `started` hears of the failure
+    },
+    /** Shape: the runtime's id. Errors: `StartError`. */
+    started: (): Promise<string> => (id ? Promise.resolve(id) : (starting as Promise<string>)),
+    /** Goes on with what an earlier process of this agent started. The socket is opened when `mayOpen` resolves. */
+    adopt(foundId: string, paused: boolean, mayOpen: Promise<void>): void {
+      id = foundId;
+      freeze.isPaused = paused;
+      // A run that waits stays frozen until its wait is over; any other until the fence is known to be down.
+      if (paused) freeze[record.run?.isWaiting ? "isParked" : "isFenced"] = true;
+      void settled(
+        mayOpen.then(() => (isGone ? undefined : openSocket())),
+        "the socket of a container was not opened",
+      );
+    },
+    /** Keeps it for a run that is about to enter. */
+    reserve(): void {
+      isReserved = true;
+    },
+    isReserved: () => isReserved,
+    enter(next: Tenant | null): void {
+      tenant = next;
+      isReserved = false;
+    },
+    /** Resolves when the tenant that is leaving has left, or the container is gone. */
+    left: (): Promise<void> =>
+      new Promise((resolve) => {
+        onLeft = resolve;
+      }),
+    /** Writes down that the run is in here, and puts its code where the runner finds it. Errors: `StartError`. */
+    async take(run: RunRecord, binding: Binding): Promise<void> {
+      if (isGone) throw new Error("the container is gone");
+      const isFirst = record.binding === null;
+      record.binding ??= binding; // C1
+      record.run = run;
+      const saved = records.save(record); // C2
+      if (isFirst)
+        placing = saved.then(() =>
+          deps.bundles.place(binding.bundleHash, records.bundleDir(key), deps.stopped),
+        );
+      await Promise.all([saved, placing]);
+    },
+    save: (): Promise<void> => (isGone ? Promise.resolve() : records.save(record)),
+    /** The run is over and everything that it said is safe. */
+    async leave(): Promise<void> {
+      record.framesHeard = heard();
+      record.run = null;
+      tenant = null;
+      isPrepared = false;
+      idleSinceMs = clock.monotonic();
+      await records.save(record);
+      onLeft?.();
+    },
+    /** Ends it. Resolves when no trace is left. */
+    remove(): Promise<void> {
+      isGone = true;
+      onLeft?.();
+      removing ??= removeAll();
+      return removing;
+    },
+    applyLimit: () => void applyLimit(),
+    setFenced(isFenced: boolean): Promise<void> {
+      freeze.isFenced = isFenced;
+      return settlePause();
+    },
+    setParked(isParked: boolean): Promise<void> {
+      freeze.isParked = isParked;
+      return settlePause();
+    },
+    async onExit(exit: ExitInfo | null): Promise<void> {
+      if (isDead) return;
+      isDead = true;
+      const deadline = clock.monotonic() + drainMs;
+      while (socket?.isConnected() && clock.monotonic() < deadline) await clock.sleep(5);
+      if (tenant) await tenant.onExit(exit);
+      else on.died();
+    },
+    /** What is known of one that has ended, or is to be removed. */
+    found(foundId: string | null): void {
+      id = foundId;
+    },
+    async detach(): Promise<void> {
+      for (const timer of timers) clearTimeout(timer);
+      await socket?.close();
+    },
+    tenant: () => tenant,
+    hasStarted: () => id !== null,
+    isConnected: () => socket?.isConnected() ?? false,
+    isFenced: () => freeze.isFenced,
+    isUsable: () => !isGone && !isDead,
+    /** Its next executor has the code already. */
+    isPrepared: () => isPrepared,
+    idleSinceMs: () => idleSinceMs,
+    /** Units: MiB; null as long as its runner has not said. */
+    memoryMb: (): number | null => (memoryBytes === null ? null : memoryBytes / 1024 / 1024),
+  };
+};
+
+export type RunnerContainer = ReturnType<typeof createRunnerContainer>;

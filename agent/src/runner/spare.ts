@@ -1,0 +1,113 @@
+import { randomBytes } from "node:crypto";
+import type { RunnerJob } from "@longshore/shared/contract/runner-protocol";
+import { canTakeEnvironment, type Executor, forkExecutor } from "./fork-executor.ts";
+import type { FromExecutor, ToExecutor } from "./ipc.ts";
+
+/** An executor that can be given a run. `served`: how many it has had. */
+export type ReadyExecutor = { executor: Executor; mark: string; served: number };
+
+/** Code that is not loaded by then is stopped where it is; its run lets it go on. Units: milliseconds. */
+const prepareMsMax = 15_000;
+
+type Spare = ReadyExecutor & {
+  oldSpaceMb: number | null;
+  /** What it has loaded, with which environment; null while it holds no code. */
+  code: Pick<RunnerJob, "bundleDir" | "entry" | "env"> | null;
+};
+
+export const newMark = (): string => `\u0001${randomBytes(12).toString("hex")} `;
+
+const isSameEnvironment = (a: Record<string, string>, b: Record<string, string>): boolean => {
+  const names = Object.keys(a);
+  return names.length === Object.keys(b).length && names.every((name) => a[name] === b[name]);
+};
+
+const fits = ({ code, executor, oldSpaceMb }: Spare, job: RunnerJob): boolean => {
+  if (!executor.connected || oldSpaceMb !== job.oldSpaceMb) return false;
+  if (code === null) return canTakeEnvironment(job.env);
+  return code.bundleDir === job.bundleDir && code.entry === job.entry && isSameEnvironment(code.env, job.env);
+};
+
+/**
+ * The executor of the next run.
+ *
+ * I1  One that holds code is stopped (SIGSTOP) until its run comes: what the user's modules started costs no processor.
+ * I2  One that does not fit the run that comes is thrown away.
+ */
+export const createSpare = (executorPath: string, onReady: (isPrepared: boolean) => void) => {
+  let spare: Spare | null = null;
+  let timer: NodeJS.Timeout | null = null;
+
+  const forget = (one: Spare): void => {
+    if (spare !== one) return;
+    spare = null;
+    if (timer) clearTimeout(timer);
+  };
+  const hold = (one: Spare): void => {
+    spare = one;
+    one.executor.once("exit", () => forget(one));
+    one.executor.on("error", () => {}); // a failed kill or send; the exit tells what matters
+  };
+  const rest = (one: Spare): void => {
+    if (spare !== one) return;
+    if (timer) clearTimeout(timer);
+    one.executor.kill("SIGSTOP"); // I1
+    onReady(true);
+  };
+  const drop = (): void => {
+    spare?.executor.kill("SIGKILL");
+    if (spare) forget(spare);
+  };
+
+  return {
+    /** Forks one without code: Node's own start overlaps with the way of the job. */
+    fork(oldSpaceMb: number | null): void {
+      hold({
+        executor: forkExecutor(executorPath, oldSpaceMb, {}),
+        mark: newMark(),
+        served: 0,
+        oldSpaceMb,
+        code: null,
+      });
+    },
+    /** Forks one that loads the code of a run before the next run of it comes. */
+    prepare({ bundleDir, entry, env, oldSpaceMb }: RunnerJob): void {
+      const executor = forkExecutor(executorPath, oldSpaceMb, env);
+      const one: Spare = {
+        executor,
+        mark: newMark(),
+        served: 0,
+        oldSpaceMb,
+        code: { bundleDir, entry, env },
+      };
+      hold(one);
+      executor.on("message", (message: FromExecutor) => {
+        if (message.t === "prepared") rest(one);
+      });
+      const order: ToExecutor = { t: "prepare", bundleDir, entry, mark: one.mark };
+      executor.send(order, () => {});
+      timer = setTimeout(() => rest(one), prepareMsMax);
+    },
+    /** Holds on to one that has served a run. */
+    keep({ executor, served }: ReadyExecutor, { bundleDir, entry, env, oldSpaceMb }: RunnerJob): void {
+      const one: Spare = { executor, mark: newMark(), served, oldSpaceMb, code: { bundleDir, entry, env } };
+      hold(one);
+      rest(one);
+    },
+    /** The executor for this run: the spare if it fits (I2), else a new one. */
+    take(job: RunnerJob): ReadyExecutor {
+      const one = spare;
+      if (one && fits(one, job)) {
+        forget(one);
+        one.executor.removeAllListeners("exit");
+        one.executor.removeAllListeners("message");
+        one.executor.kill("SIGCONT");
+        return one;
+      }
+      drop();
+      return { executor: forkExecutor(executorPath, job.oldSpaceMb, job.env), mark: newMark(), served: 0 };
+    },
+    pid: (): number | undefined => spare?.executor.pid,
+    drop,
+  };
+};
