@@ -129,6 +129,7 @@ export const createExecution = (record: RunRecord, deps: ExecutionDeps, onChange
       bundleDir: paths.bundleDir,
       entry: lease.deployment.entry,
       env: lease.env,
+      secretEnv: lease.secretEnv,
       maxDurationS: lease.maxDurationS,
       oldSpaceMb: oldSpaceMb(lease),
       context: lease.context,

@@ -5,6 +5,8 @@ import { exitError } from "@longshore/shared/core/exit-error";
 import type { Executor } from "./fork-executor.ts";
 import type { FromExecutor, RunOutcome, ToExecutor } from "./ipc.ts";
 import { createLogBatch } from "./log-batch.ts";
+import { limitLog } from "./log-limit.ts";
+import { createMask, secretsOf } from "./mask-secrets.ts";
 import { countMemoryKills } from "./memory-kills.ts";
 import { readOutput } from "./output-reader.ts";
 
@@ -63,9 +65,9 @@ export const runJob = (
     return to.fact({ ...fact, runId: job.runId, epoch, at: new Date().toISOString() } as RunnerFact);
   };
   const logs = createLogBatch(job.attempt, (lines) => void tell({ kind: "log", lines }));
-  const output = readOutput(executor, mark, (line) => {
-    if (!isOver) logs.add(line);
-  });
+  const secrets = createMask(secretsOf(job.env, job.secretEnv ?? []));
+  const say = limitLog((line) => logs.add(line));
+  const output = readOutput(executor, mark, (line) => void (isOver || say(line)), secrets);
   const send = (message: ToExecutor): void => {
     if (executor.connected) executor.send(message, () => {}); // a dead executor is met by its exit
   };
@@ -101,7 +103,7 @@ export const runJob = (
       const error = { type: "INTERNAL_ERROR", code: "MAX_DURATION_EXCEEDED", message } as const;
       return { kind: "failed", error, retry: { skip: true }, executedMs: ms };
     }
-    if (outcome.kind === "failed") return { ...outcome, executedMs: ms };
+    if (outcome.kind === "failed") return { ...outcome, error: secrets.deep(outcome.error), executedMs: ms };
     return {
       kind: "completed",
       output: outcome.output.data,

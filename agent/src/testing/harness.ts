@@ -80,6 +80,7 @@ export const makeHarness = async (over: Partial<AgentConfig> = {}): Promise<Harn
           LONGSHORE_RUNTIME: config.runtime,
           LONGSHORE_RUNNER_IMAGE: config.runnerImage,
           LONGSHORE_NETWORK: config.network,
+          LONGSHORE_EGRESS_ALLOW: config.egressAllow.join(","),
           ...(config.dockerHost ? { DOCKER_HOST: config.dockerHost } : {}),
         },
       });
