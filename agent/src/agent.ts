@@ -180,10 +180,11 @@ const wire = async (config: AgentConfig, identity: Identity, runnerDir: string, 
   const inData = (name: string) => join(config.dataDir, name);
   await mkdir(inData("runs"), { recursive: true, mode: 0o711 });
   await mkdir(inData("bundles"), { recursive: true, mode: 0o755 });
-  const runtime = await chooseRuntime(config, identity.agentId, logger, base.signal);
+  const stopped = new AbortController();
+  const chosen = { logger, clock, signal: base.signal, stopped: stopped.signal };
+  const runtime = await chooseRuntime(config, identity.agentId, chosen);
   const controlPlane = createControlPlane(http, config.url, identity, clock);
   const outbox = await openOutbox(inData("outbox.log"));
-  const stopped = new AbortController();
   const records = createContainerRecords(inData("runs"), logger);
   const contact = createContact(clock);
   const contacted = new Promise<void>((resolve) => {

@@ -1,11 +1,23 @@
 import { join } from "node:path";
+import type { Clock } from "@longshore/shared/core/clock";
 import { createDockerRuntime } from "./adapters/docker.ts";
+import { openEgress } from "./adapters/docker-egress.ts";
+import { whyNoRuntime } from "./adapters/docker-engine.ts";
 import { ensureRunnerImage, publicImage } from "./adapters/docker-image.ts";
 import { createProcessRuntime } from "./adapters/process.ts";
 import { AgentError } from "./agent-error.ts";
 import type { AgentConfig } from "./config.ts";
 import type { ContainerRuntime } from "./ports/container-runtime.ts";
 import type { Logger } from "./ports/logger.ts";
+
+export type ChooseDeps = {
+  logger: Logger;
+  clock: Clock;
+  /** Gives up starting. */
+  signal: AbortSignal;
+  /** Aborted when the agent has ended. */
+  stopped: AbortSignal;
+};
 
 /**
  * Docker where it is asked for or answers, plain processes otherwise. An engine that answers must have the image: runs
@@ -16,14 +28,15 @@ import type { Logger } from "./ports/logger.ts";
 export const chooseRuntime = async (
   config: AgentConfig,
   agentId: string,
-  logger: Logger,
-  signal: AbortSignal,
+  { logger, clock, signal, stopped }: ChooseDeps,
 ): Promise<ContainerRuntime> => {
   const asProcess = () => createProcessRuntime(join(config.dataDir, "runs"), agentId);
   if (config.runtime === "process") return asProcess();
-  const { network, dockerHost: host, dataDir, hostDataDir, runnerImage: chosen } = config;
+  const { dockerHost: host, dataDir, hostDataDir, runnerImage: chosen, containerRuntime } = config;
+  const { network: wanted, egressAllow: allow, egressMark: markPath } = config;
+  const network = openEgress({ network: wanted, allow, markPath, host, logger, clock, signal: stopped });
   const dockerWith = (image: string) =>
-    createDockerRuntime({ agentId, image, network, host, dataDir, hostDataDir });
+    createDockerRuntime({ agentId, image, network, host, dataDir, hostDataDir, containerRuntime });
   const image = chosen ?? publicImage;
   const docker = dockerWith(image);
   if (!(await docker.ping())) {
@@ -31,6 +44,8 @@ export const chooseRuntime = async (
     logger.info("no Docker engine answers: runs execute as plain processes");
     return asProcess();
   }
+  const lacking = await whyNoRuntime(host, containerRuntime);
+  if (lacking !== null) throw new AgentError(lacking);
   const found = await ensureRunnerImage({ host, chosen, logger, signal });
   if (found.kind === "missing") {
     if (signal.aborted) throw new AgentError("The agent was stopped before it was started.");
@@ -39,6 +54,8 @@ export const chooseRuntime = async (
         "Set LONGSHORE_RUNNER_IMAGE to one that can be had, or make one here with: npx tsx infra/src/build-images.ts",
     );
   }
+  // Now, so that no run waits for it; an engine that went away meanwhile is asked again by the first run.
+  await network().catch((error) => logger.warn("the network is not open yet", { why: String(error) }));
   if (found.kind === "unknown") logger.warn("the runner image could not be checked", { ...found });
   return found.image === image ? docker : dockerWith(found.image);
 };

@@ -1,6 +1,7 @@
 import { availableParallelism, homedir, hostname, totalmem } from "node:os";
 import { join, resolve } from "node:path";
 import { z } from "zod";
+import { filteredNetwork, whyNoCidr } from "./core/egress.ts";
 
 const wholeNumber = (min: number, max: number) => z.coerce.number().int().min(min).max(max);
 
@@ -27,8 +28,14 @@ export const AgentConfig = z.object({
   }),
   /** Image of the runs' containers; when absent, the public one or the local base that stands in for it. */
   runnerImage: z.string().min(1).optional(),
-  /** Docker network of the runs' containers; `none` leaves them only the agent's socket. */
+  /** Docker network of the runs' containers: `filtered`, `none` (only the agent's socket), or one of the operator's. */
   network: z.string().min(1),
+  /** What the filtered network lets through besides the internet. Shape: CIDRs. */
+  egressAllow: z.array(z.string()),
+  /** Where a helper with more rights says that it has set the rules of the filtered network. */
+  egressMark: z.string().min(1).optional(),
+  /** A runtime of the Docker engine's, such as `runsc`; its default one when absent. */
+  containerRuntime: z.string().min(1).optional(),
   /** Address of the Docker engine; its default socket when absent. */
   dockerHost: z.string().min(1).optional(),
   /** How long a run goes on without an agent, e.g. while that is upgraded. Units: milliseconds. */
@@ -39,6 +46,14 @@ export const AgentConfig = z.object({
 export type AgentConfig = Readonly<z.infer<typeof AgentConfig>>;
 
 const text = z.string().trim().min(1);
+const cidrs = z.string().transform((list, context) => {
+  const all = list
+    .split(",")
+    .map((one) => one.trim())
+    .filter((one) => one !== "");
+  for (const why of all.map(whyNoCidr)) if (why !== null) context.addIssue(why);
+  return all;
+});
 
 /** The variables, and what each should be. */
 const Environment = z.object({
@@ -54,7 +69,14 @@ const Environment = z.object({
   LONGSHORE_POOL_IDLE_S: wholeNumber(0, 86_400).optional(),
   LONGSHORE_POOL_MEMORY_MB: wholeNumber(0, 1_000_000).optional(),
   LONGSHORE_RUNNER_IMAGE: text.optional(),
-  LONGSHORE_NETWORK: text.default("bridge"),
+  LONGSHORE_NETWORK: text
+    .refine((name) => name !== "host" && !name.startsWith("container:"), {
+      error: `"${filteredNetwork}", "none" or a Docker network of its own: runs never share the host's or another's`,
+    })
+    .default(filteredNetwork),
+  LONGSHORE_EGRESS_ALLOW: cidrs.optional(),
+  LONGSHORE_EGRESS_MARK: text.optional(),
+  LONGSHORE_CONTAINER_RUNTIME: text.optional(),
   DOCKER_HOST: text.optional(),
 });
 
@@ -90,7 +112,8 @@ export const agentConfig = (given: Partial<AgentConfig> & { url: string; dataDir
     runtime: "auto",
     slots: defaultSlots(),
     pool: defaultPool(),
-    network: "bridge",
+    network: filteredNetwork,
+    egressAllow: [],
     orphanGraceMs: defaultOrphanGraceMs,
     endRunsOnStop: false,
     ...given,
@@ -133,6 +156,9 @@ export const readConfig = (env: Record<string, string | undefined>): AgentConfig
     pool: poolFrom(vars),
     runnerImage: vars.LONGSHORE_RUNNER_IMAGE,
     network: vars.LONGSHORE_NETWORK,
+    egressAllow: vars.LONGSHORE_EGRESS_ALLOW ?? [],
+    egressMark: vars.LONGSHORE_EGRESS_MARK,
+    containerRuntime: vars.LONGSHORE_CONTAINER_RUNTIME,
     dockerHost: vars.DOCKER_HOST,
   });
 };

@@ -115,6 +115,7 @@ export const createExecution = (record: RunRecord, deps: ExecutionDeps, onChange
       bundleDir: box.paths().bundleDir,
       entry: lease.deployment.entry,
       env: lease.env,
+      secretEnv: lease.secretEnv,
       maxDurationS: lease.maxDurationS,
       oldSpaceMb: box.oldSpaceMb,
       keepAlive: lease.deployment.keepAlive ?? null,

@@ -41,7 +41,7 @@ describe.skipIf(!compose)("docker-compose.agent.yml", () => {
   };
 
   beforeAll(async () => {
-    const { agent, proxy } = await buildAgentImages(docker, image as string);
+    const { agent, gate } = await buildAgentImages(docker, image as string);
     stage = await startStage("compose", (folder, log) => embeddedApi(folder, log, { HOST: "0.0.0.0" }));
     const bridge = (await docker.getNetwork("bridge").inspect()) as {
       IPAM: { Config: { Gateway?: string }[] };
@@ -59,7 +59,7 @@ describe.skipIf(!compose)("docker-compose.agent.yml", () => {
       LONGSHORE_AGENT_DATA: join(stage.folder, "agents/compose"),
       LONGSHORE_AGENT_NAME: "composed",
       LONGSHORE_AGENT_IMAGE: agent,
-      LONGSHORE_SOCKET_PROXY_IMAGE: proxy,
+      LONGSHORE_DOCKER_GATE_IMAGE: gate,
       LONGSHORE_RUNNER_IMAGE: image,
       LONGSHORE_SLOTS: "2",
     };
@@ -69,7 +69,7 @@ describe.skipIf(!compose)("docker-compose.agent.yml", () => {
     await stage?.close();
   });
 
-  test("its agent runs a task through the proxy and leaves nothing behind", {
+  test("its agent runs a task through docker-gate and leaves nothing behind", {
     timeout: 240_000,
   }, async () => {
     const { client } = stage;
@@ -94,7 +94,8 @@ describe.skipIf(!compose)("docker-compose.agent.yml", () => {
     const found = await docker.listContainers({ filters: { label: [label] } });
     const inspected = await Promise.all(found.map(({ Id }) => docker.getContainer(Id).inspect()));
     const agentBox = inspected.find(({ Name }) => Name.includes("agent"));
-    const mounted = (agentBox?.Mounts ?? []).map(({ Source }) => Source);
+    const folders = (agentBox?.Mounts ?? []).filter(({ Type }) => String(Type) === "bind");
+    const mounted = folders.map(({ Source }) => Source);
     expect(mounted).toEqual([env.LONGSHORE_AGENT_DATA]);
     // The agent's process is not root: whoever takes it over holds no file of the host's.
     const top = (await docker.getContainer(agentBox?.Id ?? "").top({ ps_args: "-eo pid,uid,args" })) as {

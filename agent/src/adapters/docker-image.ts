@@ -62,7 +62,7 @@ const pull = async (docker: Docker, image: string, signal: AbortSignal): Promise
   await Promise.race([pulled, aborted]);
 };
 
-/** Its name may be asked for through the socket proxy, which refuses lists. */
+/** Its name may be asked for through docker-gate, which refuses lists. */
 const findLocalBase = async (docker: Docker): Promise<string | null> => {
   const ofThisNode = `${localBase}:${process.versions.node.split(".")[0]}-local`;
   if (await isPresent(docker, ofThisNode).catch(() => false)) return ofThisNode;

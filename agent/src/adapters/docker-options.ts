@@ -7,8 +7,10 @@ import type { StartSpec } from "../ports/container-runtime.ts";
 export type DockerConfig = {
   agentId: string;
   image: string;
-  /** A Docker network, or `none`. */
-  network: string;
+  /** Opens the Docker network of the containers. Shape: its name, or `none`. */
+  network(): Promise<string>;
+  /** A runtime of the engine's, such as `runsc`; its default one when it is not set. */
+  containerRuntime?: string | undefined;
   /** Engine address as DOCKER_HOST has it; the default socket when it is not set. */
   host?: string | undefined;
   /** The agent's data folder as this process sees it, and as the engine's host does. */
@@ -46,7 +48,7 @@ export const nanoCpus = (machine: MachinePreset, cpusMax: number): number =>
 export const containerOptions = (
   spec: StartSpec,
   config: DockerConfig,
-  host: { cpusMax: number; init: boolean; openFiles: boolean; limitsLater: boolean },
+  host: { cpusMax: number; init: boolean; openFiles: boolean; limitsLater: boolean; network: string },
 ): Docker.ContainerCreateOptions => {
   const { memoryGb } = machinePresets[spec.machine];
   const memoryBytes = Math.round(memoryGb * 1024) * mib;
@@ -72,7 +74,7 @@ export const containerOptions = (
         `${onHost(spec.bundleDir)}:/longshore/bundle:ro`,
         `${onHost(spec.socketDir)}:/longshore/agent:rw`,
       ],
-      NetworkMode: config.network,
+      NetworkMode: host.network,
       CapDrop: ["ALL"],
       SecurityOpt: ["no-new-privileges"],
       ReadonlyRootfs: true,
@@ -91,6 +93,7 @@ export const containerOptions = (
       // Everything the run says goes through the socket; a log file beside it would only fill the host's disk.
       LogConfig: { Type: "none", Config: {} },
       RestartPolicy: { Name: "no" },
+      ...(config.containerRuntime ? { Runtime: config.containerRuntime } : {}),
       ...(host.init ? { Init: true } : {}),
     },
   };

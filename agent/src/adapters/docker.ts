@@ -68,9 +68,10 @@ export const createDockerRuntime = (config: DockerConfig): ContainerRuntime => {
   const remove = async (id: string): Promise<void> => {
     await docker.getContainer(id).remove({ force: true, v: true }).catch(ignoreGone);
   };
-  const createAndStart = async (spec: StartSpec): Promise<string> => {
+  const createAndStart = async (spec: StartSpec, tried: typeof allowed): Promise<string> => {
+    const [cpusMax, network] = await Promise.all([cpus(), config.network()]);
     const env = { ...spec.env, LONGSHORE_ALONE: "1" };
-    const options = containerOptions({ ...spec, env }, config, { cpusMax: await cpus(), ...allowed });
+    const options = containerOptions({ ...spec, env }, config, { cpusMax, network, ...tried });
     const create = () => docker.createContainer(options);
     const container = await create().catch(async (error: unknown) => {
       if (asEngineError(error).statusCode !== 409) throw error;
@@ -85,8 +86,11 @@ export const createDockerRuntime = (config: DockerConfig): ContainerRuntime => {
       throw error;
     }
   };
-  /** Two limits are wishes: an engine without docker-init, or one that may not raise limits itself, goes without. */
-  const giveUpWhatIsRefused = (says: string, tried: typeof allowed): boolean => {
+  /**
+   * Two limits are wishes: an engine without docker-init, or one that may not raise limits itself, goes without. What
+   * counts is what this start had `tried`: another one may have learned the same meanwhile.
+   */
+  const giveUpWhatIsRefused = (tried: typeof allowed, says: string): boolean => {
     if (tried.init && /docker-init|tini/.test(says)) allowed.init = false;
     else if (tried.openFiles && /setting rlimit/.test(says)) allowed.openFiles = false;
     else return false;
@@ -105,11 +109,11 @@ export const createDockerRuntime = (config: DockerConfig): ContainerRuntime => {
     paths: () => ({ bundleDir: "/longshore/bundle", socketPath: "/longshore/agent/agent.sock" }),
     async start(spec) {
       for (;;) {
-        const tried = { ...allowed }; // several starts may learn the same at once
+        const tried = { ...allowed };
         try {
-          return await createAndStart(spec);
+          return await createAndStart(spec, tried);
         } catch (error) {
-          if (!giveUpWhatIsRefused(engineSays(asEngineError(error)), tried))
+          if (!giveUpWhatIsRefused(tried, engineSays(asEngineError(error))))
             throw startError(error, config.image);
         }
       }

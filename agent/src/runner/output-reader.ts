@@ -1,6 +1,7 @@
 import type { Readable } from "node:stream";
 import { lineSplitter } from "@longshore/shared/core/json-lines";
 import type { MarkedLine } from "./ipc.ts";
+import type { Mask } from "./mask-secrets.ts";
 
 /** Longest text of one log line; the rest becomes further lines. Units: characters. */
 const lineCharsMax = 32 * 1024;
@@ -20,22 +21,26 @@ const pieces = (text: string): string[] => {
  * Turns what an executor writes on its two streams into log lines.
  *
  * A mark may stand behind text that had no line feed: the text is a line of its own. `ended` settles when both streams
- * have shown their end mark or have closed; `stderrTail` is what a dead process said last.
+ * have shown their end mark or have closed; `stderrTail` is what a dead process said last. Secrets are masked before a
+ * line is cut.
  */
 export const readOutput = (
   streams: { stdout: Readable; stderr: Readable },
   mark: string,
   onLine: (line: OutputLine) => void,
+  mask: Mask,
   /** The process served a run before: what stands before this run's mark is not its own. */
   isUsed = false,
 ) => {
   const tail: string[] = [];
   const say = (line: OutputLine): void => {
-    for (const message of pieces(line.message)) onLine({ ...line, message });
+    const { attributes } = line;
+    const masked = attributes === undefined ? line : { ...line, attributes: mask.deep(attributes) };
+    for (const message of pieces(mask.text(line.message))) onLine({ ...masked, message });
   };
   const raw = (stream: "stdout" | "stderr", text: string): void => {
     if (stream === "stderr") {
-      tail.push(text.slice(0, 2_000));
+      tail.push(mask.text(text).slice(0, 2_000));
       if (tail.length > stderrLinesKept) tail.shift();
     }
     say({
@@ -81,8 +86,11 @@ export const readOutput = (
         lines.forEach(onText);
         // An endless line without a mark must not gather in memory. (Marked lines are as long as their message.)
         if (pending > 64 * lineCharsMax) {
-          onText(splitter.rest());
-          pending = 0;
+          const text = splitter.rest();
+          const at = mask.cut(text);
+          onText(text.slice(0, at));
+          splitter.push(text.slice(at));
+          pending = text.length - at;
         }
       });
       streams[stream].on("close", () => {

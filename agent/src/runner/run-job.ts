@@ -4,7 +4,9 @@ import { exitError } from "@longshore/shared/core/exit-error";
 import { countMemoryKills } from "./cgroup-memory.ts";
 import type { FromExecutor, RunOutcome, ToExecutor } from "./ipc.ts";
 import { createLogBatch } from "./log-batch.ts";
-import { type OutputLine, readOutput } from "./output-reader.ts";
+import { limitLog } from "./log-limit.ts";
+import { createMask, secretsOf } from "./mask-secrets.ts";
+import { readOutput } from "./output-reader.ts";
 import type { ReadyExecutor } from "./spare.ts";
 
 /** How long the output of a dead executor is waited for: a grandchild may hold the pipe open. */
@@ -61,10 +63,9 @@ export const runJob = (
     return to.fact({ ...fact, runId: job.runId, epoch, at: new Date().toISOString() } as RunnerFact);
   };
   const logs = createLogBatch(job.attempt, (lines) => void tell({ kind: "log", lines }));
-  const onLine = (line: OutputLine): void => {
-    if (!isOver) logs.add(line);
-  };
-  const output = readOutput(executor, mark, onLine, served > 0);
+  const secrets = createMask(secretsOf(job.env, job.secretEnv ?? []));
+  const say = limitLog((line) => logs.add(line));
+  const output = readOutput(executor, mark, (line) => void (isOver || say(line)), secrets, served > 0);
   const send = (message: ToExecutor): void => {
     if (executor.connected) executor.send(message, () => {}); // a dead executor is met by its exit
   };
@@ -100,7 +101,7 @@ export const runJob = (
       const error = { type: "INTERNAL_ERROR", code: "MAX_DURATION_EXCEEDED", message } as const;
       return { kind: "failed", error, retry: { skip: true }, executedMs: ms };
     }
-    if (outcome.kind === "failed") return { ...outcome, executedMs: ms };
+    if (outcome.kind === "failed") return { ...outcome, error: secrets.deep(outcome.error), executedMs: ms };
     return {
       kind: "completed",
       output: outcome.output.data,

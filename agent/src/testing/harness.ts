@@ -85,6 +85,7 @@ export const makeHarness = async (over: Partial<AgentConfig> = {}): Promise<Harn
           LONGSHORE_POOL_IDLE_S: String(config.pool.idleMs / 1_000),
           LONGSHORE_RUNNER_IMAGE: config.runnerImage,
           LONGSHORE_NETWORK: config.network,
+          LONGSHORE_EGRESS_ALLOW: config.egressAllow.join(","),
           ...(config.dockerHost ? { DOCKER_HOST: config.dockerHost } : {}),
         },
       });

@@ -7,7 +7,9 @@ import { ShortCache } from "./short-cache.ts";
 const cacheMs = 3_000;
 
 /** What a run's process gets, or the name of the first variable that no configured key opens. */
-export type EnvOfRuns = { kind: "ok"; env: Record<string, string> } | { kind: "unreadable"; name: string };
+export type EnvOfRuns =
+  /** `secrets`: names of the variables that are secret. */
+  { kind: "ok"; env: Record<string, string>; secrets: string[] } | { kind: "unreadable"; name: string };
 
 const caches = new WeakMap<Deps["db"], ShortCache<EnvOfRuns>>();
 
@@ -23,12 +25,14 @@ export const forgetEnvOfRuns = (deps: Pick<Deps, "db">, environmentId: string): 
 
 const load = async (deps: Deps, environmentId: string): Promise<EnvOfRuns> => {
   const env: Record<string, string> = {};
+  const secrets: string[] = [];
   for (const row of await readEnvVars(deps.db, environmentId)) {
     const value = await unseal(deps, row);
     if (value === null) return { kind: "unreadable", name: row.name };
     env[row.name] = value;
+    if (row.isSecret) secrets.push(row.name);
   }
-  return { kind: "ok", env };
+  return { kind: "ok", env, secrets };
 };
 
 /**
@@ -36,4 +40,8 @@ const load = async (deps: Deps, environmentId: string): Promise<EnvOfRuns> => {
  * each environment in three seconds, however many runs are claimed.
  */
 export const envOfRuns = async (deps: Deps, environmentId: string): Promise<EnvOfRuns> =>
-  (await cacheOf(deps.db).get(environmentId, () => load(deps, environmentId))) ?? { kind: "ok", env: {} };
+  (await cacheOf(deps.db).get(environmentId, () => load(deps, environmentId))) ?? {
+    kind: "ok",
+    env: {},
+    secrets: [],
+  };

@@ -36,14 +36,14 @@ export const toLease = async (
     const reason = `The variable "${variables.name}" was encrypted with a key that this API does not have.`;
     return { kind: "orphan", reason };
   }
-  return { kind: "lease", lease: await leaseOf(deps, claimed, claimed.deployment, variables.env) };
+  return { kind: "lease", lease: await leaseOf(deps, claimed, claimed.deployment, variables) };
 };
 
 const leaseOf = async (
   deps: Deps,
   claimed: ClaimedLease,
   deployment: NonNullable<ClaimedLease["deployment"]>,
-  env: Record<string, string>,
+  { env, secrets }: { env: Record<string, string>; secrets: string[] },
 ): Promise<Lease> => {
   const { id, version, shortCode, bundleHash, entry, keepAlive } = deployment;
   const machine = isMachine(claimed.machine) ? claimed.machine : defaultMachine;
@@ -61,6 +61,7 @@ const leaseOf = async (
     deployment: { id, version, bundleHash, entry, ...(keepAlive === null ? {} : { keepAlive }) },
     environmentId: claimed.environment.id,
     env,
+    secretEnv: secrets,
     machine,
     maxDurationS: claimed.maxDurationS,
     runToken: await signToken(deps, claimed.environment.id, claims, runTokenLifeS),

@@ -12,7 +12,7 @@ const images = join(root, "infra/images");
 const out = join(root, "infra/dist/images");
 
 /** The images of `docker-compose.agent.yml`, as they are called on this machine. */
-export const agentImages = { agent: "longshore-agent:local", proxy: "longshore-socket-proxy:local" };
+export const agentImages = { agent: "longshore-agent:local", gate: "longshore-docker-gate:local" };
 
 /** What dockerode loads for remote engines and buildkit; the agent uses neither, and one part of it is native code. */
 const unused = /^(ssh2|cpu-features|@grpc\/grpc-js|@grpc\/proto-loader|protobufjs)$/;
@@ -48,7 +48,7 @@ const bundle = (entryPoints: Record<string, string>, outdir: string) =>
  * Bundles what the two images hold.
  *
  * Shape: `agent/bin/{entry,agent,health}.mjs`, `agent/dist/{runner,executor}.mjs` (where the agent looks for its runner),
- * `socket-proxy/main.mjs`, in the answered folder. Cost: under a second.
+ * `docker-gate/main.mjs`, in the answered folder. Cost: under a second.
  */
 export const bundleAgent = async (): Promise<string> => {
   const runner = await buildRunner();
@@ -62,7 +62,7 @@ export const bundleAgent = async (): Promise<string> => {
     },
     join(out, "agent/bin"),
   );
-  await bundle({ main: join(images, "socket-proxy/main.ts") }, join(out, "socket-proxy"));
+  await bundle({ main: join(images, "docker-gate/main.ts") }, join(out, "docker-gate"));
   for (const file of ["runner.mjs", "executor.mjs"])
     await cp(join(runner, file), join(out, "agent/dist", file));
   // There are no sources beside it that could be newer.
@@ -105,6 +105,6 @@ const buildImage = async (docker: Docker, dockerfile: string, tag: string, base:
 export const buildAgentImages = async (docker: Docker, base: string): Promise<typeof agentImages> => {
   await bundleAgent();
   await buildImage(docker, "agent.Dockerfile", agentImages.agent, base);
-  await buildImage(docker, "socket-proxy/Dockerfile", agentImages.proxy, base);
+  await buildImage(docker, "docker-gate/Dockerfile", agentImages.gate, base);
   return agentImages;
 };

@@ -94,6 +94,8 @@ export const Lease = z.object({
   }),
   environmentId: z.string(),
   env: z.record(z.string(), z.string()),
+  /** Names of those whose values no log may show. */
+  secretEnv: z.array(z.string()).optional(),
   machine: z.enum(machineNames),
   /** Units: seconds of execution, waits excluded. */
   maxDurationS: z.number().nullable(),

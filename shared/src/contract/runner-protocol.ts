@@ -20,6 +20,8 @@ export const RunnerJob = z.object({
   bundleDir: z.string(),
   entry: z.string(),
   env: z.record(z.string(), z.string()),
+  /** Names of those whose values no log may show. */
+  secretEnv: z.array(z.string()).optional(),
   maxDurationS: z.number().nullable(),
   /** Heap ceiling of the executor. Units: MiB. */
   oldSpaceMb: z.int().nullable(),

@@ -1,0 +1,132 @@
+import { stat } from "node:fs/promises";
+import type { Clock } from "@longshore/shared/core/clock";
+import Docker from "dockerode";
+import { type Egress, egressFor, filteredNetwork, networkOptions } from "../core/egress.ts";
+import type { Logger } from "../ports/logger.ts";
+import { asEngineError, connection, engineSays } from "./docker-engine.ts";
+import { hasEgressMark } from "./egress-mark.ts";
+import { seesBridges, setEgressRules } from "./firewall.ts";
+
+export type EgressWanted = {
+  /** `filtered`, `none`, or a network of the operator's. */
+  network: string;
+  /** What the filter lets through. Shape: CIDRs. */
+  allow: readonly string[];
+  /** Where a helper with more rights says that it has set the rules. */
+  markPath: string | undefined;
+  host: string | undefined;
+  logger: Logger;
+  clock: Clock;
+  /** Aborted when the agent ends. */
+  signal: AbortSignal;
+};
+
+/** Units: milliseconds. */
+const requestTimeoutMs = 20_000;
+const markWithinMs = 20_000;
+const markLookMs = 250;
+/** How often rules are looked at again: a reload of the host's firewall drops them. */
+const mendMs = 60_000;
+
+/** Shape: why the rules are not there, null when they are. */
+const whyNoRules = async (
+  egress: Egress,
+  { markPath, clock, signal }: EgressWanted,
+): Promise<string | null> => {
+  if (markPath === undefined) {
+    const set = await setEgressRules(egress);
+    return set.kind === "set" ? null : set.why;
+  }
+  const endAtMs = clock.monotonic() + markWithinMs;
+  while (!(await hasEgressMark(markPath, egress.bridge))) {
+    if (signal.aborted || clock.monotonic() > endAtMs)
+      return `nobody has set the rules for ${egress.bridge}: ${markPath} is not written`;
+    await clock.sleep(markLookMs, signal);
+  }
+  return null;
+};
+
+/** Errors: those of the engine. Shape: why the network is not the one that the rules are for, null when it is. */
+const whyNoNetwork = async (egress: Egress, { host, markPath }: EgressWanted): Promise<string | null> => {
+  const docker = new Docker({ ...connection(host), timeout: requestTimeoutMs });
+  const wanted = networkOptions(egress);
+  const look = (): Promise<Docker.NetworkInspectInfo | null> =>
+    docker
+      .getNetwork(egress.network)
+      .inspect()
+      .catch((error: unknown) => {
+        if (asEngineError(error).statusCode === 404) return null;
+        throw error;
+      });
+  const make = async (): Promise<Docker.NetworkInspectInfo | null> => {
+    try {
+      await docker.createNetwork(wanted);
+    } catch (error) {
+      // Another agent of this host was quicker.
+      if (asEngineError(error).statusCode !== 409) throw error;
+    }
+    return look();
+  };
+  const network = (await look()) ?? (await make());
+  const isSame =
+    network?.Driver === "bridge" &&
+    !network.EnableIPv6 &&
+    Object.entries(wanted.Options).every(([name, value]) => network.Options?.[name] === value);
+  if (!isSame) return `the network ${egress.network} is another than agents make: remove it`;
+  if (markPath !== undefined) return null; // its helper sees the host, this process may not
+  if (!(await stat(`/sys/class/net/${egress.bridge}`).catch(() => null)))
+    return "the Docker engine is on another machine";
+  if ((await seesBridges()) === false) return "bridge-nf-call-iptables is off: bridges pass the firewall by";
+  return null;
+};
+
+/**
+ * Opens the network of the runs' containers. Rules come first, the network after them: it is open at no moment. Where
+ * they cannot be set, containers get no network, and the log says why and what to do.
+ *
+ * Shape: a function that answers the network's name; it does its work once, and again after an engine that did not
+ * answer. Errors: those of the engine. Cost: some 100 ms the first time on a host, 40 ms later.
+ */
+export const openEgress = (wanted: EgressWanted): (() => Promise<string>) => {
+  if (wanted.network !== filteredNetwork) return async () => wanted.network;
+  const { logger, signal, markPath } = wanted;
+  const egress = egressFor(wanted.allow);
+
+  const mend = async (): Promise<void> => {
+    const set = await setEgressRules(egress);
+    if (set.kind === "unable") logger.error("the rules for containers cannot be set again", { why: set.why });
+    else if (set.changed) logger.warn("the rules for containers had been removed and are set again");
+  };
+  const keepMended = (): void => {
+    const timer = setInterval(() => void mend(), mendMs).unref();
+    signal.addEventListener("abort", () => clearInterval(timer), { once: true });
+  };
+  const open = async (): Promise<string> => {
+    let why: string | null;
+    try {
+      why = (await whyNoRules(egress, wanted)) ?? (await whyNoNetwork(egress, wanted));
+    } catch (error) {
+      const said = asEngineError(error);
+      if (said.statusCode === undefined) throw error;
+      why = `Docker cannot make the network ${egress.network}: ${engineSays(said)}`;
+    }
+    if (why === null) {
+      if (markPath === undefined) keepMended();
+      return egress.network;
+    }
+    logger.warn("containers get no network: what they may reach cannot be filtered", {
+      why,
+      hint: "run the agent as root on the engine's host or with docker-compose.agent.yml, or choose with LONGSHORE_NETWORK",
+    });
+    return "none";
+  };
+
+  let opened: Promise<string> | null = null;
+  return () => {
+    opened ??= open();
+    opened.catch(() => {
+      opened = null;
+    });
+    return opened;
+  };
+};
