@@ -179,7 +179,7 @@ const wire = async (config: AgentConfig, identity: Identity, runnerDir: string, 
   await mkdir(inData("bundles"), { recursive: true, mode: 0o755 });
   const runtime = await chooseRuntime(config, identity.agentId, logger, base.signal);
   const controlPlane = createControlPlane(http, config.url, identity, clock);
-  const outbox = await openOutbox(inData("outbox.log"));
+  const outbox = await openOutbox(inData("outbox.log"), undefined, logger);
   const stopped = new AbortController();
   const records = createRunRecords(inData("runs"), logger);
   const contact = createContact(clock);
