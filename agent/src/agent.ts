@@ -188,6 +188,7 @@ const wire = async (config: AgentConfig, identity: Identity, runnerDir: string, 
   });
   const executions = createExecutions({
     leaseMs: () => contact.settings().leaseMs,
+    leftMs: contact.leftMs,
     contacted,
     runtime,
     outbox,

@@ -26,6 +26,8 @@ export type ExecutionDeps = {
   orphanGraceMs: number;
   /** How long a lease lasts without contact, as the API last said. Units: milliseconds. */
   leaseMs(): number;
+  /** How long what runs here may go on unless the API is heard again. Units: milliseconds. */
+  leftMs(): number;
   /** Resolves once the API has been heard, and its orders obeyed, since this process began. */
   contacted: Promise<void>;
   /** Aborted when the agent's process ends; what runs goes on without it. */
@@ -139,10 +141,13 @@ export const createExecution = (record: RunRecord, deps: ExecutionDeps, onChange
     const { continuation: waits, waitFrame: wait, lease } = record;
     if (waits && wait !== null) socket?.send({ t: "continue", runId, epoch: lease.epoch, wait, waits });
   };
+  /** A runner whose agent says nothing freezes the run by itself: the agent may be stopped while another executes it (L1). */
+  const sayLease = (): void => void socket?.send({ t: "lease", leftMs: Math.floor(deps.leftMs()) });
   const onHello = (hello: Extract<RunnerFrame, { t: "hello" }>): { ack: number } => {
     saidHello = true;
     const mark = outbox.mark(key);
     queueMicrotask(() => {
+      sayLease();
       // I4
       if (!hello.running && !mark?.final) socket?.send({ t: "run", job: job() });
       sayContinue();
@@ -195,6 +200,7 @@ export const createExecution = (record: RunRecord, deps: ExecutionDeps, onChange
       onFrame(frame) {
         if (frame.t === "fact") onFact(frame.seq, frame.fact);
         else if (frame.t === "request") void onRequest(frame);
+        else if (frame.t === "beat") sayLease();
       },
       onClosed: onChange,
     });
@@ -326,6 +332,7 @@ export const createExecution = (record: RunRecord, deps: ExecutionDeps, onChange
         if (isPaused === frozen || !("id" in phase) || !phase.id) return;
         isPaused = frozen;
         await settled(frozen ? runtime.pause(phase.id) : runtime.resume(phase.id));
+        if (!frozen) sayLease();
       });
       return pausing;
     },

@@ -12,7 +12,7 @@ import { type RunningJob, runJob } from "./run-job.ts";
  * I2  The executor is forked before the job is here: Node's own start overlaps with the way of the job.
  * I3  Without its agent a run is frozen before its lease can have passed to another (L1).
  */
-const beatMs = 5_000;
+const beatMsMax = 5_000;
 /** Beyond this much unacknowledged output the task is held up instead of filling the memory. Units: bytes. */
 const backlogMax = 16 * 1024 * 1024;
 const defaultOrphanGraceMs = 10 * 60 * 1000;
@@ -24,6 +24,8 @@ const setting = (name: string): string => {
   console.error(`the runner needs ${name}: it is started by an agent, not by hand`);
   process.exit(2);
 };
+const fenceMs = Number(process.env.LONGSHORE_FENCE_MS) || defaultFenceMs;
+let isFenced = false;
 const executorPath = join(dirname(fileURLToPath(import.meta.url)), "executor.mjs");
 const givenOldSpace = Number(process.env.LONGSHORE_OLD_SPACE_MB);
 const oldSpaceAtStart = givenOldSpace > 0 ? givenOldSpace : null;
@@ -96,9 +98,16 @@ const link = createLink({
   orphanGraceMs: Number(process.env.LONGSHORE_ORPHAN_GRACE_MS) || defaultOrphanGraceMs,
   running: () => (current ? { runId: current.job.runId, epoch: current.epoch() } : null),
   onFrame: receive,
-  fenceMs: Number(process.env.LONGSHORE_FENCE_MS) || defaultFenceMs,
-  onFenced: () => current?.kill("SIGSTOP"), // I3
-  onWelcomed: () => current?.kill("SIGCONT"),
+  fenceMs,
+  // I3
+  onFenced: () => {
+    isFenced = true;
+    current?.kill("SIGSTOP");
+  },
+  onLeased: () => {
+    if (isFenced) current?.kill("SIGCONT");
+    isFenced = false;
+  },
   onOrphaned: () => end(3),
   onDisconnect: () => {
     // The agent that had these calls is gone. Whether to repeat one is the SDK's decision: it knows what is safe.
@@ -108,7 +117,8 @@ const link = createLink({
   onBacklog: (bytes) => current?.holdOutput(bytes > backlogMax),
 });
 
-setInterval(() => link.beat(current?.job.runId ?? null), beatMs);
+// Often enough that two lost answers do not freeze the run.
+setInterval(() => link.beat(current?.job.runId ?? null), Math.min(beatMsMax, fenceMs / 3));
 // `docker stop` from outside: the task's process gets the word, and what becomes of it is reported.
 process.on("SIGTERM", () => {
   current?.kill("SIGTERM");
