@@ -6,6 +6,7 @@ import { newId } from "@longshore/shared/core/ids";
 import { createBundleStore } from "./adapters/bundles.ts";
 import { createControlPlane } from "./adapters/control-plane.ts";
 import { lockData } from "./adapters/data-lock.ts";
+import { freeBytes } from "./adapters/disk-space.ts";
 import { createHttpClient, type HttpClient } from "./adapters/http-client.ts";
 import {
   enrol,
@@ -16,26 +17,36 @@ import {
   saveIdentity,
 } from "./adapters/identity.ts";
 import { createJsonLogger } from "./adapters/json-logger.ts";
+import { serveLocalApi } from "./adapters/local-api.ts";
 import { openOutbox } from "./adapters/outbox.ts";
 import { createRunRecords } from "./adapters/run-records.ts";
 import { createOpenRunnerSocket } from "./adapters/runner-socket.ts";
-import { serveStatus } from "./adapters/status-socket.ts";
 import { AgentError } from "./agent-error.ts";
+import { createView, type ViewParts } from "./agent-view.ts";
 import { buildRunner } from "./build-runner.ts";
 import { chooseRuntime } from "./choose-runtime.ts";
 import type { AgentConfig } from "./config.ts";
+import { createAdmission } from "./core/admission.ts";
+import type { AgentStatus } from "./core/agent-status.ts";
 import { createContact } from "./core/contact.ts";
+import { createMeter } from "./core/meter.ts";
 import { createExecutions } from "./executions.ts";
 import { eventsLoop } from "./loops/events.ts";
 import { fenceLoop } from "./loops/fence.ts";
+import { hostLoop } from "./loops/host.ts";
 import type { LoopDeps, LoopEnd } from "./loops/loop.ts";
 import { pollLoop } from "./loops/poll.ts";
 import { flushReports, reportLoop } from "./loops/report.ts";
 import { reconcileOnce, sweepLoop } from "./loops/sweep.ts";
+import { meterStarts } from "./meter-starts.ts";
 import { placeRunner } from "./place-runner.ts";
 import type { ContainerRuntime } from "./ports/container-runtime.ts";
 import type { Logger } from "./ports/logger.ts";
+import { rememberErrors } from "./remember-errors.ts";
 import { agentVersion } from "./version.ts";
+import { watchStarts } from "./watch-starts.ts";
+
+export type { AgentStatus } from "./core/agent-status.ts";
 
 export type AgentDeps = {
   clock?: Clock;
@@ -47,29 +58,13 @@ export type AgentDeps = {
   signal?: AbortSignal;
 };
 
-export type AgentStatus = {
-  agentId: string;
-  name: string;
-  runtime: string;
-  slots: number;
-  free: number;
-  held: { runId: string; epoch: number }[];
-  outbox: { facts: number; bytes: number };
-  /** Since the API was last heard. Units: milliseconds. */
-  silentMs: number;
-  paused: boolean;
-  draining: boolean;
-  /** The API was heard within a lease. */
-  healthy: boolean;
-  /** What each loop is doing now. */
-  loops: Record<string, string>;
-};
-
 export type Agent = {
   agentId: string;
   /** Settles when the API has acknowledged a poll; never when it does not. */
   accepted: Promise<void>;
   status(): AgentStatus;
+  /** Takes no more runs, or takes them again; as `longshore agent drain` on this host. */
+  drain(isDraining: boolean): void;
   /** Stops claiming, reports what is known, and lets go; runs go on unless the config says otherwise. */
   stop(): Promise<void>;
   /** Settles when the agent has ended: by `stop`, or because it can never succeed again. */
@@ -78,6 +73,7 @@ export type Agent = {
 
 /** How long the last report of a stopping agent may take. Units: milliseconds. */
 const flushMs = 5_000;
+const mib = 1024 * 1024;
 const enrolLimits = { minMs: 250, maxMs: 10_000 };
 
 type Base = { clock: Clock; logger: Logger; random: () => number; http: HttpClient; signal: AbortSignal };
@@ -147,7 +143,7 @@ export const enrolAgent = async (
  */
 export const startAgent = async (config: AgentConfig, given: AgentDeps = {}): Promise<Agent> => {
   const clock = given.clock ?? systemClock;
-  const logger = given.logger ?? createJsonLogger();
+  const { logger, last } = rememberErrors(given.logger ?? createJsonLogger(), clock);
   const random = given.random ?? Math.random;
   const http = createHttpClient();
   await mkdir(config.dataDir, { recursive: true, mode: 0o711 });
@@ -160,10 +156,11 @@ export const startAgent = async (config: AgentConfig, given: AgentDeps = {}): Pr
     const runnerDir = await placeRunner(runnerFrom, config.dataDir);
     const identity = await obtainIdentity(config, { clock, logger, random, http, signal });
     const wired = await wire(config, identity, runnerDir, { clock, logger, random, http, signal });
-    return await run(config, identity, wired, async () => {
+    const release = async () => {
       http.close();
       await unlock();
-    });
+    };
+    return await run(config, identity, { ...wired, lastError: last }, release);
   } catch (error) {
     http.close();
     await unlock();
@@ -177,9 +174,12 @@ const wire = async (config: AgentConfig, identity: Identity, runnerDir: string, 
   const inData = (name: string) => join(config.dataDir, name);
   await mkdir(inData("runs"), { recursive: true, mode: 0o711 });
   await mkdir(inData("bundles"), { recursive: true, mode: 0o755 });
-  const runtime = await chooseRuntime(config, identity.agentId, logger, base.signal);
+  const admission = createAdmission(clock);
+  const meter = createMeter(clock);
+  const chosen = await chooseRuntime(config, identity.agentId, logger, base.signal);
+  const runtime = watchStarts(chosen, admission, clock, config.startS * 1_000);
   const controlPlane = createControlPlane(http, config.url, identity, clock);
-  const outbox = await openOutbox(inData("outbox.log"), undefined, logger);
+  const outbox = meterStarts(await openOutbox(inData("outbox.log"), undefined, logger), meter);
   const stopped = new AbortController();
   const records = createRunRecords(inData("runs"), logger);
   const contact = createContact(clock);
@@ -202,19 +202,33 @@ const wire = async (config: AgentConfig, identity: Identity, runnerDir: string, 
     orphanGraceMs: config.orphanGraceMs,
     stopped: stopped.signal,
     slots: config.slots,
+    admission,
   });
-  return { base, runtime, controlPlane, outbox, records, stopped, executions, contact, contacted };
+  return {
+    admission,
+    meter,
+    base,
+    runtime,
+    controlPlane,
+    outbox,
+    records,
+    stopped,
+    executions,
+    contact,
+    contacted,
+  };
 };
 
 const run = async (
   config: AgentConfig,
   identity: Identity,
-  wired: Awaited<ReturnType<typeof wire>>,
+  wired: Awaited<ReturnType<typeof wire>> & Pick<ViewParts, "lastError">,
   release: () => Promise<void>,
 ): Promise<Agent> => {
   const { base, runtime, controlPlane, outbox, executions, contact, stopped } = wired;
   const { clock, logger, random } = base;
   const loops: Record<string, string> = {};
+  let drainsHere = false;
   const stopLoops = new AbortController();
   const bootId = newId("boot", clock.now());
   const shared = {
@@ -227,6 +241,9 @@ const run = async (
     random,
     bootId,
     slots: config.slots,
+    meter: wired.meter,
+    drainsHere: () => drainsHere,
+    view: () => ({ warm: 0, lastError: wired.lastError() }),
   };
   const depsFor = (name: string): LoopDeps & { runtime: ContainerRuntime } => ({
     ...shared,
@@ -245,29 +262,23 @@ const run = async (
     executions.setRuntimeAlive(false);
     logger.warn("the runtime does not answer yet", { runtime: runtime.name, why: String(error) });
   }
-  const status = (): AgentStatus => ({
-    agentId: identity.agentId,
-    name: config.name,
-    runtime: runtime.name,
-    slots: config.slots,
-    free: executions.capacity(),
-    held: executions.held(),
-    outbox: { facts: outbox.size().facts, bytes: outbox.size().bytes },
-    silentMs: Math.round(contact.silentMs()),
-    paused: executions.arePaused(),
-    draining: executions.isDraining(),
-    healthy: contact.silentMs() < contact.settings().holdMs + contact.settings().leaseMs,
-    loops: { ...loops },
-  });
-  const closeStatus = await serveStatus(config.dataDir, status);
+  const status = createView({ config, identity, ...wired, loops, drainsHere: () => drainsHere });
+  const drain = (isDraining: boolean): void => {
+    drainsHere = isDraining;
+    executions.setDraining(isDraining);
+  };
+  const closeLocalApi = await serveLocalApi(config.dataDir, config.listen ?? null, { status, drain });
   const { signal } = stopLoops;
-  const labels = { name: config.name };
+  const labels = { ...config.labels, name: config.name };
+  const { admission } = wired;
+  const host = { admission, executions, outbox, clock, logger, freeBytes, dataDir: config.dataDir };
   const running = [
     pollLoop({ ...depsFor("poll"), version: agentVersion, runtime: runtime.name, labels }, signal),
     reportLoop(depsFor("report"), signal),
     eventsLoop(depsFor("events"), isHeard, signal),
     sweepLoop(depsFor("sweep"), signal),
     fenceLoop(depsFor("fence"), signal),
+    hostLoop({ ...host, freeBytesMin: config.diskFreeMinMb * mib, say: depsFor("host").say }, signal),
   ];
 
   const finish = async (first: LoopEnd): Promise<LoopEnd> => {
@@ -278,7 +289,7 @@ const run = async (
     else await executions.detachAll();
     if (first.kind === "stopped") await flushReports(depsFor("report"), AbortSignal.timeout(flushMs));
     await outbox.close();
-    await closeStatus();
+    await closeLocalApi();
     await release();
     return first;
   };
@@ -296,5 +307,6 @@ const run = async (
       await done;
     },
     status,
+    drain,
   };
 };

@@ -24,6 +24,14 @@ export const AgentConfig = z.object({
   network: z.string().min(1),
   /** Address of the Docker engine; its default socket when absent. */
   dockerHost: z.string().min(1).optional(),
+  /** Where people and Prometheus may ask what the agent is doing; nowhere when absent. */
+  listen: z.object({ host: z.string(), port: wholeNumber(0, 65_535) }).optional(),
+  /** With less than this on the data folder's disk nothing is claimed. Units: MiB. */
+  diskFreeMinMb: wholeNumber(1, 1_000_000),
+  /** A container that takes longer to start counts as not started. Units: seconds. */
+  startS: wholeNumber(1, 600),
+  /** What runs may ask for, and people see. */
+  labels: z.record(z.string(), z.string()),
   /** How long a run goes on without an agent, e.g. while that is upgraded. Units: milliseconds. */
   orphanGraceMs: z.int().min(100),
   /** Ends the runs with the agent instead of leaving them to its next start: for embedded use. */
@@ -32,6 +40,24 @@ export const AgentConfig = z.object({
 export type AgentConfig = Readonly<z.infer<typeof AgentConfig>>;
 
 const text = z.string().trim().min(1);
+
+const Listen = z.string().transform((said, ctx) => {
+  const [, host = "127.0.0.1", port] = /^(?:(.*):)?(\d{1,5})$/.exec(said.trim()) ?? [];
+  if (port !== undefined && Number(port) <= 65_535) {
+    return { host: host.replace(/^\[(.*)\]$/, "$1"), port: Number(port) };
+  }
+  ctx.addIssue("a port of this host, or an address and a port, e.g. 127.0.0.1:9464");
+  return z.NEVER;
+});
+
+const Labels = z.string().transform((said, ctx) => {
+  const pairs = said.split(",").map((part) => /^\s*([\w.-]{1,64})=([^,=]{1,128}?)\s*$/.exec(part));
+  if (pairs.every((pair) => pair !== null) && pairs.length <= 32) {
+    return Object.fromEntries(pairs.map((pair) => [pair[1] ?? "", pair[2] ?? ""]));
+  }
+  ctx.addIssue("names and values, e.g. region=eu-1,disk=ssd");
+  return z.NEVER;
+});
 
 /** The variables, and what each should be. */
 const Environment = z.object({
@@ -44,6 +70,10 @@ const Environment = z.object({
   LONGSHORE_SLOTS: wholeNumber(1, 1_000).optional(),
   LONGSHORE_RUNNER_IMAGE: text.optional(),
   LONGSHORE_NETWORK: text.default("bridge"),
+  LONGSHORE_AGENT_LISTEN: Listen.optional(),
+  LONGSHORE_AGENT_LABELS: Labels.optional(),
+  LONGSHORE_DISK_FREE_MIN: wholeNumber(1, 1_000_000).optional(),
+  LONGSHORE_START_SECONDS: wholeNumber(1, 600).optional(),
   DOCKER_HOST: text.optional(),
 });
 
@@ -74,6 +104,9 @@ export const agentConfig = (given: Partial<AgentConfig> & { url: string; dataDir
     network: "bridge",
     orphanGraceMs: defaultOrphanGraceMs,
     endRunsOnStop: false,
+    diskFreeMinMb: 256,
+    startS: 30,
+    labels: {},
     ...given,
     dataDir,
   });
@@ -103,5 +136,9 @@ export const readConfig = (env: Record<string, string | undefined>): AgentConfig
     runnerImage: vars.LONGSHORE_RUNNER_IMAGE,
     network: vars.LONGSHORE_NETWORK,
     dockerHost: vars.DOCKER_HOST,
+    listen: vars.LONGSHORE_AGENT_LISTEN,
+    ...(vars.LONGSHORE_AGENT_LABELS ? { labels: vars.LONGSHORE_AGENT_LABELS } : {}),
+    ...(vars.LONGSHORE_DISK_FREE_MIN ? { diskFreeMinMb: vars.LONGSHORE_DISK_FREE_MIN } : {}),
+    ...(vars.LONGSHORE_START_SECONDS ? { startS: vars.LONGSHORE_START_SECONDS } : {}),
   });
 };

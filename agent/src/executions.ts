@@ -1,5 +1,6 @@
 import type { FactResult, HeldRun, Lease, Order } from "@longshore/shared/contract/agent-protocol";
 import { randomText } from "@longshore/shared/core/ids";
+import type { Admission } from "./core/admission.ts";
 import { decideLease, decideOrder, holdsSlot } from "./core/execution.ts";
 import { createLedger } from "./core/ledger.ts";
 import type { Desired, Step } from "./core/reconcile.ts";
@@ -22,7 +23,7 @@ const internalError = (code: "TASK_RUN_CONTINUATION_LOST", message: string) =>
  * I3  A run stays `held` until the API has acknowledged its last state fact.
  */
 export const createExecutions = (
-  deps: ExecutionDeps & { slots: number },
+  deps: ExecutionDeps & { slots: number; admission: Pick<Admission, "room"> },
 ): Executions & { all(): Execution[]; detachAll(): Promise<void>; endAll(): Promise<void> } => {
   const { outbox, records, logger, clock } = deps;
   const byKey = new Map<string, Execution>();
@@ -159,8 +160,12 @@ export const createExecutions = (
   };
   const capacity = (): number => {
     if (!runtimeAlive || draining || paused) return 0;
-    const busy = [...byKey.values()].filter((execution) => holdsSlot(execution.phase())).length;
-    return Math.max(0, deps.slots - busy);
+    const phases = [...byKey.values()].map((execution) => execution.phase());
+    const preparing = phases.filter(({ kind }) => kind === "preparing").length;
+    return Math.max(
+      0,
+      Math.min(deps.slots - phases.filter(holdsSlot).length, deps.admission.room(preparing)),
+    );
   };
 
   return {
@@ -225,6 +230,7 @@ export const createExecutions = (
       runtimeAlive = alive;
       changed();
     },
+    noteAdmission: changed,
     setDraining(now) {
       if (draining === now) return;
       draining = now;
