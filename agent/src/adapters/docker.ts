@@ -68,8 +68,8 @@ export const createDockerRuntime = (config: DockerConfig): ContainerRuntime => {
   const remove = async (id: string): Promise<void> => {
     await docker.getContainer(id).remove({ force: true, v: true }).catch(ignoreGone);
   };
-  const createAndStart = async (spec: StartSpec): Promise<string> => {
-    const options = containerOptions(spec, config, { cpusMax: await cpus(), ...allowed });
+  const createAndStart = async (spec: StartSpec, wishes: typeof allowed): Promise<string> => {
+    const options = containerOptions(spec, config, { cpusMax: await cpus(), ...wishes });
     const create = () => docker.createContainer(options);
     const container = await create().catch(async (error: unknown) => {
       if (asEngineError(error).statusCode !== 409) throw error;
@@ -85,9 +85,10 @@ export const createDockerRuntime = (config: DockerConfig): ContainerRuntime => {
     }
   };
   /** Two limits are wishes: an engine without docker-init, or one that may not raise limits itself, goes without. */
-  const giveUpWhatIsRefused = (says: string): boolean => {
-    if (allowed.init && /docker-init|tini/.test(says)) allowed.init = false;
-    else if (allowed.openFiles && /setting rlimit/.test(says)) allowed.openFiles = false;
+  const giveUpWhatIsRefused = (says: string, wished: typeof allowed): boolean => {
+    // Several starts at once are refused the same; each that wished for it tries without.
+    if (wished.init && /docker-init|tini/.test(says)) allowed.init = false;
+    else if (wished.openFiles && /setting rlimit/.test(says)) allowed.openFiles = false;
     else return false;
     return true;
   };
@@ -104,10 +105,12 @@ export const createDockerRuntime = (config: DockerConfig): ContainerRuntime => {
     paths: () => ({ bundleDir: "/longshore/bundle", socketPath: "/longshore/agent/agent.sock" }),
     async start(spec) {
       for (;;) {
+        const wishes = { ...allowed };
         try {
-          return await createAndStart(spec);
+          return await createAndStart(spec, wishes);
         } catch (error) {
-          if (!giveUpWhatIsRefused(engineSays(asEngineError(error)))) throw startError(error, config.image);
+          if (!giveUpWhatIsRefused(engineSays(asEngineError(error)), wishes))
+            throw startError(error, config.image);
         }
       }
     },
