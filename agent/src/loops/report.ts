@@ -19,6 +19,8 @@ export const reportLoop = async (deps: LoopDeps, signal: AbortSignal): Promise<L
   const alarm = createAlarm(clock);
   outbox.onReady((kind) => alarm.set(gatherMs[kind]));
   if (outbox.size().facts > 0) alarm.set(0);
+  // The API may have asked for beats that are due earlier than the one planned.
+  const quiet = contact.onAcknowledged(() => alarm.set(contact.settings().beatMs));
   let failures = 0;
   let oneByOne = false;
 
@@ -68,6 +70,7 @@ export const reportLoop = async (deps: LoopDeps, signal: AbortSignal): Promise<L
       }
     }
   }
+  quiet();
   return { kind: "stopped" };
 };
 
