@@ -7,6 +7,7 @@ import { createBundleStore } from "./adapters/bundles.ts";
 import { createContainerRecords } from "./adapters/container-records.ts";
 import { createControlPlane } from "./adapters/control-plane.ts";
 import { lockData } from "./adapters/data-lock.ts";
+import { freeBytes } from "./adapters/disk-space.ts";
 import { createHttpClient, type HttpClient } from "./adapters/http-client.ts";
 import {
   enrol,
@@ -17,26 +18,36 @@ import {
   saveIdentity,
 } from "./adapters/identity.ts";
 import { createJsonLogger } from "./adapters/json-logger.ts";
+import { serveLocalApi } from "./adapters/local-api.ts";
 import { openOutbox } from "./adapters/outbox.ts";
 import { createOpenRunnerSocket } from "./adapters/runner-socket.ts";
-import { serveStatus } from "./adapters/status-socket.ts";
 import { AgentError } from "./agent-error.ts";
+import { createView, type ViewParts } from "./agent-view.ts";
 import { buildRunner } from "./build-runner.ts";
 import { chooseRuntime } from "./choose-runtime.ts";
 import type { AgentConfig } from "./config.ts";
 import { createContainers } from "./containers.ts";
+import { createAdmission } from "./core/admission.ts";
+import type { AgentStatus } from "./core/agent-status.ts";
 import { createContact } from "./core/contact.ts";
+import { createMeter } from "./core/meter.ts";
 import { createExecutions } from "./executions.ts";
 import { eventsLoop } from "./loops/events.ts";
 import { fenceLoop } from "./loops/fence.ts";
+import { hostLoop } from "./loops/host.ts";
 import type { LoopDeps, LoopEnd } from "./loops/loop.ts";
 import { pollLoop } from "./loops/poll.ts";
 import { flushReports, reportLoop } from "./loops/report.ts";
 import { reconcileOnce, sweepLoop } from "./loops/sweep.ts";
+import { meterStarts } from "./meter-starts.ts";
 import { placeRunner } from "./place-runner.ts";
 import type { ContainerRuntime } from "./ports/container-runtime.ts";
 import type { Logger } from "./ports/logger.ts";
+import { rememberErrors } from "./remember-errors.ts";
 import { agentVersion } from "./version.ts";
+import { watchStarts } from "./watch-starts.ts";
+
+export type { AgentStatus } from "./core/agent-status.ts";
 
 export type AgentDeps = {
   clock?: Clock;
@@ -48,31 +59,13 @@ export type AgentDeps = {
   signal?: AbortSignal;
 };
 
-export type AgentStatus = {
-  agentId: string;
-  name: string;
-  runtime: string;
-  slots: number;
-  free: number;
-  /** Runner containers without a run: without code, with, and those of them whose next executor has loaded it. */
-  pool: { generic: number; warm: number; prepared: number };
-  held: { runId: string; epoch: number }[];
-  outbox: { facts: number; bytes: number };
-  /** Since the API was last heard. Units: milliseconds. */
-  silentMs: number;
-  paused: boolean;
-  draining: boolean;
-  /** The API was heard within a lease. */
-  healthy: boolean;
-  /** What each loop is doing now. */
-  loops: Record<string, string>;
-};
-
 export type Agent = {
   agentId: string;
   /** Settles when the API has acknowledged a poll; never when it does not. */
   accepted: Promise<void>;
   status(): AgentStatus;
+  /** Takes no more runs, or takes them again; as `longshore agent drain` on this host. */
+  drain(isDraining: boolean): void;
   /** Stops claiming, reports what is known, and lets go; runs go on unless the config says otherwise. */
   stop(): Promise<void>;
   /** Settles when the agent has ended: by `stop`, or because it can never succeed again. */
@@ -81,6 +74,7 @@ export type Agent = {
 
 /** How long the last report of a stopping agent may take. Units: milliseconds. */
 const flushMs = 5_000;
+const mib = 1024 * 1024;
 const enrolLimits = { minMs: 250, maxMs: 10_000 };
 
 type Base = { clock: Clock; logger: Logger; random: () => number; http: HttpClient; signal: AbortSignal };
@@ -150,7 +144,7 @@ export const enrolAgent = async (
  */
 export const startAgent = async (config: AgentConfig, given: AgentDeps = {}): Promise<Agent> => {
   const clock = given.clock ?? systemClock;
-  const logger = given.logger ?? createJsonLogger();
+  const { logger, last } = rememberErrors(given.logger ?? createJsonLogger(), clock);
   const random = given.random ?? Math.random;
   const http = createHttpClient();
   await mkdir(config.dataDir, { recursive: true, mode: 0o711 });
@@ -163,10 +157,11 @@ export const startAgent = async (config: AgentConfig, given: AgentDeps = {}): Pr
     const runnerDir = await placeRunner(runnerFrom, config.dataDir);
     const identity = await obtainIdentity(config, { clock, logger, random, http, signal });
     const wired = await wire(config, identity, runnerDir, { clock, logger, random, http, signal });
-    return await run(config, identity, wired, async () => {
+    const release = async () => {
       http.close();
       await unlock();
-    });
+    };
+    return await run(config, identity, { ...wired, lastError: last }, release);
   } catch (error) {
     http.close();
     await unlock();
@@ -181,10 +176,17 @@ const wire = async (config: AgentConfig, identity: Identity, runnerDir: string, 
   await mkdir(inData("runs"), { recursive: true, mode: 0o711 });
   await mkdir(inData("bundles"), { recursive: true, mode: 0o755 });
   const stopped = new AbortController();
-  const chosen = { logger, clock, signal: base.signal, stopped: stopped.signal };
-  const runtime = await chooseRuntime(config, identity.agentId, chosen);
+  const admission = createAdmission(clock);
+  const meter = createMeter(clock);
+  const chosen = await chooseRuntime(config, identity.agentId, {
+    logger,
+    clock,
+    signal: base.signal,
+    stopped: stopped.signal,
+  });
+  const runtime = watchStarts(chosen, admission, clock, config.startS * 1_000);
   const controlPlane = createControlPlane(http, config.url, identity, clock);
-  const outbox = await openOutbox(inData("outbox.log"));
+  const outbox = meterStarts(await openOutbox(inData("outbox.log"), undefined, logger), meter);
   const records = createContainerRecords(inData("runs"), logger);
   const contact = createContact(clock);
   const contacted = new Promise<void>((resolve) => {
@@ -206,20 +208,31 @@ const wire = async (config: AgentConfig, identity: Identity, runnerDir: string, 
     slots: config.slots,
     // A process takes no longer to start when a run is there than before: only code is worth keeping ready.
     pool: isProcess ? { ...config.pool, min: 0, buffer: 0 } : config.pool,
-    generation: [runtime.name, basename(runnerDir), config.runnerImage ?? "", config.network].join(" "),
+    generation: [
+      runtime.name,
+      basename(runnerDir),
+      config.runnerImage ?? "",
+      config.containerRuntime ?? "",
+      config.network,
+      ...config.egressAllow,
+    ].join(" "),
   });
   const executions = createExecutions({
     containers,
     contacted,
+    leftMs: contact.leftMs,
     outbox,
     controlPlane,
     clock,
     logger,
     stopped: stopped.signal,
     slots: config.slots,
+    admission,
     remove: runtime.remove,
   });
   return {
+    admission,
+    meter,
     base,
     runtime,
     containers,
@@ -236,12 +249,13 @@ const wire = async (config: AgentConfig, identity: Identity, runnerDir: string, 
 const run = async (
   config: AgentConfig,
   identity: Identity,
-  wired: Awaited<ReturnType<typeof wire>>,
+  wired: Awaited<ReturnType<typeof wire>> & Pick<ViewParts, "lastError">,
   release: () => Promise<void>,
 ): Promise<Agent> => {
-  const { base, runtime, controlPlane, outbox, executions, contact, stopped } = wired;
+  const { base, runtime, controlPlane, containers, outbox, executions, contact, stopped } = wired;
   const { clock, logger, random } = base;
   const loops: Record<string, string> = {};
+  let drainsHere = false;
   const stopLoops = new AbortController();
   const bootId = newId("boot", clock.now());
   const shared = {
@@ -254,6 +268,12 @@ const run = async (
     random,
     bootId,
     slots: config.slots,
+    meter: wired.meter,
+    drainsHere: () => drainsHere,
+    view: () => {
+      const { generic, warm } = containers.counts();
+      return { warm: generic + warm, lastError: wired.lastError() };
+    },
   };
   const depsFor = (name: string): LoopDeps & { runtime: ContainerRuntime } => ({
     ...shared,
@@ -273,30 +293,23 @@ const run = async (
     executions.setRuntimeAlive(false);
     logger.warn("the runtime does not answer yet", { runtime: runtime.name, why: String(error) });
   }
-  const status = (): AgentStatus => ({
-    agentId: identity.agentId,
-    name: config.name,
-    runtime: runtime.name,
-    slots: config.slots,
-    free: executions.capacity(),
-    pool: wired.containers.counts(),
-    held: executions.held(),
-    outbox: { facts: outbox.size().facts, bytes: outbox.size().bytes },
-    silentMs: Math.round(contact.silentMs()),
-    paused: executions.arePaused(),
-    draining: executions.isDraining(),
-    healthy: contact.silentMs() < contact.settings().holdMs + contact.settings().leaseMs,
-    loops: { ...loops },
-  });
-  const closeStatus = await serveStatus(config.dataDir, status);
+  const status = createView({ config, identity, ...wired, loops, drainsHere: () => drainsHere });
+  const drain = (isDraining: boolean): void => {
+    drainsHere = isDraining;
+    executions.setDraining(isDraining);
+  };
+  const closeLocalApi = await serveLocalApi(config.dataDir, config.listen ?? null, { status, drain });
   const { signal } = stopLoops;
-  const labels = { name: config.name };
+  const labels = { ...config.labels, name: config.name };
+  const { admission } = wired;
+  const host = { admission, executions, outbox, clock, logger, freeBytes, dataDir: config.dataDir };
   const running = [
     pollLoop({ ...depsFor("poll"), version: agentVersion, runtime: runtime.name, labels }, signal),
     reportLoop(depsFor("report"), signal),
     eventsLoop(depsFor("events"), isHeard, signal),
     sweepLoop(depsFor("sweep"), signal),
     fenceLoop(depsFor("fence"), signal),
+    hostLoop({ ...host, freeBytesMin: config.diskFreeMinMb * mib, say: depsFor("host").say }, signal),
   ];
 
   const finish = async (first: LoopEnd): Promise<LoopEnd> => {
@@ -307,7 +320,7 @@ const run = async (
     else await executions.detachAll();
     if (first.kind === "stopped") await flushReports(depsFor("report"), AbortSignal.timeout(flushMs));
     await outbox.close();
-    await closeStatus();
+    await closeLocalApi();
     await release();
     return first;
   };
@@ -325,5 +338,6 @@ const run = async (
       await done;
     },
     status,
+    drain,
   };
 };

@@ -38,6 +38,14 @@ export const AgentConfig = z.object({
   containerRuntime: z.string().min(1).optional(),
   /** Address of the Docker engine; its default socket when absent. */
   dockerHost: z.string().min(1).optional(),
+  /** Where people and Prometheus may ask what the agent is doing; nowhere when absent. */
+  listen: z.object({ host: z.string(), port: wholeNumber(0, 65_535) }).optional(),
+  /** With less than this on the data folder's disk nothing is claimed. Units: MiB. */
+  diskFreeMinMb: wholeNumber(1, 1_000_000),
+  /** A container that takes longer to start counts as not started. Units: seconds. */
+  startS: wholeNumber(1, 600),
+  /** What runs may ask for, and people see. */
+  labels: z.record(z.string(), z.string()),
   /** How long a run goes on without an agent, e.g. while that is upgraded. Units: milliseconds. */
   orphanGraceMs: z.int().min(100),
   /** Ends the runs with the agent instead of leaving them to its next start: for embedded use. */
@@ -53,6 +61,24 @@ const cidrs = z.string().transform((list, context) => {
     .filter((one) => one !== "");
   for (const why of all.map(whyNoCidr)) if (why !== null) context.addIssue(why);
   return all;
+});
+
+const Listen = z.string().transform((said, ctx) => {
+  const [, host = "127.0.0.1", port] = /^(?:(.*):)?(\d{1,5})$/.exec(said.trim()) ?? [];
+  if (port !== undefined && Number(port) <= 65_535) {
+    return { host: host.replace(/^\[(.*)\]$/, "$1"), port: Number(port) };
+  }
+  ctx.addIssue("a port of this host, or an address and a port, e.g. 127.0.0.1:9464");
+  return z.NEVER;
+});
+
+const Labels = z.string().transform((said, ctx) => {
+  const pairs = said.split(",").map((part) => /^\s*([\w.-]{1,64})=([^,=]{1,128}?)\s*$/.exec(part));
+  if (pairs.every((pair) => pair !== null) && pairs.length <= 32) {
+    return Object.fromEntries(pairs.map((pair) => [pair[1] ?? "", pair[2] ?? ""]));
+  }
+  ctx.addIssue("names and values, e.g. region=eu-1,disk=ssd");
+  return z.NEVER;
 });
 
 /** The variables, and what each should be. */
@@ -77,6 +103,10 @@ const Environment = z.object({
   LONGSHORE_EGRESS_ALLOW: cidrs.optional(),
   LONGSHORE_EGRESS_MARK: text.optional(),
   LONGSHORE_CONTAINER_RUNTIME: text.optional(),
+  LONGSHORE_AGENT_LISTEN: Listen.optional(),
+  LONGSHORE_AGENT_LABELS: Labels.optional(),
+  LONGSHORE_DISK_FREE_MIN: wholeNumber(1, 1_000_000).optional(),
+  LONGSHORE_START_SECONDS: wholeNumber(1, 600).optional(),
   DOCKER_HOST: text.optional(),
 });
 
@@ -116,6 +146,9 @@ export const agentConfig = (given: Partial<AgentConfig> & { url: string; dataDir
     egressAllow: [],
     orphanGraceMs: defaultOrphanGraceMs,
     endRunsOnStop: false,
+    diskFreeMinMb: 256,
+    startS: 30,
+    labels: {},
     ...given,
     dataDir,
   });
@@ -160,5 +193,9 @@ export const readConfig = (env: Record<string, string | undefined>): AgentConfig
     egressMark: vars.LONGSHORE_EGRESS_MARK,
     containerRuntime: vars.LONGSHORE_CONTAINER_RUNTIME,
     dockerHost: vars.DOCKER_HOST,
+    listen: vars.LONGSHORE_AGENT_LISTEN,
+    ...(vars.LONGSHORE_AGENT_LABELS ? { labels: vars.LONGSHORE_AGENT_LABELS } : {}),
+    ...(vars.LONGSHORE_DISK_FREE_MIN ? { diskFreeMinMb: vars.LONGSHORE_DISK_FREE_MIN } : {}),
+    ...(vars.LONGSHORE_START_SECONDS ? { startS: vars.LONGSHORE_START_SECONDS } : {}),
   });
 };

@@ -20,6 +20,8 @@ export type ExecutionDeps = {
   controlPlane: Pick<ControlPlane, "forward" | "fetchPacket">;
   clock: Clock;
   logger: Logger;
+  /** How long what runs here may go on unless the API is heard again. Units: milliseconds. */
+  leftMs(): number;
   /** Resolves once the API has been heard, and its orders obeyed, since this process began. */
   contacted: Promise<void>;
   /** Aborted when the agent's process ends; what runs goes on without it. */
@@ -127,14 +129,19 @@ export const createExecution = (record: RunRecord, deps: ExecutionDeps, onChange
     const { continuation: waits, waitFrame: wait, lease } = record;
     if (waits && wait !== null) container?.send({ t: "continue", runId, epoch: lease.epoch, wait, waits });
   };
+  /** A runner whose agent says nothing freezes the run by itself: the agent may be stopped while another executes it (L1). */
+  const sayLease = (): void => void container?.send({ t: "lease", leftMs: Math.floor(deps.leftMs()) });
   const sayJob = (): void => {
-    if (container && isPlaced && !isEnding()) container.send({ t: "run", job: job(container) });
+    if (!container || !isPlaced || isEnding()) return;
+    sayLease();
+    container.send({ t: "run", job: job(container) });
   };
   const onHello = (hello: Extract<RunnerFrame, { t: "hello" }>): void => {
     if (hello.running && hello.running.runId !== runId) {
       release("The container executes another run than its agent knows of.", true);
       return;
     }
+    sayLease();
     // I4
     if (!hello.running && !outbox.mark(key)?.final) sayJob();
     sayContinue();
@@ -198,6 +205,7 @@ export const createExecution = (record: RunRecord, deps: ExecutionDeps, onChange
     onHello,
     onFact,
     onRequest: (request) => void onRequest(request),
+    onBeat: sayLease,
     onSilence: () => release("The runner did not start within a minute.", true),
     holdsSlot: () => holdsSlot(phase),
     isLeaving: () => isLeaving,
@@ -293,7 +301,10 @@ export const createExecution = (record: RunRecord, deps: ExecutionDeps, onChange
       // A waiting run holds no lease to report under; its agent's absence is found by the API.
       return this.stop();
     },
-    freeze: (frozen: boolean): Promise<void> => container?.setFenced(frozen) ?? Promise.resolve(),
+    async freeze(frozen: boolean): Promise<void> {
+      await container?.setFenced(frozen);
+      if (!frozen) sayLease();
+    },
     detach(): void {
       for (const timer of timers) clearTimeout(timer);
     },

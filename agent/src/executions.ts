@@ -1,5 +1,6 @@
 import type { FactResult, HeldRun, Lease, Order } from "@longshore/shared/contract/agent-protocol";
 import type { Containers } from "./containers.ts";
+import type { Admission } from "./core/admission.ts";
 import { decideLease, decideOrder, holdsSlot } from "./core/execution.ts";
 import { createLedger } from "./core/ledger.ts";
 import type { Desired, Step } from "./core/reconcile.ts";
@@ -26,10 +27,11 @@ export const createExecutions = (
   deps: ExecutionDeps & {
     containers: Containers;
     slots: number;
+    admission: Pick<Admission, "room">;
     /** Removes a container that nothing here knows. */
     remove(id: string): Promise<void>;
   },
-): Executions & { detachAll(): Promise<void>; endAll(): Promise<void> } => {
+): Executions & { all(): Execution[]; detachAll(): Promise<void>; endAll(): Promise<void> } => {
   const { containers, outbox, logger, clock } = deps;
   const byKey = new Map<string, Execution>();
   const ended = new Map<string, number>();
@@ -162,12 +164,17 @@ export const createExecutions = (
   };
   const capacity = (): number => {
     if (!runtimeAlive || draining || paused) return 0;
-    const busy = [...byKey.values()].filter((execution) => holdsSlot(execution.phase())).length;
-    return Math.max(0, deps.slots - busy);
+    const phases = [...byKey.values()].map((execution) => execution.phase());
+    const preparing = phases.filter(({ kind }) => kind === "preparing").length;
+    return Math.max(
+      0,
+      Math.min(deps.slots - phases.filter(holdsSlot).length, deps.admission.room(preparing)),
+    );
   };
 
   containers.onChange(changed);
   return {
+    all: () => [...byKey.values()],
     ledger: createLedger(capacity),
     held,
     capacity,
@@ -229,6 +236,7 @@ export const createExecutions = (
       containers.setAlive(alive);
       changed();
     },
+    noteAdmission: changed,
     setDraining(now) {
       if (draining === now) return;
       draining = now;

@@ -33,6 +33,8 @@ export type Tenant = {
   onHello(hello: Extract<RunnerFrame, { t: "hello" }>): void;
   onFact(frame: number, fact: RunnerFact): void;
   onRequest(request: Extract<RunnerFrame, { t: "request" }>): void;
+  /** The runner is there, and asks for how long its run may go on. */
+  onBeat(): void;
   onExit(exit: ExitInfo | null): Promise<void>;
   /** The runner says nothing at all. */
   onSilence(): void;
@@ -107,6 +109,7 @@ export const createRunnerContainer = (
       if (!tenant || frame.seq <= heard()) send({ t: "ack", seq: frame.seq });
       else tenant.onFact(frame.seq, frame.fact);
     } else if (frame.t === "request") tenant?.onRequest(frame);
+    else if (frame.t === "beat") tenant?.onBeat();
     else if (frame.t === "ready") {
       ({ memoryBytes, isPrepared } = frame);
       on.changed();

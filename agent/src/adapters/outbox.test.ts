@@ -1,4 +1,5 @@
-import { appendFile, mkdtemp, readFile, rm, stat, truncate } from "node:fs/promises";
+import { spawnSync } from "node:child_process";
+import { appendFile, mkdir, mkdtemp, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -59,6 +60,95 @@ test("a torn last record is dropped and the rest is kept", async () => {
   await appendFile(path, 'deadbeef {"k":"fact"}\n');
   const third = await openOutbox(path);
   expect(third.batch(everything).map((fact) => fact.runId)).toEqual(["a", "c"]);
+});
+
+test("a damaged record is put aside, and every whole one before and after it is delivered", async () => {
+  const first = await openOutbox(path);
+  for (const run of ["a", "b", "c", "d"]) await first.append(started(run), { key: `${run}-1`, frame: 1 });
+  await first.close();
+  const bytes = await readFile(path);
+  bytes[bytes.indexOf('"b"') + 1] = 0xff; // a flipped bit
+  // A power cut in the middle of "c": its end and the end of its line never reached the disk.
+  const c = bytes.indexOf('"c"');
+  await writeFile(
+    path,
+    Buffer.concat([bytes.subarray(0, c + 3), bytes.subarray(bytes.indexOf("\n", c) + 1)]),
+  );
+  const said: unknown[] = [];
+  const say = (message: string, data: unknown) => said.push([message, data]);
+  const second = await open(path, undefined, { info: say, warn: say, error: say });
+  opened.push(second);
+  expect(second.batch(everything).map((fact) => fact.runId)).toEqual(["a", "d"]);
+  expect([second.mark("a-1"), second.mark("b-1"), second.mark("d-1")]).toEqual([
+    { seq: 1, final: false },
+    null,
+    { seq: 1, final: false },
+  ]);
+  expect(said).toEqual([[expect.stringContaining("damaged"), { records: 2, aside: `${path}.damaged` }]]);
+  expect(await readFile(`${path}.damaged`, "utf8")).toContain('"c"');
+  // It is whole again.
+  await second.close();
+  expect((await openOutbox(path)).batch(everything)).toHaveLength(2);
+});
+
+/** A file system of its own, so small that it can be filled; null where we may not mount one. */
+const smallDisk = async (): Promise<string | null> => {
+  const disk = join(folder, "disk");
+  await mkdir(disk);
+  const made = spawnSync("mount", ["-t", "tmpfs", "-o", "size=256k", "tmpfs", disk]);
+  return made.status === 0 ? disk : null;
+};
+const canMount = process.platform === "linux" && process.getuid?.() === 0;
+
+test.skipIf(!canMount)(
+  "on a full disk facts are told from memory, and written once there is room",
+  async () => {
+    const disk = await smallDisk();
+    if (disk === null) throw new Error("no file system can be mounted here");
+    try {
+      const file = join(disk, "outbox.log");
+      const outbox = await openOutbox(file);
+      await outbox.append(started("a"));
+      await writeFile(join(disk, "ballast"), Buffer.alloc(1024 * 1024)).catch(() => {});
+      let isSafe = false;
+      const told = new Promise<string>((resolve) => outbox.onReady(resolve));
+      const safe = outbox.append(said("b", "x".repeat(8_000)), { key: "b-1", frame: 1 }).then(() => {
+        isSafe = true;
+      });
+      expect(await told).toBe("log");
+      await outbox.flush();
+      expect(outbox.trouble()).toContain("ENOSPC");
+      void outbox.append(started("c"));
+      expect(outbox.batch(everything).map((fact) => fact.runId)).toEqual(["a", "b", "c"]);
+      outbox.ack([1]);
+      expect(isSafe).toBe(false); // its runner keeps it
+      await rm(join(disk, "ballast"));
+      await safe;
+      expect(outbox.trouble()).toBeNull();
+      await outbox.append(started("d"));
+      await outbox.close();
+      const again = await openOutbox(file);
+      expect(again.batch(everything).map((fact) => fact.runId)).toEqual(["b", "c", "d"]);
+      expect(again.mark("b-1")).toEqual({ seq: 1, final: false });
+      await again.close();
+    } finally {
+      spawnSync("umount", [disk]);
+    }
+  },
+);
+
+test.skipIf(!canMount)("an outbox in trouble can be closed", async () => {
+  const disk = await smallDisk();
+  if (disk === null) throw new Error("no file system can be mounted here");
+  try {
+    const outbox = await openOutbox(join(disk, "outbox.log"));
+    await writeFile(join(disk, "ballast"), Buffer.alloc(1024 * 1024)).catch(() => {});
+    void outbox.append(said("a", "x".repeat(8_000)));
+    await outbox.close();
+    expect(outbox.trouble()).toContain("ENOSPC");
+  } finally {
+    spawnSync("umount", [disk]);
+  }
 });
 
 test("seq grows across restarts even when nothing was left", async () => {

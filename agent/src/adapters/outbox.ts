@@ -1,17 +1,22 @@
-import { type FileHandle, open, readFile, rename } from "node:fs/promises";
+import { appendFile, type FileHandle, open, readFile, rename, rm, stat } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import { crc32 } from "node:zlib";
 import type { Fact } from "@longshore/shared/contract/agent-protocol";
 import { isFinal } from "../core/execution.ts";
+import type { Logger } from "../ports/logger.ts";
 import type { Mark, NewFact, Outbox } from "../ports/outbox.ts";
 
 /**
  * The outbox as an append-only log.
  *
- * I1  Each line is `<crc32> <json>`; reading stops at the first line that does not match, so a torn end is dropped.
+ * I1  Each line is `<crc32> <json>`. A line that does not match is put aside (`<path>.damaged`); all whole ones are read.
  * I2  A fact is handed out only after it was written to the file: a killed agent never reports what it then forgets.
+ *     The one exception is a disk that takes nothing (I6).
  * I3  `seq` grows across restarts: every rewrite of the file starts with the highest one given so far.
  * I4  State facts are never dropped; when the log is full the oldest log facts make room and leave a note.
  * I5  One writer at a time: lines reach the file in the order of `append`.
+ * I6  While the disk takes nothing, facts are handed out from memory, so that runs are not held up by it, and `append`
+ *     does not resolve, so that runners keep what they said. The file is written anew as soon as the disk takes it.
  */
 type Record =
   | { k: "fact"; fact: Fact; from?: { key: string; frame: number } | undefined }
@@ -24,26 +29,62 @@ type Held = { fact: Fact; bytes: number; written: boolean };
 
 export const outboxBytesMax = 64 * 1024 * 1024;
 const compactBytesMin = 1024 * 1024;
+const damagedBytesMax = 16 * 1024 * 1024;
+/** A disk that took nothing is tried again this often. Units: milliseconds. */
+const troubleRetryMs = 500;
 
 const encode = (record: Record): string => {
   const json = JSON.stringify(record);
   return `${crc32(json).toString(16).padStart(8, "0")} ${json}\n`;
 };
 
-const decodeAll = (text: string): { records: Record[]; wholeChars: number } => {
-  const records: Record[] = [];
-  let from = 0;
-  for (let end = text.indexOf("\n"); end !== -1; end = text.indexOf("\n", from)) {
-    const json = text.slice(from + 9, end);
-    if (text.slice(from, from + 8) !== crc32(json).toString(16).padStart(8, "0")) break; // I1
-    records.push(JSON.parse(json) as Record);
-    from = end + 1;
+const isWhole = (line: string): boolean =>
+  line[8] === " " && line.slice(0, 8) === crc32(line.slice(9)).toString(16).padStart(8, "0");
+
+/** A line that was begun and never ended runs into the next one, which may be whole. */
+const findWhole = (line: string): string | null => {
+  for (const { index } of line.matchAll(/[0-9a-f]{8} \{/g)) {
+    const rest = line.slice(index);
+    if (isWhole(rest)) return rest;
   }
-  return { records, wholeChars: from };
+  return null;
 };
 
+/** I1 */
+const decodeAll = (text: string): { records: Record[]; damaged: string[] } => {
+  const records: Record[] = [];
+  const damaged: string[] = [];
+  for (const line of text.split("\n")) {
+    const whole = isWhole(line) ? line : findWhole(line);
+    if (whole) records.push(JSON.parse(whole.slice(9)) as Record);
+    if (whole !== line && line !== "") damaged.push(whole ? line.slice(0, -whole.length) : line);
+  }
+  return { records, damaged };
+};
+
+/** Keeps what cannot be read for a person to look at. */
+const putAside = async (path: string, damaged: readonly string[], logger: Logger): Promise<void> => {
+  const aside = `${path}.damaged`;
+  logger.error("the outbox was damaged: what is whole in it is delivered", {
+    records: damaged.length,
+    aside,
+  });
+  const size = await stat(aside).then(
+    ({ size: bytes }) => bytes,
+    () => 0,
+  );
+  if (size < damagedBytesMax)
+    await appendFile(aside, `${damaged.join("\n")}\n`, { mode: 0o600 }).catch(() => {});
+};
+
+const quiet: Logger = { info: () => {}, warn: () => {}, error: () => {} };
+
 /** Opens (or makes) the log at `path`. Units: `bytesMax` counts unacknowledged facts. */
-export const openOutbox = async (path: string, bytesMax = outboxBytesMax): Promise<Outbox> => {
+export const openOutbox = async (
+  path: string,
+  bytesMax = outboxBytesMax,
+  logger: Logger = quiet,
+): Promise<Outbox> => {
   const held = new Map<number, Held>();
   const marks = new Map<string, Mark>();
   let lastSeq = 0;
@@ -99,8 +140,9 @@ export const openOutbox = async (path: string, bytesMax = outboxBytesMax): Promi
     if (error.code === "ENOENT") return "";
     throw error;
   });
-  const { records } = decodeAll(text);
+  const { records, damaged } = decodeAll(text);
   records.forEach(replay);
+  if (damaged.length > 0) await putAside(path, damaged, logger);
   const inOrder = () => [...held.values()].sort((a, b) => a.fact.seq - b.fact.seq);
 
   const snapshot = (): string =>
@@ -112,36 +154,74 @@ export const openOutbox = async (path: string, bytesMax = outboxBytesMax): Promi
   const rewrite = async (whole: string): Promise<FileHandle> => {
     const fresh = `${path}.new`;
     const handle = await open(fresh, "w", 0o600);
-    await handle.writeFile(whole);
-    await handle.datasync();
-    await rename(fresh, path);
+    try {
+      await handle.writeFile(whole);
+      await handle.datasync();
+      await rename(fresh, path);
+    } catch (error) {
+      await handle.close();
+      await rm(fresh, { force: true });
+      throw error;
+    }
     fileBytes = Buffer.byteLength(whole);
     return handle;
   };
   let file = await rewrite(snapshot());
 
-  type Job = {
-    text: string;
-    sync: boolean;
-    ready: Held[];
-    done: (() => void)[];
-    failed: ((e: unknown) => void)[];
-  };
-  const emptyJob = (): Job => ({ text: "", sync: false, ready: [], done: [], failed: [] });
+  type Job = { text: string; sync: boolean; ready: Held[]; done: (() => void)[] };
+  const emptyJob = (): Job => ({ text: "", sync: false, ready: [], done: [] });
   let next = emptyJob();
   let writing: Promise<void> | null = null;
+  /** Why the disk takes nothing. */
+  let trouble: string | null = null;
+  let troubled: () => void = () => {};
+  let inTrouble = new Promise<void>((resolve) => {
+    troubled = resolve;
+  });
+  const closing = new AbortController();
 
+  const handOut = (ready: readonly Held[]): void => {
+    for (const one of ready) one.written = true; // I2
+    if (ready.length > 0) listener(ready.some((one) => isState(one.fact)) ? "state" : "log");
+  };
+  /** Everything that is held, marked and queued, as a new file in place of the old one. */
+  const replaceFile = async (): Promise<void> => {
+    const old = file;
+    file = await rewrite(snapshot());
+    await old.close().catch(() => {});
+  };
   const writeJob = async (job: Job): Promise<void> => {
     await file.appendFile(job.text);
     fileBytes += Buffer.byteLength(job.text);
-    for (const one of job.ready) one.written = true; // I2
-    if (job.ready.length > 0) listener(job.ready.some((one) => isState(one.fact)) ? "state" : "log");
+    handOut(job.ready);
     if (job.sync) await file.datasync();
-    if (fileBytes > compactBytesMin && heldBytes < fileBytes / 2) {
-      // What was queued meanwhile is part of the snapshot too; written again it is only repeated.
-      const old = file;
-      file = await rewrite(snapshot());
-      await old.close();
+    // What was queued meanwhile is part of the snapshot too; written again it is only repeated.
+    if (fileBytes > compactBytesMin && heldBytes < fileBytes / 2) await replaceFile();
+  };
+  /** I6: until the disk takes the whole, or the agent ends. */
+  const rideOut = async (job: Job, error: unknown): Promise<void> => {
+    trouble = String(error);
+    troubled();
+    logger.error("the outbox cannot be written: facts are kept in memory", { why: trouble });
+    handOut(job.ready);
+    handOut(next.ready);
+    while (!closing.signal.aborted) {
+      await sleep(troubleRetryMs, undefined, { signal: closing.signal }).catch(() => {});
+      // The snapshot holds all that is queued by now.
+      const queued = next;
+      next = { ...emptyJob(), done: [] };
+      job.done.push(...queued.done);
+      const isWritten = await replaceFile().then(
+        () => true,
+        () => false,
+      );
+      if (!isWritten) continue;
+      trouble = null;
+      inTrouble = new Promise<void>((resolve) => {
+        troubled = resolve;
+      });
+      logger.info("the outbox can be written again");
+      return;
     }
   };
   // I5
@@ -149,12 +229,9 @@ export const openOutbox = async (path: string, bytesMax = outboxBytesMax): Promi
     while (next.text !== "") {
       const job = next;
       next = emptyJob();
-      try {
-        await writeJob(job);
-        for (const done of job.done) done();
-      } catch (error) {
-        for (const failed of job.failed) failed(error);
-      }
+      await writeJob(job).catch((error) => rideOut(job, error));
+      if (trouble === null) for (const done of job.done) done();
+      else break; // closed in trouble: what is not on the disk is said again by its runner
     }
     writing = null;
   };
@@ -163,18 +240,14 @@ export const openOutbox = async (path: string, bytesMax = outboxBytesMax): Promi
     if (one) next.ready.push(one);
     if (one && isState(one.fact)) next.sync = true;
     const job = next;
-    const result = new Promise<void>((resolve, reject) => {
+    const result = new Promise<void>((resolve) => {
       job.done.push(resolve);
-      job.failed.push(reject);
     });
+    if (trouble !== null && one) handOut([one]); // I6
     // A turn of the event loop gathers what comes together into one write.
     writing ??= new Promise<void>((resolve) => setImmediate(resolve)).then(drain);
     return result;
   };
-  const quietly = (result: Promise<void>): void => {
-    result.catch(() => {}); // the next append of a fact meets the same disk and reports it
-  };
-
   /** I4 */
   const makeRoom = (): void => {
     const dropped = new Map<string, { fact: Fact & { kind: "log" }; lines: number }>();
@@ -188,7 +261,7 @@ export const openOutbox = async (path: string, bytesMax = outboxBytesMax): Promi
       seqs.push(fact.seq);
       drop(fact.seq);
     }
-    quietly(write({ k: "ack", seqs }, null));
+    void write({ k: "ack", seqs }, null);
     for (const { fact, lines } of dropped.values()) {
       const last = fact.lines[fact.lines.length - 1]!;
       const line = {
@@ -200,7 +273,7 @@ export const openOutbox = async (path: string, bytesMax = outboxBytesMax): Promi
       };
       const told: Fact = { ...fact, lines: [line] };
       const one = keep(told, JSON.stringify(told).length, false);
-      quietly(write({ k: "fact", fact: told }, one));
+      void write({ k: "fact", fact: told }, one);
     }
   };
 
@@ -226,12 +299,12 @@ export const openOutbox = async (path: string, bytesMax = outboxBytesMax): Promi
     },
     ack(seqs) {
       seqs.forEach(drop);
-      if (seqs.length > 0) quietly(write({ k: "ack", seqs }, null));
+      if (seqs.length > 0) void write({ k: "ack", seqs }, null);
     },
     mark: (key) => marks.get(key) ?? null,
     keys: () => [...marks.keys()],
     forget(key) {
-      if (marks.delete(key)) quietly(write({ k: "forget", key }, null));
+      if (marks.delete(key)) void write({ k: "forget", key }, null);
     },
     unreported() {
       const byRun = new Map<string, { runId: string; epoch: number }>();
@@ -244,12 +317,18 @@ export const openOutbox = async (path: string, bytesMax = outboxBytesMax): Promi
     onReady(to) {
       listener = to;
     },
+    trouble: () => trouble,
     async flush() {
-      while (writing) await writing;
+      while (writing && trouble === null) await Promise.race([writing, inTrouble]);
     },
     async close() {
-      while (writing) await writing;
-      if (!isClosed) await file.close();
+      while (writing) {
+        await Promise.race([writing, inTrouble]);
+        if (trouble === null) continue;
+        closing.abort();
+        await writing;
+      }
+      if (!isClosed) await file.close().catch(() => {});
       isClosed = true;
     },
   };

@@ -6,27 +6,39 @@ export type Settings = PollResponse["settings"];
 /** Until the API has said otherwise. */
 const defaultSettings: Settings = { beatMs: 15_000, leaseMs: 60_000, holdMs: 25_000, drain: false };
 
+/** Freezing must be over before the API may give the runs to another. Units: milliseconds. */
+const marginMs = 5_000;
+
 /**
  * When the API was last heard, and what it wants.
  *
  * I1  Silence is measured on the monotonic clock, from the moment an acknowledged request was *sent*: the API renewed
  *     the leases no earlier than that.
+ * I2  A host that was suspended has missed time that the monotonic clock did not count: the wall clock's silence counts
+ *     where it is longer. A clock that is set forward costs a short freeze, nothing else.
  */
 export const createContact = (clock: Clock) => {
   let acknowledgedAt = clock.monotonic();
+  let acknowledgedWall = clock.now();
   let settings = defaultSettings;
   let cursor: string | null = null;
   const listeners = new Set<() => void>();
+  /** Units: milliseconds. */
+  const silentMs = (): number => Math.max(clock.monotonic() - acknowledgedAt, clock.now() - acknowledgedWall); // I2
   return {
     /** `sentAt` is the monotonic time before the request. */
     acknowledged(sentAt: number, answer: { settings: Settings; cursor: string }): void {
-      acknowledgedAt = Math.max(acknowledgedAt, sentAt); // I1
+      if (sentAt >= acknowledgedAt) {
+        acknowledgedAt = sentAt; // I1
+        acknowledgedWall = clock.now() - (clock.monotonic() - sentAt);
+      }
       settings = answer.settings;
       cursor = answer.cursor;
       for (const listener of listeners) listener();
     },
-    /** Units: milliseconds. */
-    silentMs: (): number => clock.monotonic() - acknowledgedAt,
+    silentMs,
+    /** How long the runs may go on unless the API is heard again; the lease less a margin. Units: milliseconds. */
+    leftMs: (): number => Math.max(settings.leaseMs / 2, settings.leaseMs - marginMs) - silentMs(),
     settings: (): Settings => settings,
     cursor: (): string | null => cursor,
     onAcknowledged(listener: () => void): () => void {

@@ -1,5 +1,7 @@
+import type { PollResponse } from "@longshore/shared/contract/agent-protocol";
 import type { Clock } from "@longshore/shared/core/clock";
 import type { Contact } from "../core/contact.ts";
+import type { Meter } from "../core/meter.ts";
 import type { ControlPlane } from "../ports/control-plane.ts";
 import type { Executions } from "../ports/executions.ts";
 import type { Logger } from "../ports/logger.ts";
@@ -17,6 +19,11 @@ export type LoopDeps = {
   /** New for each start of this process. */
   bootId: string;
   slots: number;
+  meter: Meter;
+  /** Whether somebody on this host asked the agent to take no more. */
+  drainsHere(): boolean;
+  /** What people should see of this agent elsewhere. */
+  view(): { warm: number; lastError: { at: string; message: string } | null };
   /** Says what the loop is doing now, for the status page. */
   say(doing: string): void;
 };
@@ -26,3 +33,10 @@ export type LoopEnd = { kind: "stopped" } | { kind: "fatal"; reason: string };
 
 /** Units: milliseconds. */
 export const retryLimits = { minMs: 250, maxMs: 20_000 };
+
+/** What an answer of the API asks for. It may ask for a drain; one that was asked for on this host stays. */
+export const takeWork = (deps: LoopDeps, answer: PollResponse): void => {
+  for (const { kind, runId } of answer.leases) if (kind === "start") deps.meter.leased(runId);
+  deps.executions.acceptWork(answer);
+  deps.executions.setDraining(answer.settings.drain || deps.drainsHere());
+};

@@ -1,7 +1,7 @@
 import type { PollBody, PollResponse } from "@longshore/shared/contract/agent-protocol";
 import { reconnectDelayMs } from "@longshore/shared/core/back-off";
 import type { Outcome } from "../core/outcome.ts";
-import { type LoopDeps, type LoopEnd, retryLimits } from "./loop.ts";
+import { type LoopDeps, type LoopEnd, retryLimits, takeWork } from "./loop.ts";
 
 export type PollDeps = LoopDeps & { version: string; runtime: string; labels: Record<string, string> };
 
@@ -16,7 +16,7 @@ const emptyInARowMax = 10;
  *     one trip.
  */
 export const pollLoop = async (deps: PollDeps, signal: AbortSignal): Promise<LoopEnd> => {
-  const { clock, contact, executions, logger } = deps;
+  const { clock, contact, logger } = deps;
   let failures = 0;
   let emptyInARow = 0;
   while (!signal.aborted) {
@@ -29,10 +29,10 @@ export const pollLoop = async (deps: PollDeps, signal: AbortSignal): Promise<Loo
       case "fatal":
         return outcome;
       case "ok": {
+        deps.meter.call("polls", true);
         if (failures > 0) logger.info("the API answers again", { after: failures });
         failures = 0;
-        executions.acceptWork(outcome.value);
-        executions.setDraining(outcome.value.settings.drain);
+        takeWork(deps, outcome.value);
         contact.acknowledged(sentAt, outcome.value);
         const isEmpty = outcome.value.leases.length + outcome.value.orders.length === 0;
         const isQuick = clock.monotonic() - sentAt < outcome.value.settings.holdMs / 20;
@@ -42,6 +42,7 @@ export const pollLoop = async (deps: PollDeps, signal: AbortSignal): Promise<Loo
       }
       case "retry":
       case "rejected": {
+        deps.meter.call("polls", false);
         const given = outcome.kind === "retry" ? outcome.afterMs : null;
         const pauseMs = given ?? reconnectDelayMs(failures, retryLimits, deps.random);
         failures++;
@@ -74,6 +75,8 @@ const pollOnce = async (deps: PollDeps, signal: AbortSignal): Promise<Outcome<Po
     runtime: deps.runtime,
     labels: deps.labels,
     ...(draining ? { draining } : {}),
+    ...(deps.drainsHere() ? { drainsItself: true } : {}),
+    ...deps.view(),
   };
   const quiet = [executions.onChange(check), contact.onAcknowledged(check)];
   try {

@@ -1,7 +1,7 @@
 import type { Fact, ReportResponse } from "@longshore/shared/contract/agent-protocol";
 import { reconnectDelayMs } from "@longshore/shared/core/back-off";
 import { createAlarm } from "../core/alarm.ts";
-import { type LoopDeps, type LoopEnd, retryLimits } from "./loop.ts";
+import { type LoopDeps, type LoopEnd, retryLimits, takeWork } from "./loop.ts";
 
 const limits = { factsMax: 500, bytesMax: 1024 * 1024 };
 /** How long a fact may wait for company. Units: milliseconds. */
@@ -19,6 +19,8 @@ export const reportLoop = async (deps: LoopDeps, signal: AbortSignal): Promise<L
   const alarm = createAlarm(clock);
   outbox.onReady((kind) => alarm.set(gatherMs[kind]));
   if (outbox.size().facts > 0) alarm.set(0);
+  // The API may have asked for beats that are due earlier than the one planned.
+  const quiet = contact.onAcknowledged(() => alarm.set(contact.settings().beatMs));
   let failures = 0;
   let oneByOne = false;
 
@@ -41,6 +43,7 @@ export const reportLoop = async (deps: LoopDeps, signal: AbortSignal): Promise<L
       case "fatal":
         return outcome;
       case "ok": {
+        deps.meter.call("reports", true);
         failures = 0;
         oneByOne = false;
         applyReport(deps, facts, outcome.value);
@@ -49,6 +52,7 @@ export const reportLoop = async (deps: LoopDeps, signal: AbortSignal): Promise<L
         continue;
       }
       case "rejected":
+        deps.meter.call("reports", false);
         if (facts.length <= 1) {
           logger.error("the API refused a fact for good", { reason: outcome.reason, fact: facts[0] });
           outbox.ack(facts.map((fact) => fact.seq)); // I3
@@ -57,6 +61,7 @@ export const reportLoop = async (deps: LoopDeps, signal: AbortSignal): Promise<L
         alarm.set(facts.length > 0 ? 0 : retryLimits.maxMs);
         continue;
       case "retry": {
+        deps.meter.call("reports", false);
         const pauseMs = outcome.afterMs ?? reconnectDelayMs(failures, retryLimits, deps.random);
         if (failures++ === 0) logger.warn("the report failed", { reason: outcome.reason });
         deps.say(`waiting ${Math.round(pauseMs)} ms to report again: ${outcome.reason}`);
@@ -65,6 +70,7 @@ export const reportLoop = async (deps: LoopDeps, signal: AbortSignal): Promise<L
       }
     }
   }
+  quiet();
   return { kind: "stopped" };
 };
 
@@ -96,8 +102,7 @@ const applyReport = (deps: LoopDeps, facts: Fact[], answer: ReportResponse): voi
     settled.push(result.seq);
   }
   outbox.ack(settled); // I2
-  executions.acceptWork(answer);
-  executions.setDraining(answer.settings.drain);
+  takeWork(deps, answer);
 };
 
 /** Sends what is left once, before the process ends. */

@@ -22,6 +22,8 @@ export type Executions = {
   resumeAll(): Promise<void>;
   arePaused(): boolean;
   setRuntimeAlive(alive: boolean): void;
+  /** The admission may have changed. */
+  noteAdmission(): void;
   setDraining(draining: boolean): void;
   isDraining(): boolean;
   /** Called when capacity, the held runs or draining may have changed. */

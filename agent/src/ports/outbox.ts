@@ -34,6 +34,9 @@ export type Outbox = {
   size(): { facts: number; bytes: number; stateFacts: number };
   /** Called after facts can be taken. */
   onReady(listener: (kind: "state" | "log") => void): void;
+  /** Why the disk takes nothing now; null while it does. */
+  trouble(): string | null;
+  /** Resolves when all is written, or the disk takes nothing. */
   flush(): Promise<void>;
   close(): Promise<void>;
 };

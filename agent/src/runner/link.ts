@@ -12,9 +12,13 @@ export type LinkOptions = {
   orphanGraceMs: number;
   running(): { runId: string; epoch: number } | null;
   onFrame(frame: AgentFrame): void;
-  /** How long a run may go on executing without an agent, which alone knows whether it still may. Units: milliseconds. */
+  /** How long a run may go on executing until the agent, which alone knows whether it still may, first says so. Units: milliseconds. */
   fenceMs: number;
+  /** The run may not execute any more. */
   onFenced(): void;
+  /** It may. */
+  onLeased(): void;
+  /** The agent has said `welcome`. */
   onWelcomed(): void;
   /** The agent did not come back in time. */
   onOrphaned(): void;
@@ -30,7 +34,8 @@ export type LinkOptions = {
  * I1  A fact stays here until the agent has acknowledged it; after a reconnect everything unacknowledged is sent again,
  *     in order, before anything new.
  * I2  Nothing but `hello` is sent before `welcome`.
- * I3  Fence and grace run from the moment the agent was last connected; only `welcome` lifts the fence.
+ * I3  The grace runs from the moment the agent was last connected. The fence runs out when its last `lease` does, also
+ *     while it is connected and says nothing (a stopped process keeps its sockets); only another `lease` lifts it.
  */
 export const createLink = (options: LinkOptions) => {
   const unacked = new Map<number, string>();
@@ -43,6 +48,18 @@ export const createLink = (options: LinkOptions) => {
   let orphanTimer: NodeJS.Timeout | null = null;
   let fenceTimer: NodeJS.Timeout | null = null;
 
+  const fence = (): void => {
+    options.onFenced();
+    // This process may itself have stood still (its container was frozen) while the agent was at work: it is asked at once.
+    if (welcomed) socket?.write(encodeLine({ t: "beat", runId: null } satisfies RunnerFrame));
+  };
+  /** I3 */
+  const extend = (leftMs: number): void => {
+    if (fenceTimer) clearTimeout(fenceTimer);
+    fenceTimer = leftMs > 0 ? setTimeout(fence, leftMs) : null;
+    if (leftMs > 0) options.onLeased();
+    else options.onFenced();
+  };
   const drop = (upTo: number): void => {
     for (const [seq, text] of unacked) {
       if (seq > upTo) break;
@@ -58,16 +75,14 @@ export const createLink = (options: LinkOptions) => {
     else if (frame.t === "welcome") {
       drop(frame.ack);
       welcomed = true;
-      if (fenceTimer) clearTimeout(fenceTimer);
-      fenceTimer = null;
-      options.onWelcomed();
       const held = [...unacked.values(), ...waiting.splice(0)].join("");
       if (held) socket?.write(held); // I1
-    } else options.onFrame(frame);
+      options.onWelcomed();
+    } else if (frame.t === "lease") extend(frame.leftMs);
+    else options.onFrame(frame);
   };
   const startOrphanTimer = (): void => {
     orphanTimer ??= setTimeout(options.onOrphaned, options.orphanGraceMs); // I3
-    fenceTimer ??= setTimeout(options.onFenced, options.fenceMs);
   };
   const open = (): void => {
     if (closed) return;
@@ -105,6 +120,7 @@ export const createLink = (options: LinkOptions) => {
     });
   };
   open();
+  fenceTimer = setTimeout(fence, options.fenceMs);
 
   return {
     /** Shape: the frame's number. */

@@ -15,7 +15,7 @@ import { createSpare, type ReadyExecutor } from "./spare.ts";
  *     processor.
  * I3  Without its agent a run is frozen before its lease can have passed to another (L1).
  */
-const beatMs = 5_000;
+const beatMsMax = 5_000;
 /** Beyond this much unacknowledged output the task is held up instead of filling the memory. Units: bytes. */
 const backlogMax = 16 * 1024 * 1024;
 const defaultOrphanGraceMs = 10 * 60 * 1000;
@@ -32,6 +32,10 @@ const setting = (name: string): string => {
 /** Nothing else is in here: this is a container. */
 const isAlone = process.env.LONGSHORE_ALONE === "1";
 const keepsWarm = process.env.LONGSHORE_WARM === "1";
+const fenceMs = Number(process.env.LONGSHORE_FENCE_MS) || defaultFenceMs;
+/** Often enough that two lost answers do not freeze the run. Units: milliseconds. */
+const beatMs = Math.min(beatMsMax, fenceMs / 3);
+let isFenced = false;
 const executorPath = join(dirname(fileURLToPath(import.meta.url)), "executor.mjs");
 const givenOldSpace = Number(process.env.LONGSHORE_OLD_SPACE_MB);
 
@@ -73,6 +77,7 @@ const run = (job: RunnerJob): void => {
       getReady(job, kept);
     },
   });
+  if (isFenced) current.kill("SIGSTOP"); // I3
 };
 
 const answer = (id: number, status: number, headers: Record<string, string>, body: string): void => {
@@ -112,10 +117,17 @@ const link = createLink({
   orphanGraceMs: Number(process.env.LONGSHORE_ORPHAN_GRACE_MS) || defaultOrphanGraceMs,
   running: () => (current ? { runId: current.job.runId, epoch: current.epoch() } : null),
   onFrame: receive,
-  fenceMs: Number(process.env.LONGSHORE_FENCE_MS) || defaultFenceMs,
-  onFenced: () => current?.kill("SIGSTOP"), // I3
+  fenceMs,
+  // I3
+  onFenced: () => {
+    isFenced = true;
+    current?.kill("SIGSTOP");
+  },
+  onLeased: () => {
+    if (isFenced) current?.kill("SIGCONT");
+    isFenced = false;
+  },
   onWelcomed: () => {
-    current?.kill("SIGCONT");
     if (!current) sayReady(false);
   },
   onOrphaned: () => end(3),

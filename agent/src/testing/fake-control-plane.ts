@@ -127,6 +127,7 @@ export const startFakeControlPlane = async (port = 0) => {
       keys.set(agentId, publicKey);
       return answer(response, 200, { agentId, poolId: "pool_1" });
     }
+    if (path === "/healthz") return answer(response, 200, { ok: true });
     if (!path.startsWith("/agent/")) {
       const call = {
         method: request.method ?? "GET",

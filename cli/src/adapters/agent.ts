@@ -57,7 +57,7 @@ const missing = (what: string, next: string): CliError => new CliError(`no ${wha
  *
  * Errors: `CliError` (bad usage) naming what is missing or wrong.
  */
-const readAgentConfig = async (flags: AgentFlags, env: Env): Promise<Config> => {
+export const readAgentConfig = async (flags: AgentFlags, env: Env): Promise<Config> => {
   const { ConfigError, defaultDataDir, readConfig } = await import("@longshore/agent/config");
   const { findIdentity } = await import("@longshore/agent/adapters/identity");
   const dataDir = flags.dataDir || env.LONGSHORE_AGENT_DATA || defaultDataDir();

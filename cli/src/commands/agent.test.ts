@@ -1,9 +1,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type FakeControlPlane, startFakeControlPlane } from "@longshore/agent/testing/fake-control-plane";
+import { makeBundle, taskModule } from "@longshore/agent/testing/make-bundle";
+import { makeLease } from "@longshore/agent/testing/make-lease";
 import { afterEach, beforeEach, expect, test } from "vitest";
 
 const bin = fileURLToPath(new URL("../../bin/longshore.js", import.meta.url));
@@ -100,4 +102,79 @@ test("what is missing or wrong is named", async () => {
   const stranger = await longshore(["start", "--api-url", api.url]);
   expect(stranger.code).toBe(1);
   expect(stranger.stderr).toContain("Set LONGSHORE_ENROL_TOKEN");
+});
+
+test("status, drain and its undoing speak with the agent on this machine", { timeout: 60_000 }, async () => {
+  const nobody = await longshore(["status"]);
+  expect([nobody.code, nobody.stderr.split("\n")[0]]).toEqual([
+    1,
+    `error: no agent runs on the data folder ${join(home, ".longshore/agent")}`,
+  ]);
+  await started(begin(["start"], { LONGSHORE_URL: api.url, LONGSHORE_ENROL_TOKEN: "one" }));
+  const status = JSON.parse((await longshore(["status", "--json"])).stdout) as { draining: boolean };
+  expect(status).toMatchObject({ draining: false, runtime: "process", healthy: true });
+
+  const flag = join(home, "go");
+  const slow = `run: async () => {
+    const { existsSync } = await import("node:fs");
+    while (!existsSync(${JSON.stringify(flag)})) await new Promise((next) => setTimeout(next, 50));
+  }`;
+  const hash = api.addBundle(await makeBundle({ "tasks.mjs": taskModule({ slow }) }));
+  const lease = makeLease(hash, "slow");
+  api.lease(lease);
+  await api.until("its start", () => api.facts.some(({ kind }) => kind === "started"));
+  const tooSoon = await longshore(["drain", "--timeout", "0"]);
+  expect([tooSoon.code, tooSoon.stderr]).toEqual([
+    1,
+    expect.stringContaining("not drained after 0 s: 1 run at work"),
+  ]);
+  const draining = begin(["drain"]);
+  await api.until("its progress", () => draining.said.stderr.includes("1 run at work"));
+  await writeFile(flag, "");
+  const drained = await draining.ended;
+  expect([drained.code, drained.stdout]).toEqual([
+    0,
+    "Drained: nothing executes here, and everything is reported.\n",
+  ]);
+  expect(api.facts.at(-1)).toMatchObject({ kind: "completed", runId: lease.runId });
+  expect((await longshore(["status"])).stdout).toContain("draining");
+  expect((await longshore(["drain", "--undo"])).stdout).toBe("The agent takes runs again.\n");
+});
+
+test("doctor says what is wrong and what to do, and its exit code says whether", {
+  timeout: 60_000,
+}, async () => {
+  const env = { LONGSHORE_URL: api.url };
+  const fresh = await longshore(["doctor", "--json"], env);
+  const checks = (said: string) =>
+    Object.fromEntries(
+      (JSON.parse(said) as { checks: { name: string; state: string }[] }).checks.map(({ name, state }) => [
+        name,
+        state,
+      ]),
+    );
+  expect(fresh.code).toBe(1);
+  expect(checks(fresh.stdout)).toMatchObject({
+    identity: "fail",
+    "data folder": "warn",
+    network: "ok",
+    agent: "warn",
+  });
+  await longshore(["enrol", "--token", "one"], env);
+  const enrolled = await longshore(["doctor", "--json"], env);
+  expect([enrolled.code, checks(enrolled.stdout)]).toMatchObject([
+    0,
+    { identity: "ok", "data folder": "ok", network: "ok", clock: "ok", disk: "ok", engine: "skipped" },
+  ]);
+  api.state.refuseWith = { status: 401, code: "agent_revoked", error: "revoked" };
+  const revoked = await longshore(["doctor"], env);
+  expect(revoked.code).toBe(1);
+  expect(revoked.stdout).toMatch(/fail {5}identity +This agent was revoked/);
+  expect(revoked.stdout).toContain("Enrol it again with a new token.");
+  const away = await longshore(["doctor", "--api-url", "http://127.0.0.1:9"], {
+    LONGSHORE_RUNTIME: "docker",
+    DOCKER_HOST: "unix:///nowhere.sock",
+  });
+  expect([away.code, away.stdout]).toEqual([1, expect.stringMatching(/fail {5}engine +no engine answers/)]);
+  expect(away.stdout).toMatch(/fail {5}network +http:..127.0.0.1:9 cannot be reached/);
 });

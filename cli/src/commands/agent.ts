@@ -5,6 +5,7 @@ import { CliError } from "../cli-error.ts";
 import { print, printJson, printNote } from "../terminal/output.ts";
 import { parseCount } from "../terminal/parse-count.ts";
 import { aborted, interruptSignal } from "../terminal/until-interrupted.ts";
+import { type DrainOptions, doctor, drain, showStatus } from "./agent-local.ts";
 import { runAction } from "./run-action.ts";
 
 type Options = AgentFlags & { json?: boolean };
@@ -42,19 +43,25 @@ const start = async ({ json, ...flags }: Options): Promise<void> => {
   await untilEnd(agent, interrupted);
 };
 
-/** `longshore agent enrol|start`. */
+/** `longshore agent enrol|start|status|drain|doctor`. */
 export const addAgentCommand = (program: Command): void => {
   const agent = program.command("agent").description("make this machine execute runs");
-  const withCommon = (command: Command) =>
+  const withFolder = (command: Command) =>
     command
-      .option("--api-url <url>", "address of the API (or LONGSHORE_URL; start knows it from enrol)")
       .option(
         "--data-dir <dir>",
         "folder of the agent's identity and cache (or LONGSHORE_AGENT_DATA; ~/.longshore/agent)",
       )
-      .option("--token <token>", "a one-time token (or LONGSHORE_ENROL_TOKEN)")
-      .option("--name <name>", "how the agent is called (or LONGSHORE_AGENT_NAME; the host's name)")
       .option("--json", "answer as JSON");
+  const withApi = (command: Command) =>
+    withFolder(command).option(
+      "--api-url <url>",
+      "address of the API (or LONGSHORE_URL; start knows it from enrol)",
+    );
+  const withCommon = (command: Command) =>
+    withApi(command)
+      .option("--token <token>", "a one-time token (or LONGSHORE_ENROL_TOKEN)")
+      .option("--name <name>", "how the agent is called (or LONGSHORE_AGENT_NAME; the host's name)");
   withCommon(agent.command("enrol"))
     .description("register this machine with a one-time token")
     .action((options: Options) => runAction(options, () => enrol(options)));
@@ -74,4 +81,15 @@ export const addAgentCommand = (program: Command): void => {
     )
     .option("--image <image>", "image of the runner containers (or LONGSHORE_RUNNER_IMAGE)")
     .action((options: Options) => runAction(options, () => start(options)));
+  withFolder(agent.command("status"))
+    .description("say what the agent on this machine is doing now")
+    .action((options: Options) => runAction(options, () => showStatus(options)));
+  withFolder(agent.command("drain"))
+    .description("let the agent on this machine take nothing more, and wait until its runs are done")
+    .option("--undo", "let it take runs again")
+    .option("--timeout <seconds>", "wait no longer than this; the agent goes on draining", parseCount)
+    .action((options: DrainOptions) => runAction(options, () => drain(options)));
+  withApi(agent.command("doctor"))
+    .description("look at what an agent on this machine depends on, and say what to do")
+    .action((options: Options) => runAction(options, () => doctor(options)));
 };

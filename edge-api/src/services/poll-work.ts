@@ -4,6 +4,7 @@ import type { ClaimRequest } from "../db/transitions/claim-runs.ts";
 import { blindPollMs, type Listener } from "../hints/hints.ts";
 import { claimWork, type Work } from "./claim-work.ts";
 import type { Deps } from "./deps.ts";
+import { loseUnheld } from "./lose-unheld.ts";
 import { runDueWork } from "./run-due-work.ts";
 
 /** Without a presence book, an idle poll writes its beat at least this often. Units: milliseconds. */
@@ -81,6 +82,8 @@ export const pollWork = async (
   try {
     deps.presence?.seen(agent.id);
     const known = readCursor(body.cursor);
+    let isFirst = body.cursor === null;
+    if (isFirst) await loseUnheld(deps, agent, body);
     let topics = await listener.cursor();
     let nextDueMs = known?.nextDueMs ?? null;
     let askedMs = known?.askedMs ?? 0;
@@ -90,6 +93,9 @@ export const pollWork = async (
     for (;;) {
       if (shouldAsk) {
         work = await claimWork(deps, toRequest(agent, body));
+        // An older process with this identity may be parked, and would not learn that it is superseded until work came.
+        if (isFirst) deps.later(deps.hints.wakeAgent(agent.id));
+        isFirst = false;
         ({ nextDueMs, draining } = work);
         askedMs = Date.now();
         // An agent that does not know yet that it should drain is told at once.

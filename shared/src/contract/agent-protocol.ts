@@ -133,6 +133,12 @@ export const PollBody = AgentState.extend({
   version: z.string().max(64),
   runtime: z.string().max(64),
   draining: z.boolean().optional(),
+  /** The drain was asked for on the agent's own host: what the API says does not end it. */
+  drainsItself: z.boolean().optional(),
+  /** Runners that are ready and have no run. */
+  warm: z.int().min(0).max(10_000).optional(),
+  /** The agent's last warning or error, for people who look at it from elsewhere. */
+  lastError: z.object({ at: WireTime, message: z.string().max(1_000) }).nullish(),
   labels: z.record(z.string(), z.string()).optional(),
 });
 export type PollBody = z.infer<typeof PollBody>;

@@ -72,6 +72,9 @@ export const AgentFrame = z.discriminatedUnion("t", [
   /** Abort the run's signal; after `graceMs` end its executor. */
   z.object({ t: z.literal("cancel"), runId: z.string(), graceMs: z.int() }),
   z.object({ t: z.literal("ack"), seq: z.int() }),
+  /** Answers `hello` and `beat`: the run may execute for so long from now on; the next one extends it. Units: ms; 0 or
+   * less: not at all. */
+  z.object({ t: z.literal("lease"), leftMs: z.int() }),
   z.object({
     t: z.literal("response"),
     id: z.int(),

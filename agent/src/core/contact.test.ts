@@ -1,0 +1,46 @@
+import type { Clock } from "@longshore/shared/core/clock";
+import { expect, test } from "vitest";
+import { createContact } from "./contact.ts";
+
+const start = 1_000_000;
+const makeClock = () => {
+  const at = { wall: start, monotonic: 0 };
+  const clock: Clock = { now: () => at.wall, monotonic: () => at.monotonic, sleep: async () => {} };
+  const pass = (ms: number) => {
+    at.wall += ms;
+    at.monotonic += ms;
+  };
+  return { at, clock, pass };
+};
+const answer = { settings: { beatMs: 10_000, leaseMs: 30_000, holdMs: 50_000, drain: false }, cursor: "c" };
+
+test("silence runs from the moment the acknowledged request was sent", () => {
+  const { clock, pass } = makeClock();
+  const contact = createContact(clock);
+  pass(4_000);
+  contact.acknowledged(1_000, answer);
+  expect([contact.silentMs(), contact.leftMs()]).toEqual([3_000, 22_000]);
+  contact.acknowledged(500, answer); // an older answer, read later
+  expect(contact.silentMs()).toBe(3_000);
+});
+
+test("a host that was suspended has been silent for that time too", () => {
+  const { at, clock, pass } = makeClock();
+  const contact = createContact(clock);
+  contact.acknowledged(0, answer);
+  at.wall += 3_600_000; // the monotonic clock stood still
+  pass(10);
+  expect(contact.silentMs()).toBe(3_600_010);
+  expect(contact.leftMs()).toBeLessThan(0);
+  contact.acknowledged(at.monotonic, answer);
+  expect(contact.silentMs()).toBe(0);
+});
+
+test("a wall clock that is set back lengthens no lease", () => {
+  const { at, clock, pass } = makeClock();
+  const contact = createContact(clock);
+  contact.acknowledged(0, answer);
+  at.wall -= 3_600_000;
+  pass(26_000);
+  expect(contact.leftMs()).toBe(-1_000);
+});

@@ -1,0 +1,28 @@
+import type { Clock } from "@longshore/shared/core/clock";
+import type { Admission } from "./core/admission.ts";
+import { type ContainerRuntime, StartError } from "./ports/container-runtime.ts";
+
+/**
+ * A runtime whose starts end within a time, and teach the admission.
+ *
+ * A container that comes to be after its time is removed: nobody waits for it any more. Units: milliseconds.
+ */
+export const watchStarts = (
+  runtime: ContainerRuntime,
+  admission: Admission,
+  clock: Clock,
+  startMsMax: number,
+): ContainerRuntime => ({
+  ...runtime,
+  start: (spec) =>
+    admission.watch(async () => {
+      const settled = new AbortController();
+      const starting = runtime.start(spec);
+      const tooLong = clock.sleep(startMsMax, settled.signal).then(() => null);
+      const id = await Promise.race([starting, tooLong]).finally(() => settled.abort());
+      if (id !== null) return id;
+      starting.then((late) => runtime.remove(late)).catch(() => {}); // the sweep finds what is left
+      const seconds = Math.round(startMsMax / 1_000);
+      throw new StartError(`The ${runtime.name} runtime did not start the run within ${seconds} s.`, true);
+    }),
+});
