@@ -7,6 +7,7 @@ import { createBundleStore } from "./adapters/bundles.ts";
 import { createContainerRecords } from "./adapters/container-records.ts";
 import { createControlPlane } from "./adapters/control-plane.ts";
 import { lockData } from "./adapters/data-lock.ts";
+import { freeMemoryMb } from "./adapters/free-memory.ts";
 import { createHttpClient, type HttpClient } from "./adapters/http-client.ts";
 import {
   enrol,
@@ -81,6 +82,8 @@ export type Agent = {
 
 /** How long the last report of a stopping agent may take. Units: milliseconds. */
 const flushMs = 5_000;
+/** One container or waiting run goes each time that memory is found short. Units: milliseconds. */
+const memoryWatchMs = 2_000;
 const enrolLimits = { minMs: 250, maxMs: 10_000 };
 
 type Base = { clock: Clock; logger: Logger; random: () => number; http: HttpClient; signal: AbortSignal };
@@ -205,6 +208,7 @@ const wire = async (config: AgentConfig, identity: Identity, runnerDir: string, 
     slots: config.slots,
     // A process takes no longer to start when a run is there than before: only code is worth keeping ready.
     pool: isProcess ? { ...config.pool, min: 0, buffer: 0 } : config.pool,
+    isShort: () => freeMemoryMb() < config.memoryFreeMbMin,
     generation: [runtime.name, basename(runnerDir), config.runnerImage ?? "", config.network].join(" "),
   });
   const executions = createExecutions({
@@ -298,7 +302,11 @@ const run = async (
     fenceLoop(depsFor("fence"), signal),
   ];
 
+  const watch = setInterval(() => {
+    if (freeMemoryMb() < config.memoryFreeMbMin) executions.relieve();
+  }, memoryWatchMs).unref();
   const finish = async (first: LoopEnd): Promise<LoopEnd> => {
+    clearInterval(watch);
     stopLoops.abort();
     await Promise.allSettled(running);
     stopped.abort();
