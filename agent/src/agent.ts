@@ -8,6 +8,7 @@ import { createContainerRecords } from "./adapters/container-records.ts";
 import { createControlPlane } from "./adapters/control-plane.ts";
 import { lockData } from "./adapters/data-lock.ts";
 import { freeBytes } from "./adapters/disk-space.ts";
+import { freeMemoryMb } from "./adapters/free-memory.ts";
 import { createHttpClient, type HttpClient } from "./adapters/http-client.ts";
 import {
   enrol,
@@ -75,6 +76,8 @@ export type Agent = {
 /** How long the last report of a stopping agent may take. Units: milliseconds. */
 const flushMs = 5_000;
 const mib = 1024 * 1024;
+/** One container or waiting run goes each time that memory is found short. Units: milliseconds. */
+const memoryWatchMs = 2_000;
 const enrolLimits = { minMs: 250, maxMs: 10_000 };
 
 type Base = { clock: Clock; logger: Logger; random: () => number; http: HttpClient; signal: AbortSignal };
@@ -208,6 +211,7 @@ const wire = async (config: AgentConfig, identity: Identity, runnerDir: string, 
     slots: config.slots,
     // A process takes no longer to start when a run is there than before: only code is worth keeping ready.
     pool: isProcess ? { ...config.pool, min: 0, buffer: 0 } : config.pool,
+    isShort: () => freeMemoryMb() < config.memoryFreeMbMin,
     generation: [
       runtime.name,
       basename(runnerDir),
@@ -312,7 +316,11 @@ const run = async (
     hostLoop({ ...host, freeBytesMin: config.diskFreeMinMb * mib, say: depsFor("host").say }, signal),
   ];
 
+  const watch = setInterval(() => {
+    if (freeMemoryMb() < config.memoryFreeMbMin) executions.relieve();
+  }, memoryWatchMs).unref();
   const finish = async (first: LoopEnd): Promise<LoopEnd> => {
+    clearInterval(watch);
     stopLoops.abort();
     await Promise.allSettled(running);
     stopped.abort();

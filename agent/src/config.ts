@@ -26,6 +26,8 @@ export const AgentConfig = z.object({
     idleMs: z.int().min(0),
     memoryMbMax: wholeNumber(0, 1_000_000),
   }),
+  /** With less free memory on the host, idle containers go first and then the runs that wait. Units: MiB. */
+  memoryFreeMbMin: wholeNumber(0, 10_000_000),
   /** Image of the runs' containers; when absent, the public one or the local base that stands in for it. */
   runnerImage: z.string().min(1).optional(),
   /** Docker network of the runs' containers: `filtered`, `none` (only the agent's socket), or one of the operator's. */
@@ -94,6 +96,7 @@ const Environment = z.object({
   LONGSHORE_POOL_BUFFER: wholeNumber(0, 1_000).optional(),
   LONGSHORE_POOL_IDLE_S: wholeNumber(0, 86_400).optional(),
   LONGSHORE_POOL_MEMORY_MB: wholeNumber(0, 1_000_000).optional(),
+  LONGSHORE_MEMORY_FREE_MB: wholeNumber(0, 10_000_000).optional(),
   LONGSHORE_RUNNER_IMAGE: text.optional(),
   LONGSHORE_NETWORK: text
     .refine((name) => name !== "host" && !name.startsWith("container:"), {
@@ -127,6 +130,8 @@ export const defaultPool = (): AgentConfig["pool"] => ({
   idleMs: 300_000,
   memoryMbMax: Math.round(totalmem() / 10 / 1024 / 1024),
 });
+/** Enough for the engine and the agent to go on with. Units: MiB. */
+export const defaultMemoryFreeMb = (): number => Math.round(totalmem() / 20 / 1024 / 1024);
 export const defaultOrphanGraceMs = 10 * 60 * 1000;
 
 /**
@@ -142,6 +147,7 @@ export const agentConfig = (given: Partial<AgentConfig> & { url: string; dataDir
     runtime: "auto",
     slots: defaultSlots(),
     pool: defaultPool(),
+    memoryFreeMbMin: defaultMemoryFreeMb(),
     network: filteredNetwork,
     egressAllow: [],
     orphanGraceMs: defaultOrphanGraceMs,
@@ -187,6 +193,7 @@ export const readConfig = (env: Record<string, string | undefined>): AgentConfig
     runtime: vars.LONGSHORE_RUNTIME,
     slots: vars.LONGSHORE_SLOTS ?? defaultSlots(),
     pool: poolFrom(vars),
+    memoryFreeMbMin: vars.LONGSHORE_MEMORY_FREE_MB ?? defaultMemoryFreeMb(),
     runnerImage: vars.LONGSHORE_RUNNER_IMAGE,
     network: vars.LONGSHORE_NETWORK,
     egressAllow: vars.LONGSHORE_EGRESS_ALLOW ?? [],

@@ -23,7 +23,13 @@ export type Containers = ReturnType<typeof createContainers>;
  * I2  What the pool does for later (filling, removing) is never waited for by a run.
  */
 export const createContainers = (
-  deps: ContainerDeps & { slots: number; pool: PoolSettings; generation: string },
+  deps: ContainerDeps & {
+    slots: number;
+    pool: PoolSettings;
+    generation: string;
+    /** Whether the host runs short of memory: nothing is made ready then. */
+    isShort(): boolean;
+  },
 ) => {
   const { clock, logger } = deps;
   const byKey = new Map<string, RunnerContainer>();
@@ -33,6 +39,7 @@ export const createContainers = (
   const machines = new Map<MachinePreset, number>();
   let isOpen = true;
   let isAlive = true;
+  let isClosed = false;
   let lastWorkMs: number | null = null;
   let failedMs: number | null = null;
   let planTimer: NodeJS.Timeout | null = null;
@@ -113,7 +120,7 @@ export const createContainers = (
       const container = byKey.get(key);
       if (container) void discard(container);
     }
-    if (create.length > 0) refillLater(failedMs === null ? refillAfterMs : backOffMs);
+    if (create.length > 0 && !deps.isShort()) refillLater(failedMs === null ? refillAfterMs : backOffMs);
     if (againInMs !== null) planTimer = setTimeout(settle, againInMs).unref();
   };
   const refillLater = (ms: number): void => {
@@ -127,7 +134,11 @@ export const createContainers = (
     if (filling) return;
     filling = true;
     try {
-      for (let next = plan().create[0]; next && isOpen && isAlive; next = plan().create[0]) {
+      for (
+        let next = plan().create[0];
+        next && isOpen && isAlive && !deps.isShort();
+        next = plan().create[0]
+      ) {
         const container = fresh(next, false);
         await container.started().catch((error: unknown) => {
           logger.warn("a container could not be kept ready", { why: String(error) });
@@ -199,6 +210,12 @@ export const createContainers = (
       settle();
     },
     discard,
+    /** Removes the one without a run that was not used for longest; false when there is none. */
+    dropIdle(): boolean {
+      const oldest = idle().sort((a, b) => a.idleSinceMs() - b.idleSinceMs())[0];
+      if (oldest) void discard(oldest);
+      return oldest !== undefined;
+    },
     get: (key: string): RunnerContainer | undefined => byKey.get(key),
     /** Containers that this process drives. */
     live: (): RunnerContainer[] => [...byKey.values()],
@@ -230,7 +247,8 @@ export const createContainers = (
     keepsIdle: (): boolean => isOpen && deps.pool.idleMs > 0,
     /** While closed nothing is kept ready; what is goes. */
     setOpen(open: boolean): void {
-      if (isOpen === open) return;
+      // A last answer of the API must not open it again.
+      if (isOpen === open || isClosed) return;
       isOpen = open;
       if (open) settle();
       else for (const one of idle()) void discard(one);
@@ -246,6 +264,7 @@ export const createContainers = (
     /** Removes what has no run, and lets go of the rest. */
     async close(): Promise<void> {
       isOpen = false;
+      isClosed = true;
       for (const timer of [planTimer, refillTimer]) if (timer) clearTimeout(timer);
       const all = [...byKey.values()];
       const empty = all.filter((one) => one.tenant() === null);

@@ -31,6 +31,8 @@ export type ExecutionDeps = {
 /** How long a cancelled task may take to end by itself, and the runner beyond that. Units: milliseconds. */
 const cancelGraceMs = 10_000;
 const cancelMarginMs = 3_000;
+/** A run that waits longer is frozen: it costs no processor then, whatever its code set going. Units: milliseconds. */
+const parkAfterMs = 2_000;
 const responseCharsMax = 15 * 1024 * 1024;
 
 /**
@@ -125,6 +127,13 @@ export const createExecution = (record: RunRecord, deps: ExecutionDeps, onChange
     };
   };
 
+  const parkSoon = (): void => {
+    const { waitFrame } = record;
+    after(parkAfterMs, () => {
+      if (phase.kind === "waiting" && record.waitFrame === waitFrame && !isCanceling)
+        void container?.setParked(true);
+    });
+  };
   const sayContinue = (): void => {
     const { continuation: waits, waitFrame: wait, lease } = record;
     if (waits && wait !== null) container?.send({ t: "continue", runId, epoch: lease.epoch, wait, waits });
@@ -142,6 +151,7 @@ export const createExecution = (record: RunRecord, deps: ExecutionDeps, onChange
       return;
     }
     sayLease();
+    if (record.isWaiting) parkSoon();
     // I4
     if (!hello.running && !outbox.mark(key)?.final) sayJob();
     sayContinue();
@@ -151,9 +161,15 @@ export const createExecution = (record: RunRecord, deps: ExecutionDeps, onChange
   const note = (frame: number, fact: RunnerFact): void => {
     if (fact.kind === "started") container?.applyLimit();
     if (fact.kind !== "waiting") return;
-    Object.assign(record, { waitFrame: frame, isWaiting: true, continuation: null });
+    Object.assign(record, {
+      waitFrame: frame,
+      isWaiting: true,
+      waitingSince: clock.now(),
+      continuation: null,
+    });
     saveRecord();
     move({ kind: "waiting" });
+    parkSoon();
   };
   const onFact = (frame: number, fact: RunnerFact): void => {
     const acknowledge = () => void container?.send({ t: "ack", seq: frame });
@@ -273,6 +289,7 @@ export const createExecution = (record: RunRecord, deps: ExecutionDeps, onChange
       Object.assign(record, { continuation: waits, isWaiting: false });
       saveRecord();
       move({ kind: "continued" });
+      void container?.setParked(false);
       sayContinue();
     },
     /** Whether its end is under way: further orders would change nothing. */
@@ -280,6 +297,7 @@ export const createExecution = (record: RunRecord, deps: ExecutionDeps, onChange
     cancel(): void {
       if (isCanceling || phase.kind === "ending") return;
       isCanceling = true;
+      void container?.setParked(false);
       if (phase.kind === "preparing") {
         endWith({ kind: "canceled", executedMs: 0 });
         return;

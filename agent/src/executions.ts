@@ -31,10 +31,17 @@ export const createExecutions = (
     /** Removes a container that nothing here knows. */
     remove(id: string): Promise<void>;
   },
-): Executions & { all(): Execution[]; detachAll(): Promise<void>; endAll(): Promise<void> } => {
+): Executions & {
+  all(): Execution[];
+  detachAll(): Promise<void>;
+  endAll(): Promise<void>;
+  relieve(): void;
+} => {
   const { containers, outbox, logger, clock } = deps;
   const byKey = new Map<string, Execution>();
   const ended = new Map<string, number>();
+  /** Waiting runs whose processes were ended to free memory. */
+  const putAway = new Set<string>();
   const listeners = new Set<() => void>();
   let runtimeAlive = true;
   let draining = false;
@@ -70,10 +77,15 @@ export const createExecutions = (
       lease,
       waitFrame: null,
       isWaiting: false,
+      waitingSince: 0,
       continuation: null,
     };
     void drive(record).start();
   };
+  const whyLost = (runId: string): string =>
+    putAway.delete(runId)
+      ? "The process that waited for this run's wait point was ended: its host ran short of memory."
+      : "The process that waited for this run's wait point is gone: its host or agent was replaced.";
   const acceptLease = (lease: Lease): void => {
     if (lease.epoch <= (ended.get(lease.runId) ?? 0)) return; // I2
     const execution = findRun(lease.runId);
@@ -88,10 +100,7 @@ export const createExecutions = (
         ended.set(lease.runId, lease.epoch);
         report(lease, {
           kind: "failed",
-          error: internalError(
-            "TASK_RUN_CONTINUATION_LOST",
-            "The process that waited for this run's wait point is gone: its host or agent was replaced.",
-          ),
+          error: internalError("TASK_RUN_CONTINUATION_LOST", whyLost(lease.runId)),
           executedMs: 0,
         });
         return;
@@ -247,6 +256,16 @@ export const createExecutions = (
     onChange(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
+    },
+    relieve() {
+      if (paused || !runtimeAlive || containers.dropIdle()) return;
+      const waiting = [...byKey.values()].filter((execution) => execution.phase().kind === "waiting");
+      const oldest = waiting.sort((a, b) => a.record.waitingSince - b.record.waitingSince)[0];
+      if (!oldest) return;
+      logger.warn("the host runs short of memory: a waiting run is ended", { runId: oldest.runId });
+      putAway.add(oldest.runId);
+      if (putAway.size > endedMax) putAway.delete(putAway.values().next().value as string);
+      void oldest.stop();
     },
     async detachAll() {
       for (const execution of byKey.values()) execution.detach();

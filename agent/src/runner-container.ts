@@ -226,6 +226,7 @@ export const createRunnerContainer = (
     enter(next: Tenant | null): void {
       tenant = next;
       isReserved = false;
+      isPrepared = false;
     },
     /** Resolves when the tenant that is leaving has left, or the container is gone. */
     left: (): Promise<void> =>
@@ -251,7 +252,6 @@ export const createRunnerContainer = (
       record.framesHeard = heard();
       record.run = null;
       tenant = null;
-      isPrepared = false;
       idleSinceMs = clock.monotonic();
       await records.save(record);
       onLeft?.();

@@ -11,6 +11,7 @@ const StoredRun = z.object({
   lease: Lease,
   waitFrame: z.int().nullable(),
   isWaiting: z.boolean(),
+  waitingSince: z.number(),
   continuation: z.array(CompletedWait).nullable(),
 });
 const StoredRecord = z.object({

@@ -1,5 +1,5 @@
 import Docker from "dockerode";
-import { afterEach, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { Agent } from "../agent.ts";
 import type { AgentConfig } from "../config.ts";
 import { boxesOf, boxRecords } from "../testing/boxes-of.ts";
@@ -40,7 +40,14 @@ describe.skipIf(!available)("the pool of runner containers", { timeout: 120_000 
   beforeAll(async () => {
     image = await testRunnerImage();
   }, 120_000);
+  const agentIds: string[] = [];
   afterEach(() => harness?.close(), 30_000);
+  afterAll(async () => {
+    const found = agentIds.map((id) =>
+      docker.listContainers({ all: true, filters: { label: [`${labelNames.agent}=${id}`] } }),
+    );
+    expect((await Promise.all(found)).flat().map(({ Names }) => Names)).toEqual([]);
+  });
 
   const begin = async (
     pool: Partial<AgentConfig["pool"]>,
@@ -54,7 +61,9 @@ describe.skipIf(!available)("the pool of runner containers", { timeout: 120_000 
       ...over,
     });
     hash = await harness.bundle(tasks, prelude);
-    return harness.start();
+    const agent = await harness.start();
+    agentIds.push(agent.agentId);
+    return agent;
   };
   const until = async (
     what: string,

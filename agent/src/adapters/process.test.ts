@@ -23,6 +23,11 @@ const tasks = {
     const done = await host().wait([{ kind: "token", id: "waitpoint_1" }]);
     return done[0].output;
   }`,
+  ticksAndWaits: `run: async () => {
+    setInterval(() => console.log("tick"), 100);
+    const done = await host().wait([{ kind: "token", id: "waitpoint_1" }]);
+    return done[0].output;
+  }`,
   twoWaits: `run: async () => {
     const wait = (id) => host().wait([{ kind: "token", id }]);
     await Promise.all([wait("waitpoint_a"), wait("waitpoint_b")]);
@@ -148,6 +153,22 @@ test("a continuation without a process is lost, and says so", async () => {
     epoch: 7,
     error: { code: "TASK_RUN_CONTINUATION_LOST" },
   });
+});
+
+test("a run that waits is frozen, and goes on when its wait is over", { timeout: 30_000 }, async () => {
+  const lease = run("ticksAndWaits");
+  await harness.api.until("its wait", () => harness.factsOf(lease.runId).some((f) => f.kind === "waiting"));
+  const lines = () => harness.lines(lease.runId).length;
+  // It ticks on until it is frozen; then nothing more is said.
+  await harness.api.until("its ticks", () => lines() > 3);
+  let seen = -1;
+  while (seen !== lines()) {
+    seen = lines();
+    await new Promise((resolve) => setTimeout(resolve, 1_000)); // ten ticks long
+  }
+  const waits = [{ id: "waitpoint_1", kind: "token" as const, ok: true, output: "thawed" }];
+  harness.api.lease({ ...lease, kind: "continue", epoch: 2, waits });
+  expect(await harness.final(lease.runId, 20_000)).toMatchObject({ kind: "completed", output: "thawed" });
 });
 
 test("two waits beside each other fail the run", async () => {

@@ -38,9 +38,19 @@ test("idle and busy containers never exceed the slots", () => {
   expect(plan({ busy: 8, idle: both }).remove).toEqual(["old", "new"]);
 });
 
-test("generic containers never push out one that holds code", () => {
-  const warm = Array.from({ length: 8 }, (_, nth) => idle(`w${nth}`, { isBound: true }));
-  expect(plan({ idle: warm })).toMatchObject({ create: [], remove: [] });
+test("code that was just wanted stays, code that rests makes way for the minimum", () => {
+  const fresh = Array.from({ length: 8 }, (_, nth) =>
+    idle(`w${nth}`, { isBound: true, idleSinceMs: 10_000 + nth }),
+  );
+  const kept = { ...settings, idleMs: 60_000 };
+  const soon = plan({ settings: kept, idle: fresh, nowMs: 11_000 });
+  expect(soon).toMatchObject({ create: [], remove: [], againInMs: 4_000 });
+  const later = plan({ settings: kept, idle: fresh, nowMs: 20_000 });
+  expect(later.remove).toEqual(["w0", "w1"]);
+  expect(later.create).toHaveLength(2);
+  expect(
+    plan({ settings: kept, slots: 1, idle: [idle("w", { isBound: true })], nowMs: 20_000 }).remove,
+  ).toEqual([]);
 });
 
 test("what nobody used for long goes, down to the minimum", () => {

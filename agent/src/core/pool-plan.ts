@@ -45,6 +45,9 @@ export type PoolPlan = {
   againInMs: number | null;
 };
 
+/** Code that was wanted this recently may be wanted at once again. Units: milliseconds. */
+const restedMs = 5_000;
+
 /** Units: MiB; a generic runner before it has said what it takes. */
 export const genericMb = 12;
 
@@ -72,7 +75,8 @@ const shares = (machines: MachinePreset[], count: number): Map<MachinePreset, nu
  * P1  Idle and busy containers together never exceed the slots: real work takes the place of what waits for it.
  * P2  What idles together stays under the memory ceiling.
  * P3  Beyond `min`, what nobody used for `idleMs` goes.
- * P4  Generic containers fill room that is free; they never push out one that holds code.
+ * P4  Generic containers fill room that is free. For those of `min`, up to half the room, one that holds code must go
+ *     once it has rested for a while: versions that nobody asks for any more must not leave the next one cold.
  */
 export const planPool = (view: PoolView): PoolPlan => {
   const { settings, nowMs } = view;
@@ -96,6 +100,11 @@ export const planPool = (view: PoolView): PoolPlan => {
   while (left.length > room) drop(left[0] as IdleContainer); // P1
   while (left.length > 0 && memoryMb() > settings.memoryMbMax) drop(left[0] as IdleContainer); // P2
 
+  const reserved = Math.min(settings.min, Math.floor(room / 2));
+  const bound = () => left.filter((one) => one.isBound);
+  const tooMany = bound().slice(0, Math.max(0, bound().length - (room - reserved)));
+  for (const one of tooMany) if (nowMs - one.idleSinceMs >= restedMs) drop(one); // P4
+
   const create: MachinePreset[] = [];
   for (const [machine, count] of shares(view.machines, target)) {
     const present = left.filter((one) => !one.isBound && one.machine === machine).length;
@@ -108,6 +117,9 @@ export const planPool = (view: PoolView): PoolPlan => {
   const ages = left
     .filter((one) => one.isBound || generic().length > settings.min || !view.machines.includes(one.machine))
     .map((one) => one.idleSinceMs + settings.idleMs - nowMs);
-  const dueMs = Math.min(...ages);
+  const crowded = bound()
+    .slice(0, Math.max(0, bound().length - (room - reserved)))
+    .map((one) => one.idleSinceMs + restedMs - nowMs);
+  const dueMs = Math.min(...ages, ...crowded);
   return { remove, create, againInMs: Number.isFinite(dueMs) ? Math.max(100, dueMs) : null };
 };

@@ -11,6 +11,8 @@ export type RunRecord = {
   /** The runner's frame that opened the latest wait. */
   waitFrame: number | null;
   isWaiting: boolean;
+  /** When the latest wait began, by the wall clock. Units: milliseconds. */
+  waitingSince: number;
   /** What ended that wait: sent again to a runner that may not have heard it. */
   continuation: CompletedWait[] | null;
 };

@@ -1,6 +1,7 @@
 import { createDatabase } from "../services/create-database.ts";
 import { ensurePostgres } from "../services/ensure-postgres.ts";
 import { isRunning } from "../services/service.ts";
+import { agentFigures, measureAgent } from "./agent.ts";
 import { drain, idle, idleWithSweeps, triggerConcurrent, triggerToClaim } from "./engine.ts";
 import { type Figure, median, printFigure, rounded } from "./figures.ts";
 import { measureLists, measureRunPage } from "./list.ts";
@@ -114,9 +115,11 @@ const main = async (): Promise<void> => {
     ([name]) => wanted.length === 0 || wanted.some((prefix) => name.startsWith(prefix)),
   );
   const isHistory = wanted.includes("list");
-  if (chosen.length === 0 && !isHistory)
+  // They need an engine, and are asked for by name.
+  const agents = agentFigures.filter((name) => wanted.some((prefix) => name.startsWith(prefix)));
+  if (chosen.length + agents.length === 0 && !isHistory)
     throw new Error(
-      `no figure is called ${wanted.join(", ")}; there are list, ${Object.keys(figures).join(", ")}`,
+      `no figure is called ${wanted.join(", ")}; there are list, ${[...Object.keys(figures), ...agentFigures].join(", ")}`,
     );
   const postgres = await ensurePostgres();
   if (!isRunning(postgres)) throw new Error(`a bench needs Postgres: ${postgres.missing}`);
@@ -131,6 +134,7 @@ const main = async (): Promise<void> => {
       if (measurement.peer && peer && "run" in peer) await compare(postgres.url, name, measurement, peer);
       else printFigure(await measureOnce(postgres.url, measurement));
     }
+    if (agents.length > 0) await measureAgent(postgres.url, agents, printFigure);
     if (isHistory) await measureHistory(postgres.url);
   } finally {
     await postgres.stop();

@@ -12,6 +12,7 @@ import { createHttp, type Http } from "./http.ts";
 /** An API on an empty database with one deployed task, ready to be measured. */
 export type Stage = {
   http: Http;
+  url: string;
   apiKey: string;
   environmentId: string;
   sql: pg.Client;
