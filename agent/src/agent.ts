@@ -202,6 +202,7 @@ const wire = async (config: AgentConfig, identity: Identity, runnerDir: string, 
     orphanGraceMs: config.orphanGraceMs,
     stopped: stopped.signal,
     slots: config.slots,
+    trustedKeys: config.trustedKeys,
   });
   return { base, runtime, controlPlane, outbox, records, stopped, executions, contact, contacted };
 };

@@ -14,7 +14,7 @@ test("the environment fills the configuration, with defaults for the rest", () =
     hostDataDir: "/data",
     slots: 7,
     runtime: "auto",
-    network: "bridge",
+    network: "filtered",
     endRunsOnStop: false,
   });
 });

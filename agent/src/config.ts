@@ -1,5 +1,6 @@
 import { availableParallelism, homedir, hostname } from "node:os";
 import { join, resolve } from "node:path";
+import { SigningKeyName } from "@longshore/shared/contract/signatures";
 import { z } from "zod";
 import { filteredNetwork, whyNoCidr } from "./core/egress.ts";
 
@@ -29,6 +30,8 @@ export const AgentConfig = z.object({
   egressMark: z.string().min(1).optional(),
   /** A runtime of the Docker engine's, such as `runsc`; its default one when absent. */
   containerRuntime: z.string().min(1).optional(),
+  /** Public keys of those whose deployments are executed; with none, everybody's. */
+  trustedKeys: z.array(SigningKeyName),
   /** Address of the Docker engine; its default socket when absent. */
   dockerHost: z.string().min(1).optional(),
   /** How long a run goes on without an agent, e.g. while that is upgraded. Units: milliseconds. */
@@ -66,6 +69,20 @@ const Environment = z.object({
   LONGSHORE_EGRESS_ALLOW: cidrs.optional(),
   LONGSHORE_EGRESS_MARK: text.optional(),
   LONGSHORE_CONTAINER_RUNTIME: text.optional(),
+  LONGSHORE_TRUSTED_KEYS: z
+    .string()
+    .transform((list) =>
+      list
+        .split(",")
+        .map((one) => one.trim())
+        .filter((one) => one !== ""),
+    )
+    .pipe(
+      z
+        .array(SigningKeyName, { error: "not a list" })
+        .min(1, "at least one key, as `longshore signing-key` prints it"),
+    )
+    .optional(),
   DOCKER_HOST: text.optional(),
 });
 
@@ -95,6 +112,7 @@ export const agentConfig = (given: Partial<AgentConfig> & { url: string; dataDir
     slots: defaultSlots(),
     network: filteredNetwork,
     egressAllow: [],
+    trustedKeys: [],
     orphanGraceMs: defaultOrphanGraceMs,
     endRunsOnStop: false,
     ...given,
@@ -128,6 +146,7 @@ export const readConfig = (env: Record<string, string | undefined>): AgentConfig
     egressAllow: vars.LONGSHORE_EGRESS_ALLOW ?? [],
     egressMark: vars.LONGSHORE_EGRESS_MARK,
     containerRuntime: vars.LONGSHORE_CONTAINER_RUNTIME,
+    trustedKeys: vars.LONGSHORE_TRUSTED_KEYS ?? [],
     dockerHost: vars.DOCKER_HOST,
   });
 };

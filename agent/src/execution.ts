@@ -5,6 +5,7 @@ import type { Clock } from "@longshore/shared/core/clock";
 import { exitError } from "@longshore/shared/core/exit-error";
 import { isFinal, nextPhase, type Phase, type PhaseEvent } from "./core/execution.ts";
 import type { ExitInfo } from "./core/observed.ts";
+import { whyUntrusted } from "./core/trust.ts";
 import type { BundleStore } from "./ports/bundle-store.ts";
 import { type ContainerRuntime, StartError } from "./ports/container-runtime.ts";
 import type { ControlPlane } from "./ports/control-plane.ts";
@@ -24,6 +25,8 @@ export type ExecutionDeps = {
   clock: Clock;
   logger: Logger;
   orphanGraceMs: number;
+  /** Keys whose deployments are executed; with none, everybody's. */
+  trustedKeys: readonly string[];
   /** How long a lease lasts without contact, as the API last said. Units: milliseconds. */
   leaseMs(): number;
   /** Resolves once the API has been heard, and its orders obeyed, since this process began. */
@@ -217,6 +220,8 @@ export const createExecution = (record: RunRecord, deps: ExecutionDeps, onChange
 
   const startContainer = async (signal: AbortSignal): Promise<void> => {
     const { lease } = record;
+    const untrusted = whyUntrusted(lease, deps.trustedKeys);
+    if (untrusted !== null) throw new StartError(untrusted, false);
     const ready = (async () => {
       await fetchPayload();
       await records.save(record);

@@ -5,6 +5,7 @@ import { PacketType } from "./packets.ts";
 import { RunContext } from "./run-context.ts";
 import { LogLine } from "./runs.ts";
 import { Count, WireTime } from "./scalars.ts";
+import { DeploymentSignature } from "./signatures.ts";
 import { TaskError } from "./task-error.ts";
 
 /** Version of this protocol, sent as `x-longshore-protocol` on each request; another one is answered with 426. */
@@ -88,6 +89,8 @@ export const Lease = z.object({
     version: z.string(),
     bundleHash: BundleHash,
     entry: z.string(),
+    /** What whoever deployed it has signed; an agent with pinned keys believes nothing else. */
+    signature: DeploymentSignature.nullish(),
   }),
   environmentId: z.string(),
   env: z.record(z.string(), z.string()),

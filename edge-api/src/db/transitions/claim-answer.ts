@@ -1,3 +1,4 @@
+import { DeploymentSignature } from "@longshore/shared/contract/signatures";
 import { TaskError } from "@longshore/shared/contract/task-error";
 import { z } from "zod";
 
@@ -41,6 +42,7 @@ export const ClaimedLease = z.object({
       shortCode: z.string(),
       bundleHash: z.string(),
       entry: z.string(),
+      signature: DeploymentSignature.nullable(),
     })
     .nullable(),
   environment: z.object({ id: z.string(), slug: z.string(), type: z.string() }),

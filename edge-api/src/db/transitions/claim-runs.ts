@@ -304,7 +304,7 @@ select (case
         'parentRunId', m.parent_run_id, 'rootRunId', m.root_run_id, 'createdAt', m.created_at,
         'queue', json_build_object('id', q.id, 'name', q.name),
         'deployment', case when d.id is not null then json_build_object('id', d.id, 'version', d.version,
-          'shortCode', d.short_code, 'bundleHash', d.bundle_hash, 'entry', d.manifest->>'entry') end,
+          'shortCode', d.short_code, 'bundleHash', d.bundle_hash, 'entry', d.manifest->>'entry', 'signature', d.manifest->'signature') end,
         'environment', json_build_object('id', e.id, 'slug', e.slug, 'type', e.type),
         'project', json_build_object('id', p.id, 'ref', p.ref, 'slug', p.slug, 'name', p.name),
         'organization', json_build_object('id', o.id, 'slug', o.slug, 'name', o.name),
