@@ -232,6 +232,7 @@ const wire = async (config: AgentConfig, identity: Identity, runnerDir: string, 
     stopped: stopped.signal,
     slots: config.slots,
     admission,
+    trustedKeys: config.trustedKeys,
     remove: runtime.remove,
   });
   return {

@@ -1,5 +1,6 @@
 import { availableParallelism, homedir, hostname, totalmem } from "node:os";
 import { join, resolve } from "node:path";
+import { SigningKeyName } from "@longshore/shared/contract/signatures";
 import { z } from "zod";
 import { filteredNetwork, whyNoCidr } from "./core/egress.ts";
 
@@ -38,6 +39,8 @@ export const AgentConfig = z.object({
   egressMark: z.string().min(1).optional(),
   /** A runtime of the Docker engine's, such as `runsc`; its default one when absent. */
   containerRuntime: z.string().min(1).optional(),
+  /** Public keys of those whose deployments are executed; with none, everybody's. */
+  trustedKeys: z.array(SigningKeyName),
   /** Address of the Docker engine; its default socket when absent. */
   dockerHost: z.string().min(1).optional(),
   /** Where people and Prometheus may ask what the agent is doing; nowhere when absent. */
@@ -110,6 +113,20 @@ const Environment = z.object({
   LONGSHORE_AGENT_LABELS: Labels.optional(),
   LONGSHORE_DISK_FREE_MIN: wholeNumber(1, 1_000_000).optional(),
   LONGSHORE_START_SECONDS: wholeNumber(1, 600).optional(),
+  LONGSHORE_TRUSTED_KEYS: z
+    .string()
+    .transform((list) =>
+      list
+        .split(",")
+        .map((one) => one.trim())
+        .filter((one) => one !== ""),
+    )
+    .pipe(
+      z
+        .array(SigningKeyName, { error: "not a list" })
+        .min(1, "at least one key, as `longshore signing-key` prints it"),
+    )
+    .optional(),
   DOCKER_HOST: text.optional(),
 });
 
@@ -150,6 +167,7 @@ export const agentConfig = (given: Partial<AgentConfig> & { url: string; dataDir
     memoryFreeMbMin: defaultMemoryFreeMb(),
     network: filteredNetwork,
     egressAllow: [],
+    trustedKeys: [],
     orphanGraceMs: defaultOrphanGraceMs,
     endRunsOnStop: false,
     diskFreeMinMb: 256,
@@ -199,6 +217,7 @@ export const readConfig = (env: Record<string, string | undefined>): AgentConfig
     egressAllow: vars.LONGSHORE_EGRESS_ALLOW ?? [],
     egressMark: vars.LONGSHORE_EGRESS_MARK,
     containerRuntime: vars.LONGSHORE_CONTAINER_RUNTIME,
+    trustedKeys: vars.LONGSHORE_TRUSTED_KEYS ?? [],
     dockerHost: vars.DOCKER_HOST,
     listen: vars.LONGSHORE_AGENT_LISTEN,
     ...(vars.LONGSHORE_AGENT_LABELS ? { labels: vars.LONGSHORE_AGENT_LABELS } : {}),

@@ -7,6 +7,7 @@ import type { Containers } from "./containers.ts";
 import { bindingOf } from "./core/binding.ts";
 import { holdsSlot, isFinal, nextPhase, type Phase, type PhaseEvent } from "./core/execution.ts";
 import type { ExitInfo } from "./core/observed.ts";
+import { whyUntrusted } from "./core/trust.ts";
 import type { RunRecord } from "./ports/container-records.ts";
 import { StartError } from "./ports/container-runtime.ts";
 import type { ControlPlane } from "./ports/control-plane.ts";
@@ -20,6 +21,8 @@ export type ExecutionDeps = {
   controlPlane: Pick<ControlPlane, "forward" | "fetchPacket">;
   clock: Clock;
   logger: Logger;
+  /** Keys whose deployments are executed; with none, everybody's. */
+  trustedKeys: readonly string[];
   /** How long what runs here may go on unless the API is heard again. Units: milliseconds. */
   leftMs(): number;
   /** Resolves once the API has been heard, and its orders obeyed, since this process began. */
@@ -238,6 +241,8 @@ export const createExecution = (record: RunRecord, deps: ExecutionDeps, onChange
     box.enter(tenant);
   };
   const startRun = async (signal: AbortSignal): Promise<void> => {
+    const untrusted = whyUntrusted(record.lease, deps.trustedKeys);
+    if (untrusted !== null) throw new StartError(untrusted, false);
     const box = await containers.acquire(record.lease);
     if (signal.aborted) return containers.putBack(box);
     enter(box);

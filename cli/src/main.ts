@@ -4,6 +4,7 @@ import { addDeployCommand } from "./commands/deploy.ts";
 import { addDevCommand } from "./commands/dev.ts";
 import { addRunsCommand } from "./commands/runs.ts";
 import { addServerCommand } from "./commands/server.ts";
+import { addSigningKeyCommand } from "./commands/signing-key.ts";
 import { addTriggerCommand } from "./commands/trigger.ts";
 import { cliVersion } from "./version.ts";
 
@@ -18,6 +19,7 @@ const program = new Command("longshore")
 
 addDevCommand(program);
 addDeployCommand(program);
+addSigningKeyCommand(program);
 addTriggerCommand(program);
 addRunsCommand(program);
 addServerCommand(program);

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { egressFor } from "@longshore/agent/core/egress";
 import { EnrolTokenResponse } from "@longshore/shared/contract/dashboard";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { buildAgentImages } from "../src/images/build-agent-image.ts";
@@ -41,7 +42,7 @@ describe.skipIf(!compose)("docker-compose.agent.yml", () => {
   };
 
   beforeAll(async () => {
-    const { agent, gate } = await buildAgentImages(docker, image as string);
+    const { agent, gate, egress } = await buildAgentImages(docker, image as string);
     stage = await startStage("compose", (folder, log) => embeddedApi(folder, log, { HOST: "0.0.0.0" }));
     const bridge = (await docker.getNetwork("bridge").inspect()) as {
       IPAM: { Config: { Gateway?: string }[] };
@@ -60,6 +61,7 @@ describe.skipIf(!compose)("docker-compose.agent.yml", () => {
       LONGSHORE_AGENT_NAME: "composed",
       LONGSHORE_AGENT_IMAGE: agent,
       LONGSHORE_DOCKER_GATE_IMAGE: gate,
+      LONGSHORE_EGRESS_IMAGE: egress,
       LONGSHORE_RUNNER_IMAGE: image,
       LONGSHORE_SLOTS: "2",
     };
@@ -90,6 +92,15 @@ describe.skipIf(!compose)("docker-compose.agent.yml", () => {
       attemptCount: 1,
     });
 
+    // Its network is the filtered one, with the rules that the helper beside it has set.
+    const egressOf = egressFor([]);
+    const network = (await docker.getNetwork(egressOf.network).inspect()) as {
+      Options: Record<string, string>;
+    };
+    expect(network.Options["com.docker.network.bridge.name"]).toBe(egressOf.bridge);
+    expect(await run("logs", "egress")).toContain(`the rules for ${egressOf.bridge} are set`);
+    expect(await run("logs", "agent")).not.toContain("containers get no network");
+
     const label = `com.docker.compose.project=${project}`;
     const found = await docker.listContainers({ filters: { label: [label] } });
     const inspected = await Promise.all(found.map(({ Id }) => docker.getContainer(Id).inspect()));
@@ -101,7 +112,7 @@ describe.skipIf(!compose)("docker-compose.agent.yml", () => {
     const top = (await docker.getContainer(agentBox?.Id ?? "").top({ ps_args: "-eo pid,uid,args" })) as {
       Processes: string[][];
     };
-    const own = top.Processes.filter(([, , command]) => /^node/.test(command ?? ""));
+    const own = top.Processes.filter(([, , command]) => /^node .*entry/.test(command ?? ""));
     expect(own.map(([, uid]) => uid)).toEqual(["10001"]);
     await until(
       "the health check",

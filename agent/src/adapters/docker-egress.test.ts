@@ -23,7 +23,7 @@ type Reached = Record<string, string>;
 
 describe.skipIf(!hasOutside)("the network of a run's container", () => {
   const docker = new Docker();
-  const { network, bridge, chain } = egressFor([]);
+  const { network, bridge } = egressFor([]);
   let image: string;
   let stage: AttackStage;
   let world: OutsideWorld;
@@ -104,26 +104,41 @@ describe.skipIf(!hasOutside)("the network of a run's container", () => {
     });
   });
 
-  test("is the agents' own, and its rules come back when they are removed", { timeout: 30_000 }, async () => {
+  test("is the agents' own, and made for their rules", async () => {
     const seen = await docker.getNetwork(network).inspect();
     expect(seen.Options).toMatchObject({
       "com.docker.network.bridge.enable_icc": "false",
       "com.docker.network.bridge.name": bridge,
     });
+  });
+
+  test("keeps its rules: they come back when they are removed, and before those of others", {
+    timeout: 30_000,
+  }, async () => {
+    // Of a network that no agent uses, which another agent's look would mend.
+    const egress = egressFor(["203.0.113.9/32"]);
     const iptables = (...args: string[]) => promisify(execFile)("iptables", args);
-    await iptables("-D", "INPUT", "-i", bridge, "-j", chain);
-    expect(await setEgressRules(egressFor([]))).toEqual({ kind: "set", changed: true });
-    expect(await setEgressRules(egressFor([]))).toEqual({ kind: "set", changed: false });
-    // A rule that others put before ours would decide first.
-    await iptables("-I", "INPUT", "1", "-i", bridge, "-j", "ACCEPT");
+    const hook = (place: string) => [place, "-i", egress.bridge, "-j", egress.chain];
+    const hooks = async (place: string) =>
+      (await iptables("-S", place)).stdout.split("\n").filter((line) => line.includes(egress.bridge));
     try {
-      expect(await setEgressRules(egressFor([]))).toEqual({ kind: "set", changed: true });
-      const rules = (await iptables("-S", "INPUT")).stdout
-        .split("\n")
-        .filter((line) => line.includes(bridge));
-      expect(rules).toEqual([`-A INPUT -i ${bridge} -j ${chain}`, `-A INPUT -i ${bridge} -j ACCEPT`]);
+      expect(await setEgressRules(egress)).toEqual({ kind: "set", changed: true });
+      expect(await setEgressRules(egress)).toEqual({ kind: "set", changed: false });
+      await iptables("-D", ...hook("INPUT"));
+      expect(await setEgressRules(egress)).toEqual({ kind: "set", changed: true });
+      await iptables("-I", "INPUT", "1", "-i", egress.bridge, "-j", "ACCEPT");
+      expect(await setEgressRules(egress)).toEqual({ kind: "set", changed: true });
+      const first = `-A INPUT -i ${egress.bridge} -j ${egress.chain}`;
+      expect(await hooks("INPUT")).toEqual([first, `-A INPUT -i ${egress.bridge} -j ACCEPT`]);
+      expect(await hooks("DOCKER-USER")).toHaveLength(1);
     } finally {
-      await iptables("-D", "INPUT", "-i", bridge, "-j", "ACCEPT");
+      await iptables("-D", "INPUT", "-i", egress.bridge, "-j", "ACCEPT").catch(() => undefined);
+      for (const program of ["iptables", "ip6tables"]) {
+        const tool = (...args: string[]) => promisify(execFile)(program, args).catch(() => undefined);
+        for (const place of ["INPUT", "DOCKER-USER", "FORWARD"]) await tool("-D", ...hook(place));
+        await tool("-F", egress.chain);
+        await tool("-X", egress.chain);
+      }
     }
   });
 });

@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { buildProject } from "../bundle/build-project.ts";
 import { CliError } from "../cli-error.ts";
 import { deployProject } from "../deploy/deploy.ts";
+import { readSigningKey } from "../deploy/sign-deployment.ts";
 import { print, printJson, printNote } from "../terminal/output.ts";
 import { style } from "../terminal/style.ts";
 import { type ConnectionOptions, getConnection, withConnection } from "./connection.ts";
@@ -12,6 +13,8 @@ type Options = ConnectionOptions & {
   dryRun?: boolean;
   skipPromotion?: boolean;
   externalId?: string;
+  signKey?: string;
+  signEnv?: string;
   json?: boolean;
 };
 
@@ -53,13 +56,28 @@ const dryRun = async (dir: string, json: boolean | undefined): Promise<void> => 
   print("Dry run: nothing was uploaded.");
 };
 
+const readSigning = async ({ signKey, signEnv }: Options) => {
+  const given = signKey ?? (process.env.LONGSHORE_SIGNING_KEY || undefined);
+  if (given === undefined) {
+    if (signEnv === undefined) return undefined;
+    throw new CliError("--sign-env without a key signs nothing", {
+      next: "add --sign-key <file>",
+      exitCode: 2,
+    });
+  }
+  const names = signEnv?.split(",").map((name) => name.trim());
+  return { key: await readSigningKey(given), envNames: names?.filter((name) => name !== "") ?? null };
+};
+
 const deploy = async (dir: string, options: Options): Promise<void> => {
   if (options.dryRun) return dryRun(dir, options.json);
   const connection = await getConnection(options, dir);
   checkEnvironment(options.env, connection.apiKey);
+  const signing = await readSigning(options);
   const deployed = await deployProject({
     dir,
     ...connection,
+    ...(signing === undefined ? {} : { signing }),
     ...(options.skipPromotion ? { skipPromotion: true } : {}),
     ...(options.externalId === undefined ? {} : { externalId: options.externalId }),
     onStep: (step, detail) => printNote(`${style("dim", step.padEnd(9))} ${detail}`),
@@ -81,6 +99,11 @@ export const addDeployCommand = (program: Command): void => {
     .option("--dry-run", "build and index only")
     .option("--skip-promotion", "deploy without making the version current")
     .option("--external-id <id>", "your own name for this deployment, such as a commit")
+    .option(
+      "--sign-key <file>",
+      "sign it with this key (or LONGSHORE_SIGNING_KEY, the file or the key itself)",
+    )
+    .option("--sign-env <names>", "sign that its runs get these variables and no others, comma between")
     .option("--json", "answer as JSON")
     .action((dir: string, options: Options) => runAction(options, () => deploy(dir, options)));
 };

@@ -1,8 +1,10 @@
+import type { KeyObject } from "node:crypto";
 import { type Client, createClient, NotFoundError } from "@longshore/sdk";
 import { BundleReceipt, Deployment } from "@longshore/shared/contract/deployments";
 import type { Archive } from "../bundle/archive.ts";
 import { type BuiltProject, buildProject } from "../bundle/build-project.ts";
 import { CliError } from "../cli-error.ts";
+import { signDeployment } from "./sign-deployment.ts";
 
 /** What a deployment does next, for whoever shows its progress. */
 export type DeployStep = "build" | "upload" | "create" | "finalise" | "promote";
@@ -16,6 +18,8 @@ export type DeployOptions = {
   /** Leaves the version that is current as it is. */
   skipPromotion?: boolean;
   externalId?: string;
+  /** Signs what is deployed. `envNames`: the only variables that its runs may get; null = any. */
+  signing?: { key: KeyObject; envNames: string[] | null };
 };
 
 /** What became of it. */
@@ -74,6 +78,9 @@ export const deployBuilt = async (
     body: {
       bundleHash: archive.hash,
       manifest,
+      ...(options.signing === undefined
+        ? {}
+        : { signature: signDeployment(built, options.signing.key, options.signing.envNames) }),
       ...(options.externalId === undefined ? {} : { externalId: options.externalId }),
     },
   });

@@ -38,7 +38,7 @@ export const createDeployment = async (
     environmentId: principal.environmentId,
     shortCode: randomText(8),
     bundleHash: body.bundleHash,
-    manifest: body.manifest,
+    manifest: body.signature === undefined ? body.manifest : { ...body.manifest, signature: body.signature },
     externalId: body.externalId ?? null,
     git: body.git ?? null,
   });

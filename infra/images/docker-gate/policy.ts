@@ -46,6 +46,14 @@ const count = (name: string, text: string | undefined, otherwise: number): numbe
   return number;
 };
 
+/** What the filtered network lets through. Errors: `PolicyError`. */
+export const readAllowed = (env: Record<string, string | undefined>): string[] => {
+  const allow = list(env.LONGSHORE_EGRESS_ALLOW);
+  const wrong = allow.map(whyNoCidr).find((why) => why !== null);
+  if (wrong) throw new PolicyError(`LONGSHORE_EGRESS_ALLOW: ${wrong}`);
+  return allow;
+};
+
 /** Errors: `PolicyError`. The same data folder gives the same owner, so that a new gate knows the containers of the old. */
 export const readPolicy = (env: Record<string, string | undefined>): Policy => {
   const dataDir = env.LONGSHORE_AGENT_DATA ?? "";
@@ -63,9 +71,7 @@ export const readPolicy = (env: Record<string, string | undefined>): Policy => {
     throw new PolicyError(
       "LONGSHORE_NETWORK should be a Docker network of its own: runs never share the host's or another's",
     );
-  const allow = list(env.LONGSHORE_EGRESS_ALLOW);
-  const wrong = allow.map(whyNoCidr).find((why) => why !== null);
-  if (wrong) throw new PolicyError(`LONGSHORE_EGRESS_ALLOW: ${wrong}`);
+  const allow = readAllowed(env);
   const egress = network === filteredNetwork ? egressFor(allow) : null;
   const chosen = list(env.LONGSHORE_GATE_IMAGES);
   const byDefault = [env.LONGSHORE_RUNNER_IMAGE || "node:22-bookworm-slim", "longshore-runner-base:*-local"];

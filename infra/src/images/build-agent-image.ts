@@ -1,4 +1,4 @@
-import { cp, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
@@ -6,13 +6,18 @@ import { buildRunner } from "@longshore/agent/build-runner";
 import type Docker from "dockerode";
 import { build, type Plugin } from "esbuild";
 import { pack } from "tar-stream";
+import { copyIptables } from "./copy-iptables.ts";
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));
 const images = join(root, "infra/images");
 const out = join(root, "infra/dist/images");
 
 /** The images of `docker-compose.agent.yml`, as they are called on this machine. */
-export const agentImages = { agent: "longshore-agent:local", gate: "longshore-docker-gate:local" };
+export const agentImages = {
+  agent: "longshore-agent:local",
+  gate: "longshore-docker-gate:local",
+  egress: "longshore-egress:local",
+};
 
 /** What dockerode loads for remote engines and buildkit; the agent uses neither, and one part of it is native code. */
 const unused = /^(ssh2|cpu-features|@grpc\/grpc-js|@grpc\/proto-loader|protobufjs)$/;
@@ -45,10 +50,10 @@ const bundle = (entryPoints: Record<string, string>, outdir: string) =>
   });
 
 /**
- * Bundles what the two images hold.
+ * Bundles what the three images hold.
  *
  * Shape: `agent/bin/{entry,agent,health}.mjs`, `agent/dist/{runner,executor}.mjs` (where the agent looks for its runner),
- * `docker-gate/main.mjs`, in the answered folder. Cost: under a second.
+ * `docker-gate/main.mjs`, and `egress/` as the root of its image, in the answered folder. Cost: under a second.
  */
 export const bundleAgent = async (): Promise<string> => {
   const runner = await buildRunner();
@@ -63,6 +68,8 @@ export const bundleAgent = async (): Promise<string> => {
     join(out, "agent/bin"),
   );
   await bundle({ main: join(images, "docker-gate/main.ts") }, join(out, "docker-gate"));
+  await bundle({ main: join(images, "egress/main.ts") }, join(out, "egress/app"));
+  await copyIptables(join(out, "egress/opt/iptables"));
   for (const file of ["runner.mjs", "executor.mjs"])
     await cp(join(runner, file), join(out, "agent/dist", file));
   // There are no sources beside it that could be newer.
@@ -77,7 +84,8 @@ const packContext = async (dockerfile: string): Promise<Readable> => {
   for (const entry of await readdir(out, { recursive: true, withFileTypes: true })) {
     if (!entry.isFile()) continue;
     const path = join(entry.parentPath, entry.name);
-    tar.entry({ name: relative(root, path), mode: 0o644 }, await readFile(path));
+    const { mode } = await stat(path);
+    tar.entry({ name: relative(root, path), mode: mode & 0o111 ? 0o755 : 0o644 }, await readFile(path));
   }
   tar.finalize();
   return Readable.from(tar);
@@ -106,5 +114,6 @@ export const buildAgentImages = async (docker: Docker, base: string): Promise<ty
   await bundleAgent();
   await buildImage(docker, "agent.Dockerfile", agentImages.agent, base);
   await buildImage(docker, "docker-gate/Dockerfile", agentImages.gate, base);
+  await buildImage(docker, "egress/Dockerfile", agentImages.egress, base);
   return agentImages;
 };

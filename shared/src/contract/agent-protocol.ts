@@ -6,6 +6,7 @@ import { PacketType } from "./packets.ts";
 import { RunContext } from "./run-context.ts";
 import { LogLine } from "./runs.ts";
 import { Count, WireTime } from "./scalars.ts";
+import { DeploymentSignature } from "./signatures.ts";
 import { TaskError } from "./task-error.ts";
 
 /** Version of this protocol, sent as `x-longshore-protocol` on each request; another one is answered with 426. */
@@ -91,6 +92,8 @@ export const Lease = z.object({
     entry: z.string(),
     /** Its processes may serve several runs. */
     keepAlive: KeepAlive.nullish(),
+    /** What whoever deployed it has signed; an agent with pinned keys believes nothing else. */
+    signature: DeploymentSignature.nullish(),
   }),
   environmentId: z.string(),
   env: z.record(z.string(), z.string()),

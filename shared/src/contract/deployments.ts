@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { BundleManifest } from "./manifest.ts";
+import { DeploymentSignature } from "./signatures.ts";
 
 /** Largest bundle archive that is accepted. Units: bytes. */
 export const bundleBytesMax = 100 * 1024 * 1024;
@@ -16,6 +17,8 @@ const gitCharactersMax = 16_384;
 export const CreateDeploymentBody = z.object({
   bundleHash: BundleHash,
   manifest: BundleManifest,
+  /** For agents that execute nothing else; kept and handed on as it came. */
+  signature: DeploymentSignature.optional(),
   externalId: z.string().min(1).max(128).optional(),
   /** What the caller knows of the commit; shown as it came. */
   git: z

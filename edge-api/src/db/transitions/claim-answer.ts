@@ -1,4 +1,5 @@
 import { KeepAlive } from "@longshore/shared/contract/manifest";
+import { DeploymentSignature } from "@longshore/shared/contract/signatures";
 import { TaskError } from "@longshore/shared/contract/task-error";
 import { z } from "zod";
 
@@ -43,6 +44,7 @@ export const ClaimedLease = z.object({
       bundleHash: z.string(),
       entry: z.string(),
       keepAlive: KeepAlive.nullable(),
+      signature: DeploymentSignature.nullable(),
     })
     .nullable(),
   environment: z.object({ id: z.string(), slug: z.string(), type: z.string() }),

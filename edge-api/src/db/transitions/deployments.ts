@@ -1,5 +1,6 @@
 import { DeploymentError } from "@longshore/shared/contract/deployments";
 import type { BundleManifest, ManifestSchedule } from "@longshore/shared/contract/manifest";
+import type { DeploymentSignature } from "@longshore/shared/contract/signatures";
 import { z } from "zod";
 import type { Database } from "../database.ts";
 import { jsonbText, plainText } from "../jsonb-text.ts";
@@ -61,7 +62,8 @@ export const createDeployment = async (
     environmentId: string;
     shortCode: string;
     bundleHash: string;
-    manifest: BundleManifest;
+    /** The signature is kept with what it is of. */
+    manifest: BundleManifest & { signature?: DeploymentSignature };
     externalId: string | null;
     git?: Record<string, unknown> | null;
   },
