@@ -243,7 +243,10 @@ const run = async (
     slots: config.slots,
     meter: wired.meter,
     drainsHere: () => drainsHere,
-    view: () => ({ warm: 0, lastError: wired.lastError() }),
+    view: () => {
+      const { lastError, problems, warm } = status();
+      return { warm, lastError, heldBack: problems.length > 0 ? problems.join("; ").slice(0, 1_000) : null };
+    },
   };
   const depsFor = (name: string): LoopDeps & { runtime: ContainerRuntime } => ({
     ...shared,
