@@ -276,8 +276,9 @@ const run = async (
     meter: wired.meter,
     drainsHere: () => drainsHere,
     view: () => {
-      const { generic, warm } = containers.counts();
-      return { warm: generic + warm, lastError: wired.lastError() };
+      const { lastError, pool, problems } = status();
+      const heldBack = problems.length > 0 ? problems.join("; ").slice(0, 1_000) : null;
+      return { warm: pool.generic + pool.warm, lastError, heldBack };
     },
   };
   const depsFor = (name: string): LoopDeps & { runtime: ContainerRuntime } => ({

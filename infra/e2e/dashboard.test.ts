@@ -220,8 +220,17 @@ inBrowser("a run that runs is cancelled after a question", async () => {
 
 inBrowser("the agents page shows each agent's slots", async () => {
   await openPage("/agents", "Agents");
-  await page.getByRole("list", { name: "Agents" }).getByText("Online").first().waitFor();
+  const list = page.getByRole("list", { name: "Agents" });
+  await list.getByText("Online").first().waitFor();
   expect(await namelessControls()).toEqual([]);
+  await list.getByRole("link").first().click();
+  await page.getByText("Warm runners").waitFor();
+  expect(await namelessControls()).toEqual([]);
+  await page.getByRole("button", { name: "Drain", exact: true }).click();
+  if (fake) return; // it does not remember
+  await page.getByText("It takes no more runs.").waitFor();
+  await page.getByRole("button", { name: "Let it take runs again" }).click();
+  await page.getByText("Online").waitFor();
 });
 
 inBrowser("an address that is nothing says so", async () => {

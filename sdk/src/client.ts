@@ -1,4 +1,4 @@
-import type { AgentList, TaskList } from "@longshore/shared/contract/dashboard";
+import type { AgentDrain, AgentList, ScaleHint, TaskList } from "@longshore/shared/contract/dashboard";
 import type { Deployment } from "@longshore/shared/contract/deployments";
 import type { RunExplanation, RunLogs, RunTimeline } from "@longshore/shared/contract/runs";
 import { type Api, createApi } from "./http/api.ts";
@@ -31,7 +31,14 @@ export type RunDetails = {
 export type Client = Api & {
   tasks: TasksClient & { list(): Promise<TaskList> };
   runs: RunsClient & RunDetails;
-  agents: { list(): Promise<AgentList> };
+  agents: {
+    list(): Promise<AgentList>;
+    /** It takes no more runs; those it has go on. */
+    drain(agentId: string): Promise<AgentDrain>;
+    undrain(agentId: string): Promise<AgentDrain>;
+    /** How many slots the pool's runs could use now. */
+    scale(): Promise<ScaleHint>;
+  };
   deployments: { list(query?: { limit?: number; after?: string }): PagePromise<Deployment> };
 };
 
@@ -39,6 +46,13 @@ export type Client = Api & {
 const runSchemas = () => import("@longshore/shared/contract/runs");
 const dashboardSchemas = () => import("@longshore/shared/contract/dashboard");
 const deploymentSchemas = () => import("@longshore/shared/contract/deployments");
+
+const changeDrain = async (api: Api, agentId: string, verb: "drain" | "undrain"): Promise<AgentDrain> =>
+  api.request(
+    (await dashboardSchemas()).AgentDrain,
+    "POST",
+    `/api/v1/agents/${encodeURIComponent(agentId)}/${verb}`,
+  );
 
 const runDetailsOf = (api: Api): RunDetails => ({
   timeline: async (run) => api.request((await runSchemas()).RunTimeline, "GET", runPath(1, run, "/events")),
@@ -73,6 +87,9 @@ export const createClient = (options: CreateClientOptions): Client => {
     runs: { ...runsOf(() => api), ...runDetailsOf(api) },
     agents: {
       list: async () => api.request((await dashboardSchemas()).AgentList, "GET", "/api/v1/agents"),
+      drain: (id) => changeDrain(api, id, "drain"),
+      undrain: (id) => changeDrain(api, id, "undrain"),
+      scale: async () => api.request((await dashboardSchemas()).ScaleHint, "GET", "/api/v1/agents/scale"),
     },
     deployments: {
       list: ({ limit, after } = {}) =>

@@ -23,7 +23,7 @@ export type LoopDeps = {
   /** Whether somebody on this host asked the agent to take no more. */
   drainsHere(): boolean;
   /** What people should see of this agent elsewhere. */
-  view(): { warm: number; lastError: { at: string; message: string } | null };
+  view(): { warm: number; heldBack: string | null; lastError: { at: string; message: string } | null };
   /** Says what the loop is doing now, for the status page. */
   say(doing: string): void;
 };

@@ -3,6 +3,7 @@ import { createRouter } from "@tanstack/react-router";
 import { ErrorPage } from "./features/shell/error-page.tsx";
 import { NotFoundPage } from "./features/shell/not-found-page.tsx";
 import { parseSearch, stringifySearch } from "./lib/search-params.ts";
+import { agentRoute } from "./routes/agent.tsx";
 import { agentsRoute } from "./routes/agents.tsx";
 import { environmentIndexRoute, environmentRoute } from "./routes/environment.tsx";
 import { indexRoute } from "./routes/index.tsx";
@@ -23,6 +24,7 @@ const routeTree = rootRoute.addChildren([
     tasksRoute,
     taskRoute,
     agentsRoute,
+    agentRoute,
   ]),
 ]);
 

@@ -14,7 +14,8 @@ export type Circumstances = {
   queue: { name: string; paused: boolean } | null;
   concurrencyKey: string;
   ahead: number;
-  agents: { known: number; online: number; free: number };
+  /** `heldBack`: one that is online and takes no runs, or fewer, because something is wrong with its host. */
+  agents: { known: number; online: number; free: number; heldBack: { name: string; why: string } | null };
   home: { name: string; isOnline: boolean } | null;
   /** Named limits and gates that its lane counts in. */
   counters: {
@@ -160,6 +161,11 @@ const whyQueued = (c: Circumstances): Why => {
       code: "no_agent_online",
       sentence: `None of the pool's ${plural(c.agents.known, "agent")} is online.`,
     };
+  if (c.agents.free === 0 && c.agents.heldBack !== null)
+    return {
+      code: "agents_held_back",
+      sentence: `No agent online has a place for it: "${c.agents.heldBack.name}" takes fewer runs than it could (${c.agents.heldBack.why}).`,
+    };
   if (c.agents.free === 0)
     return {
       code: "agents_full",
@@ -223,6 +229,7 @@ const detailsOf = (c: Circumstances, code: Why["code"]): Record<string, unknown>
       return { task: c.version.task, externalDeploymentId: c.version.external, current: c.version.current };
     case "no_agent_online":
     case "agents_full":
+    case "agents_held_back":
       return { agents: c.agents.known, online: c.agents.online, freeSlots: c.agents.free };
     case "delayed":
     case "retry_scheduled":

@@ -1,6 +1,6 @@
 import { triggerBodyBytesMax } from "@longshore/shared/contract/trigger";
 import { Hono } from "hono";
-import { listAgents, requestEnrolToken, revoke } from "../services/agents.ts";
+import { drainAgent, listAgents, readScaleHint, requestEnrolToken, revoke } from "../services/agents.ts";
 import { cancelRunById } from "../services/cancel-run.ts";
 import { listProjectRunPage, listRunPage } from "../services/list-runs.ts";
 import { listTasks } from "../services/list-tasks.ts";
@@ -78,6 +78,15 @@ export const clientRoutes = (): Hono<AppEnv> => {
   );
   app.post(r.revokeAgent.path, withPrincipal, async (c) =>
     c.json(await revoke(c.var.deps, c.var.principal, c.req.param("agentId"))),
+  );
+  app.post(r.drainAgent.path, withPrincipal, async (c) =>
+    c.json(await drainAgent(c.var.deps, c.var.principal, c.req.param("agentId"), true)),
+  );
+  app.post(r.undrainAgent.path, withPrincipal, async (c) =>
+    c.json(await drainAgent(c.var.deps, c.var.principal, c.req.param("agentId"), false)),
+  );
+  app.get(r.scaleAgents.path, withPrincipal, async (c) =>
+    c.json(await readScaleHint(c.var.deps, c.var.principal)),
   );
   return app;
 };

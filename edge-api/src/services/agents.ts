@@ -1,9 +1,10 @@
 import type { EnrolBody, EnrolResponse } from "@longshore/shared/contract/agent-protocol";
-import type { AgentList } from "@longshore/shared/contract/dashboard";
+import type { AgentDrain, AgentList, ScaleHint } from "@longshore/shared/contract/dashboard";
 import { AppError } from "@longshore/shared/core/error-codes";
 import { newId, randomText } from "@longshore/shared/core/ids";
 import { listAgentsOfPool } from "../db/queries/list-agents.ts";
-import { addEnrolToken, enrolAgent, revokeAgent } from "../db/transitions/enrol-agent.ts";
+import { readScale } from "../db/queries/read-scale.ts";
+import { addEnrolToken, enrolAgent, revokeAgent, setAgentDraining } from "../db/transitions/enrol-agent.ts";
 import { type Principal, requireOutsider, requireScope } from "./authenticate.ts";
 import { forgetAgent } from "./authenticate-agent.ts";
 import type { Deps } from "./deps.ts";
@@ -22,6 +23,7 @@ export const listAgents = async (deps: Deps, principal: Principal): Promise<Agen
     data: rows.map((row) => ({
       ...row,
       lastSeenAt: wireDateOrNull(row.lastSeenAt),
+      lastError: row.lastError && { ...row.lastError, at: wireDate(row.lastError.at) },
       enrolledAt: wireDate(row.enrolledAt),
     })),
   };
@@ -78,4 +80,29 @@ export const revoke = async (deps: Deps, principal: Principal, agentId: string):
   forgetAgent(deps, agentId);
   await deps.hints.wakeAgent(agentId);
   return { id: agentId };
+};
+
+/** `POST /api/v1/agents/:id/drain` and `/undrain`: it is told at once, and its runs go on. Errors: `forbidden`, `not_found`. */
+export const drainAgent = async (
+  deps: Deps,
+  principal: Principal,
+  agentId: string,
+  isDrained: boolean,
+): Promise<AgentDrain> => {
+  requireOperator(principal);
+  const poolId = await setAgentDraining(deps.db, agentId, principal.environmentId, isDrained);
+  if (poolId === null) throw new AppError("not_found", "Agent not found");
+  await deps.hints.wakeAgent(agentId);
+  return { id: agentId, isDrained };
+};
+
+/** Queued runs are counted up to this: more than that asks for every machine there is. Units: runs. */
+const queuedMax = 1_000;
+
+/** `GET /api/v1/agents/scale`. Errors: `forbidden`. Cost: one round trip, whatever the backlog. */
+export const readScaleHint = async (deps: Deps, principal: Principal): Promise<ScaleHint> => {
+  requireScope(principal, "read", [{ type: "agents" }]);
+  const onlineMs = deps.settings.silentMs + deps.settings.holdMs;
+  const scale = await readScale(deps.db, { environmentId: principal.environmentId, onlineMs, queuedMax });
+  return { ...scale, wanted: scale.running + scale.queued, queuedMax };
 };

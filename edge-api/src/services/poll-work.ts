@@ -5,6 +5,7 @@ import { blindPollMs, type Listener } from "../hints/hints.ts";
 import { claimWork, type Work } from "./claim-work.ts";
 import type { Deps } from "./deps.ts";
 import { loseUnheld } from "./lose-unheld.ts";
+import { noteAgent } from "./note-agent.ts";
 import { runDueWork } from "./run-due-work.ts";
 
 /** Without a presence book, an idle poll writes its beat at least this often. Units: milliseconds. */
@@ -48,6 +49,10 @@ const isUnchanged = (deps: Deps, body: PollBody, known: Cursor | null, topics: s
   body.held.length === 0 &&
   (deps.presence !== null || Date.now() - known.askedMs < mirrorMs);
 
+/** An agent that does not know yet that it should drain, or drains only because it was told to once, is told at once. */
+const isNewsOfDrain = (body: PollBody, draining: boolean): boolean =>
+  draining ? body.draining !== true : body.draining === true && body.drainsItself !== true;
+
 const hasSomething = (work: Work): boolean => work.leases.length > 0 || work.orders.length > 0;
 
 /** How long to park: until the hold is over, something comes due, or (with hints cut) it is time to look again. */
@@ -82,6 +87,7 @@ export const pollWork = async (
   try {
     deps.presence?.seen(agent.id);
     const known = readCursor(body.cursor);
+    await noteAgent(deps, agent, body);
     let isFirst = body.cursor === null;
     if (isFirst) await loseUnheld(deps, agent, body);
     let topics = await listener.cursor();
@@ -98,8 +104,7 @@ export const pollWork = async (
         isFirst = false;
         ({ nextDueMs, draining } = work);
         askedMs = Date.now();
-        // An agent that does not know yet that it should drain is told at once.
-        if (hasSomething(work) || (draining && body.draining !== true)) {
+        if (hasSomething(work) || isNewsOfDrain(body, draining)) {
           // Agents that are answered at once each time must not keep what is due waiting for the sweep.
           if (nextDueMs !== null && nextDueMs <= Date.now()) deps.later(runDue(deps, nextDueMs));
           break;

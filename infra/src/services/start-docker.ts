@@ -6,12 +6,20 @@ import { atEnd } from "./at-end.ts";
 import { connectDocker, whyDockerIsSilent } from "./connect-docker.ts";
 import { findBinary } from "./find-binary.ts";
 import { runCommand } from "./run-command.ts";
-import type { Service } from "./service.ts";
+import type { RunningService, Service } from "./service.ts";
 import { type Child, startChild } from "./start-child.ts";
 import { makeTempFolder } from "./temp-folder.ts";
 
 const READY_MS_MAX = 30_000;
 const CONTAINER_STOP_S = 5;
+
+/** An engine of our own, which a test may let die and bring back on the same folder. */
+export interface OwnDocker extends RunningService {
+  /** SIGKILL to dockerd: its containers stay behind. */
+  crash(): Promise<void>;
+  /** Starts it again. Errors: when it does not answer in time. */
+  revive(): Promise<void>;
+}
 
 /** A bridge of our own beside another engine's; undefined means Docker's default one. */
 interface Bridge {
@@ -25,7 +33,7 @@ interface Bridge {
  * Shape: `url` is the `DOCKER_HOST`. `stop` stops and removes the containers, ends dockerd (which ends its containerd),
  * and deletes the folder: nothing is left.
  */
-export async function startDocker(): Promise<Service> {
+export async function startDocker(): Promise<Service<OwnDocker>> {
   if (process.getuid?.() !== 0) return { missing: "not root, so no dockerd can be started" };
   const binary = findBinary(["dockerd"]);
   if (!binary) return { missing: "no dockerd here" };
@@ -33,7 +41,7 @@ export async function startDocker(): Promise<Service> {
   if ("missing" in bridge) return bridge;
   const folder = makeTempFolder("docker", removeUnmounted);
   const url = `unix://${join(folder.path, "docker.sock")}`;
-  const child = await startDaemon(binary, folder.path, url, bridge);
+  let child = await startDaemon(binary, folder.path, url, bridge);
   const stop = async () => {
     if (child.isRunning()) await endContainers(url).catch(() => undefined);
     await child.stop();
@@ -42,7 +50,15 @@ export async function startDocker(): Promise<Service> {
     forget();
   };
   const forget = atEnd({ stop, killNow: () => undefined });
-  if (await untilReady(url, child)) return { url, how: `${binary}, started by us`, stop };
+  const crash = async () => {
+    child.kill("SIGKILL");
+    await child.untilExit();
+  };
+  const revive = async () => {
+    child = await startDaemon(binary, folder.path, url, bridge);
+    if (!(await untilReady(url, child))) throw new Error(`dockerd did not come back: ${child.logTail()}`);
+  };
+  if (await untilReady(url, child)) return { url, how: `${binary}, started by us`, stop, crash, revive };
   const reason = child.logTail().trim().split("\n").at(-1);
   await stop();
   return { missing: `dockerd did not answer within ${READY_MS_MAX / 1_000} s: ${reason}` };

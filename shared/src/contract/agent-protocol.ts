@@ -138,6 +138,8 @@ export const PollBody = AgentState.extend({
   draining: z.boolean().optional(),
   /** The drain was asked for on the agent's own host: what the API says does not end it. */
   drainsItself: z.boolean().optional(),
+  /** Why it takes no runs now, or fewer than it has slots for: a full disk, an engine that does not start anything. */
+  heldBack: z.string().max(1_000).nullish(),
   /** Runners that are ready and have no run. */
   warm: z.int().min(0).max(10_000).optional(),
   /** The agent's last warning or error, for people who look at it from elsewhere. */

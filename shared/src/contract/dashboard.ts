@@ -22,6 +22,15 @@ export const AgentItem = z.object({
   leased: z.int(),
   executing: z.int(),
   waiting: z.int(),
+  /** Runners that are ready and have no run. */
+  warm: z.int(),
+  /** Whether an operator asked for the drain, here; and whether somebody did on the agent's own host. */
+  isDrained: z.boolean(),
+  drainsItself: z.boolean(),
+  /** Why it takes no runs, or fewer than it has slots; null when nothing is wrong with its host. */
+  heldBack: z.string().nullable(),
+  /** Its last warning or error. */
+  lastError: z.object({ at: WireDate, message: z.string() }).nullable(),
   lastSeenAt: WireDate.nullable(),
   enrolledAt: WireDate,
   labels: z.record(z.string(), z.string()),
@@ -29,6 +38,32 @@ export const AgentItem = z.object({
 export type AgentItem = z.infer<typeof AgentItem>;
 export const AgentList = z.object({ data: z.array(AgentItem) });
 export type AgentList = z.infer<typeof AgentList>;
+
+/** `POST /api/v1/agents/:id/drain` and `/undrain`. */
+export const AgentDrain = z.object({ id: z.string(), isDrained: z.boolean() });
+export type AgentDrain = z.infer<typeof AgentDrain>;
+
+/**
+ * `GET /api/v1/agents/scale`: what an autoscaler of the environment's pool needs. `wanted` is how many slots the pool's
+ * runs could use now: those that hold one, and those queued ones that no limit, pause or missing version holds back.
+ */
+export const ScaleHint = z.object({
+  poolId: z.string(),
+  /** Slots that agents are to have in all. */
+  wanted: z.int(),
+  /** Of agents that are online and take runs. */
+  slots: z.int(),
+  free: z.int(),
+  /** Runs that hold a slot. */
+  running: z.int(),
+  /** Queued runs that could start if there were a slot. It is counted up to `queuedMax`. */
+  queued: z.int(),
+  queuedMax: z.int(),
+  agents: z.object({ online: z.int(), draining: z.int() }),
+  /** How long the oldest of the queued ones has waited; null when there is none. Units: seconds. */
+  oldestQueuedS: z.number().nullable(),
+});
+export type ScaleHint = z.infer<typeof ScaleHint>;
 
 export const SignInBody = z.object({ token: z.string().min(1).max(200) });
 

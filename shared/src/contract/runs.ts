@@ -228,6 +228,7 @@ export const RunExplanation = z.object({
     "gate_limit",
     "no_agent_online",
     "agents_full",
+    "agents_held_back",
     "home_agent_offline",
     "next",
     "canceling",

@@ -1,3 +1,4 @@
+import { newId } from "@longshore/shared/core/ids";
 import { describe, expect, test } from "vitest";
 import { call, deploy, expectError, FakeAgent, fenceOf, retrieve, trigger, until } from "../client.ts";
 import type { Platform } from "../platforms.ts";
@@ -77,6 +78,121 @@ export const agentCases = (platform: () => Platform) =>
       const answer = await agent.request("/agent/v1/poll", older);
       expectError(answer, 409, "session_superseded");
       expect(answer.headers.get("x-should-retry")).toBe("false");
+    });
+
+    type Listed = {
+      id: string;
+      status: string;
+      warm: number;
+      isDrained: boolean;
+      drainsItself: boolean;
+      heldBack: string | null;
+      lastError: { at: string; message: string } | null;
+    };
+    const listed = async (p: Platform, id: string): Promise<Listed | undefined> =>
+      ((await call(p, "GET", "/api/v1/agents", { token: p.apiKey })).json as { data: Listed[] }).data.find(
+        (agent) => agent.id === id,
+      );
+
+    test("what an agent says of itself is what people see of it", async () => {
+      const p = platform();
+      const agent = await FakeAgent.enrol(p);
+      const at = "2026-11-01T00:00:00.000Z";
+      const view = { warm: 3, heldBack: "the disk is full", lastError: { at, message: "no\0 space" } };
+      const polled = await agent.request("/agent/v1/poll", { ...agent.pollBody(0, 0), ...view });
+      expect(polled.status).toBe(200);
+      expect(await listed(p, agent.id)).toMatchObject({
+        warm: 3,
+        heldBack: "the disk is full",
+        lastError: { at, message: "no space" },
+      });
+      await agent.poll(0);
+      expect(await listed(p, agent.id)).toMatchObject({ warm: 0, heldBack: null, lastError: null });
+    });
+
+    test("a drain reaches a parked agent at once, and so does its end; its own drain is not mistaken for one", async () => {
+      const p = platform();
+      const agent = await FakeAgent.enrol(p);
+      await agent.poll(0);
+      const change = (verb: string, id = agent.id) =>
+        call(p, "POST", `/api/v1/agents/${id}/${verb}`, { token: p.apiKey });
+      const poll = async (over: object, holdMs = 20_000) => {
+        const body = { ...agent.pollBody(0, holdMs), ...over };
+        return (await agent.request("/agent/v1/poll", body)).json as { settings: { drain: boolean } };
+      };
+      const parked = poll({});
+      expect((await change("drain")).json).toEqual({ id: agent.id, isDrained: true });
+      expect((await parked).settings.drain).toBe(true);
+      expect(await listed(p, agent.id)).toMatchObject({ status: "draining", isDrained: true });
+
+      const draining = poll({ draining: true });
+      expect((await change("undrain")).json).toEqual({ id: agent.id, isDrained: false });
+      expect((await draining).settings.drain).toBe(false);
+      // One that drains by itself is not answered at once, again and again.
+      const startedAt = performance.now();
+      expect((await poll({ draining: true, drainsItself: true }, 700)).settings.drain).toBe(false);
+      expect(performance.now() - startedAt).toBeGreaterThan(600);
+      expect(await listed(p, agent.id)).toMatchObject({
+        status: "draining",
+        isDrained: false,
+        drainsItself: true,
+      });
+      expectError(await change("drain", "agent_none"), 404, "not_found");
+      await call(p, "POST", `/api/v1/agents/${agent.id}/revoke`, { token: p.apiKey });
+      expectError(await change("drain"), 404, "not_found");
+    });
+
+    test("the scale hint counts what runs and what could", async () => {
+      const p = platform();
+      type Scale = { wanted: number; slots: number; free: number; running: number; queued: number };
+      const scale = async () =>
+        (await call(p, "GET", "/api/v1/agents/scale", { token: p.apiKey })).json as Scale;
+      const agent = await FakeAgent.enrol(p);
+      await agent.poll(0);
+      const before = await scale();
+      const ids = [await trigger(p, "hello"), await trigger(p, "hello")];
+      const queued = await scale();
+      expect(queued).toMatchObject({
+        queued: before.queued + 2,
+        wanted: before.wanted + 2,
+        slots: before.slots,
+      });
+      await agent.lease(ids[1] as string);
+      const taken = await scale();
+      expect(taken).toMatchObject({
+        running: before.running + 2,
+        queued: before.queued,
+        wanted: queued.wanted,
+        free: queued.free - 2,
+      });
+      await agent.request("/agent/v1/poll", { ...agent.pollBody(0, 0), heldBack: "full" });
+      expect((await scale()).slots).toBe(before.slots - 10);
+      const over = { kind: "released" as const, reason: "done testing", retryable: false };
+      await agent.report(agent.held.map(({ runId, epoch }) => ({ runId, epoch, ...over })));
+      expect(await scale()).toMatchObject({ wanted: before.wanted });
+    });
+
+    test("runs that an agent's new process does not hold are lost at once and tried again", async () => {
+      const agent = await FakeAgent.enrol(platform());
+      const id = await trigger(platform(), "hello", { maxAttempts: 2 });
+      const lease = await agent.lease(id);
+      await agent.report([{ ...fenceOf(lease), kind: "started" }]);
+      // The same process says less than it holds: a poll that was under way. Nothing follows from it.
+      const held = agent.held;
+      agent.held = [];
+      await agent.poll(0);
+      expect(await retrieve(platform(), id)).toMatchObject({ status: "EXECUTING" });
+      agent.held = held;
+      agent.cursor = null;
+      await agent.poll(0);
+      expect(await retrieve(platform(), id)).toMatchObject({ status: "EXECUTING" });
+      agent.held = [];
+      agent.cursor = null;
+      agent.bootId = newId("boot");
+      await agent.poll(0);
+      const next = await agent.lease(id);
+      expect(next).toMatchObject({ attempt: 2 });
+      await agent.report([{ ...fenceOf(next), kind: "released", reason: "done testing", retryable: false }]);
     });
 
     test("a parked poll is released by a trigger, long before its hold is over", async () => {

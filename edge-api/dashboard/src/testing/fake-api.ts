@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import {
+  AgentDrain,
   AgentList,
   EnvironmentToken,
   Session,
@@ -190,6 +191,8 @@ const answerApi = async (state: State, request: Request): Promise<Answer> => {
   if (path === "/api/v1/agents") {
     return ok(AgentList.parse({ data: runs.length > 0 ? fakeAgents(Date.now()) : [] }));
   }
+  const drain = /^\/api\/v1\/agents\/([^/]+)\/(drain|undrain)$/.exec(path);
+  if (drain?.[1]) return ok(AgentDrain.parse({ id: drain[1], isDrained: drain[2] === "drain" }));
   if (path === "/api/v1/deployments") return ok({ data: [], pagination: {} });
   const task = /^\/api\/v1\/tasks\/([^/]+)\/trigger$/.exec(path)?.[1];
   if (task) return triggerRun(state, decodeURIComponent(task), request);

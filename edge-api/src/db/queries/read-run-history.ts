@@ -114,7 +114,12 @@ const Situation = z.object({
   }),
   ahead: z.int(),
   concurrencyKey: z.string(),
-  agents: z.object({ known: z.int(), online: z.int(), free: z.int() }),
+  agents: z.object({
+    known: z.int(),
+    online: z.int(),
+    free: z.int(),
+    heldBack: z.object({ name: z.string(), why: z.string() }).nullable(),
+  }),
   home: z.object({ name: z.string(), isOnline: z.boolean() }).nullable(),
   waits: z.array(
     z.object({
@@ -178,7 +183,11 @@ select json_build_object(
   'agents', (select json_build_object(
     'known', count(*), 'online', count(*) filter (where beat_at > (select app_now()) - $2 * interval '1 millisecond'),
     'free', coalesce(sum(greatest(0, slots - used)) filter (
-      where beat_at > (select app_now()) - $2 * interval '1 millisecond' and not draining), 0)) from online),
+      where beat_at > (select app_now()) - $2 * interval '1 millisecond' and not draining and not drains_itself
+        and held_back is null), 0),
+    'heldBack', (select json_build_object('name', o.name, 'why', o.held_back) from online o
+      where o.held_back is not null and o.beat_at > (select app_now()) - $2 * interval '1 millisecond' order by o.id limit 1))
+    from online),
   'home', (select json_build_object('name', a.name, 'isOnline', coalesce(a.beat_at > (select app_now()) - $2 * interval '1 millisecond', false))
     from agents a join run r on r.waiting_agent_id = a.id),
   'waits', (

@@ -18,6 +18,13 @@ export const agents = pgTable(
     slots: integer("slots").notNull().default(0),
     bootId: text("boot_id").notNull().default(""),
     draining: boolean("draining").notNull().default(false),
+    /** The agent's own word, asked for on its host: `draining` is the operator's. */
+    drainsItself: boolean("drains_itself").notNull().default(false),
+    warm: integer("warm").notNull().default(0),
+    lastError: text("last_error"),
+    lastErrorAt: at("last_error_at"),
+    /** Why it takes no runs, or fewer than it has slots. */
+    heldBack: text("held_back"),
     beatAt: at("beat_at"),
     revokedAt: at("revoked_at"),
     enrolledAt: at("enrolled_at").notNull().default(sql`app_now()`),

@@ -50,6 +50,26 @@ export const enrolAgent = async (
       ]),
     );
 
+const drainStatement = `
+with moved as (
+  update agents set draining = $3
+  where id = $1 and revoked_at is null and pool_id = (select pool_id from environments where id = $2)
+  returning pool_id
+)
+select coalesce((select to_json(pool_id) from moved), 'null'::json)::text`;
+
+/** An agent takes no more runs, or takes them again. Shape: its pool; null when the environment's pool has no such agent. */
+export const setAgentDraining = async (
+  db: Database,
+  agentId: string,
+  environmentId: string,
+  isDraining: boolean,
+): Promise<string | null> =>
+  z
+    .string()
+    .nullable()
+    .parse(await db.call(drainStatement, [agentId, environmentId, isDraining]));
+
 const revokeStatement = `
 with moved as (
   update agents set revoked_at = coalesce(revoked_at, (select app_now()))

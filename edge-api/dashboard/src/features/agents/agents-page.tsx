@@ -1,9 +1,7 @@
 import type { AgentItem } from "@longshore/shared/contract/dashboard";
-import { useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
 import { Server } from "lucide-react";
-import { cn } from "../../lib/cn.ts";
-import type { Tone } from "../../lib/run-status.ts";
-import { Badge, Tag } from "../../ui/badge.tsx";
+import { Tag } from "../../ui/badge.tsx";
 import { Button } from "../../ui/button.tsx";
 import { CodeBlock } from "../../ui/code-block.tsx";
 import { Dialog } from "../../ui/dialog.tsx";
@@ -11,17 +9,9 @@ import { EmptyState, ErrorPanel, Skeleton } from "../../ui/states.tsx";
 import { RelativeTime } from "../runs/times.tsx";
 import { PageHeader, useTitle } from "../shell/page-header.tsx";
 import { useEnvironment } from "../shell/use-environment.ts";
+import { AgentBadge } from "./agent-badge.tsx";
+import { useAgents } from "./agents-query.ts";
 import { SlotsBar } from "./slots-bar.tsx";
-
-/** Units: milliseconds. */
-const agentsMs = 2_000;
-
-const statusTones: Record<AgentItem["status"], { tone: Tone; label: string; dot: string }> = {
-  online: { tone: "good", label: "Online", dot: "bg-good" },
-  draining: { tone: "warn", label: "Draining", dot: "bg-warn" },
-  offline: { tone: "quiet", label: "Offline", dot: "bg-faint" },
-  revoked: { tone: "bad", label: "Revoked", dot: "bg-bad" },
-};
 
 const enrolCommands = (): string =>
   [
@@ -34,32 +24,29 @@ const enrolCommands = (): string =>
     `longshore agent start --api-url ${window.location.origin}`,
   ].join("\n");
 
-const useAgents = () => {
-  const { environmentId, client } = useEnvironment();
-  return useQuery({
-    queryKey: ["agents", environmentId],
-    queryFn: () => client.agents.list(),
-    refetchInterval: agentsMs,
-  });
-};
-
 function AgentCard({ agent }: { agent: AgentItem }) {
-  const { tone, label, dot } = statusTones[agent.status];
+  const { environmentId } = useEnvironment();
   const labels = Object.entries(agent.labels);
   return (
     <li className="grid gap-x-8 gap-y-3 border-b px-4 py-4 last:border-b-0 md:grid-cols-[minmax(0,1.1fr)_minmax(14rem,1.4fr)_minmax(7rem,auto)] md:items-center">
       <div className="min-w-0">
         <div className="flex items-center gap-2">
-          <h2 className="truncate font-medium text-[14px]">{agent.name}</h2>
-          <Badge tone={tone}>
-            <span aria-hidden="true" className={cn("size-1.5 rounded-full", dot)} />
-            {label}
-          </Badge>
+          <h2 className="truncate font-medium text-[14px]">
+            <Link
+              to="/env/$environmentId/agents/$agentId"
+              params={{ environmentId, agentId: agent.id }}
+              className="hover:text-accent hover:underline"
+            >
+              {agent.name}
+            </Link>
+          </h2>
+          <AgentBadge status={agent.status} />
         </div>
         <p className="mt-1 flex flex-wrap items-center gap-x-2 gap-y-1 text-faint text-xs">
           <span>{agent.runtime}</span>
           <span aria-hidden="true">·</span>
           <span className="font-mono">{agent.version}</span>
+          {agent.heldBack && <span className="text-warn">{agent.heldBack}</span>}
           {labels.map(([name, value]) => (
             <Tag key={name}>
               {name}={value}
