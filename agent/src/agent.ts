@@ -257,7 +257,7 @@ const run = async (
   wired: Awaited<ReturnType<typeof wire>> & Pick<ViewParts, "lastError">,
   release: () => Promise<void>,
 ): Promise<Agent> => {
-  const { base, runtime, controlPlane, containers, outbox, executions, contact, stopped } = wired;
+  const { base, runtime, controlPlane, outbox, executions, contact, stopped } = wired;
   const { clock, logger, random } = base;
   const loops: Record<string, string> = {};
   let drainsHere = false;
