@@ -2,6 +2,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { AgentFrame, RunnerJob } from "@longshore/shared/contract/runner-protocol";
 import { canTakeEnvironment, type Executor, forkExecutor } from "./fork-executor.ts";
+import { hide } from "./hide.ts";
 import { createLink } from "./link.ts";
 import { type RunningJob, runJob } from "./run-job.ts";
 
@@ -24,6 +25,8 @@ const setting = (name: string): string => {
   console.error(`the runner needs ${name}: it is started by an agent, not by hand`);
   process.exit(2);
 };
+// Before there is an executor: none may ever look in here.
+hide();
 const executorPath = join(dirname(fileURLToPath(import.meta.url)), "executor.mjs");
 const givenOldSpace = Number(process.env.LONGSHORE_OLD_SPACE_MB);
 const oldSpaceAtStart = givenOldSpace > 0 ? givenOldSpace : null;
