@@ -22,10 +22,10 @@ interface Bridge {
 /**
  * Runs `dockerd` (root only) with its socket, images and state in a temp folder, so that it meets no other engine.
  *
- * Shape: `url` is the `DOCKER_HOST`. `stop` stops and removes the containers, ends dockerd (which ends its containerd),
+ * Shape: `more` are options of dockerd's own; `url` is the `DOCKER_HOST`. `stop` stops and removes the containers, ends dockerd (which ends its containerd),
  * and deletes the folder: nothing is left.
  */
-export async function startDocker(): Promise<Service> {
+export async function startDocker(more: readonly string[] = []): Promise<Service> {
   if (process.getuid?.() !== 0) return { missing: "not root, so no dockerd can be started" };
   const binary = findBinary(["dockerd"]);
   if (!binary) return { missing: "no dockerd here" };
@@ -33,7 +33,7 @@ export async function startDocker(): Promise<Service> {
   if ("missing" in bridge) return bridge;
   const folder = makeTempFolder("docker", removeUnmounted);
   const url = `unix://${join(folder.path, "docker.sock")}`;
-  const child = await startDaemon(binary, folder.path, url, bridge);
+  const child = await startDaemon(binary, folder.path, url, [...bridge.args, ...more]);
   const stop = async () => {
     if (child.isRunning()) await endContainers(url).catch(() => undefined);
     await child.stop();
@@ -48,13 +48,13 @@ export async function startDocker(): Promise<Service> {
   return { missing: `dockerd did not answer within ${READY_MS_MAX / 1_000} s: ${reason}` };
 }
 
-function startDaemon(binary: string, folder: string, url: string, bridge: Bridge): Promise<Child> {
+function startDaemon(binary: string, folder: string, url: string, more: readonly string[]): Promise<Child> {
   return startChild({
     command: binary,
     args: [
       ...["--host", url, "--pidfile", join(folder, "docker.pid")],
       ...["--data-root", join(folder, "data"), "--exec-root", join(folder, "exec")],
-      ...bridge.args,
+      ...more,
     ],
     logFile: join(folder, "log"),
     orphanSignal: "TERM",
