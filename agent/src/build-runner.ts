@@ -1,10 +1,17 @@
 import { createHash } from "node:crypto";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { hideLibrary, hideProcessors } from "./hide-library.ts";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const defaultOut = resolve(here, "../dist");
+/** All that a runner is made of. */
+export const runnerFiles = [
+  "runner.mjs",
+  "executor.mjs",
+  ...hideProcessors.map((processor) => `hide-${processor}.node`),
+];
 const stampName = "runner.stamp.json";
 
 type Stamp = { inputs: Record<string, string> };
@@ -15,6 +22,9 @@ const hashFile = async (path: string): Promise<string> =>
     .digest("hex");
 
 const isUpToDate = async (outDir: string): Promise<boolean> => {
+  // What an earlier version of this file has built may lack some.
+  const files = await readdir(outDir).catch((): string[] => []);
+  if (!runnerFiles.every((file) => files.includes(file))) return false;
   const text = await readFile(join(outDir, stampName), "utf8").catch(() => null);
   if (text === null) return false;
   const { inputs } = JSON.parse(text) as Stamp;
@@ -39,7 +49,9 @@ const build = async (outDir: string): Promise<void> => {
     legalComments: "none",
     minifySyntax: true,
   });
-  const inputs: Stamp["inputs"] = {};
+  for (const processor of hideProcessors)
+    await writeFile(join(outDir, `hide-${processor}.node`), hideLibrary(processor));
+  const inputs: Stamp["inputs"] = { "hide-library.ts": await hashFile(join(here, "hide-library.ts")) };
   for (const path of Object.keys(result.metafile.inputs)) inputs[path] = await hashFile(resolve(here, path));
   await writeFile(join(outDir, stampName), JSON.stringify({ inputs } satisfies Stamp));
 };
@@ -47,9 +59,10 @@ const build = async (outDir: string): Promise<void> => {
 let underWay: Promise<string> | null = null;
 
 /**
- * Bundles what runs inside containers: `runner.mjs` and `executor.mjs`, without dependencies.
+ * Bundles what runs inside containers: `runner.mjs` and `executor.mjs`, without dependencies, and the libraries that hide
+ * a runner.
  *
- * Shape: the folder that holds both. Cost: about 100 ms; a few when nothing it is made of has changed. An installed
+ * Shape: the folder that holds them. Cost: about 100 ms; a few when nothing it is made of has changed. An installed
  * package brings the files ready-made and has no sources to compare with.
  */
 export const buildRunner = (outDir: string = defaultOut): Promise<string> => {

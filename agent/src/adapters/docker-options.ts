@@ -61,7 +61,9 @@ export const containerOptions = (
     Cmd: ["/longshore/bin/runner.mjs"],
     WorkingDir: "/tmp",
     User: user,
-    Env: Object.entries({ HOME: "/tmp", ...spec.env }).map(([name, value]) => `${name}=${value}`),
+    Env: Object.entries({ HOME: "/tmp", LONGSHORE_HIDE: "1", ...spec.env }).map(
+      ([name, value]) => `${name}=${value}`,
+    ),
     Labels: {
       [labelNames.agent]: config.agentId,
       [labelNames.dir]: spec.labels.key,

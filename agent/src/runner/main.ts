@@ -2,6 +2,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { AgentFrame, RunnerJob } from "@longshore/shared/contract/runner-protocol";
 import { readMemoryBytes } from "./cgroup-memory.ts";
+import { hide } from "./hide.ts";
 import { killStrangers } from "./kill-strangers.ts";
 import { createLink } from "./link.ts";
 import { type RunningJob, runJob } from "./run-job.ts";
@@ -36,6 +37,8 @@ const fenceMs = Number(process.env.LONGSHORE_FENCE_MS) || defaultFenceMs;
 /** Often enough that two lost answers do not freeze the run. Units: milliseconds. */
 const beatMs = Math.min(beatMsMax, fenceMs / 3);
 let isFenced = false;
+// Before there is an executor: none may ever look in here.
+hide();
 const executorPath = join(dirname(fileURLToPath(import.meta.url)), "executor.mjs");
 const givenOldSpace = Number(process.env.LONGSHORE_OLD_SPACE_MB);
 

@@ -8,6 +8,7 @@ export type Attack = keyof typeof attackTasks;
 
 export type AttackStage = {
   harness: Harness;
+  agentId: string;
   start(attack: Attack, payload?: object, over?: Partial<Lease>): Lease;
   /** What a run answered. Errors: when it did not complete. */
   outputOf(runId: string, ms?: number): Promise<unknown>;
@@ -21,12 +22,13 @@ export type AttackStage = {
 export const openAttackStage = async (over: Partial<AgentConfig>): Promise<AttackStage> => {
   const harness = await makeHarness({ runtime: "docker", ...over });
   const hash = harness.api.addBundle(await attackBundle());
-  await harness.start().catch(async (error: unknown) => {
+  const { agentId } = await harness.start().catch(async (error: unknown) => {
     await harness.close();
     throw error;
   });
   const stage: AttackStage = {
     harness,
+    agentId,
     start(attack, payload = {}, changed = {}) {
       const lease = makeLease(hash, attack, { payload: JSON.stringify(payload), ...changed });
       harness.api.lease(lease);

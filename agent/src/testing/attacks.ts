@@ -14,6 +14,10 @@ const programs: Record<string, Buffer> = {
   chroot: syscallProgram(161, ["/tmp"]),
   mknod: syscallProgram(133, ["/tmp/disk", 0o60666, 0x0800]),
   ptraceAgent: syscallProgram(101, [16, process.pid, 0, 0]),
+  // The runner's number in its container is known there only.
+  ...Object.fromEntries(
+    Array.from({ length: 40 }, (_, i) => [`ptrace${i + 1}`, syscallProgram(101, [16, i + 1, 0, 0])]),
+  ),
   rawSocket: syscallProgram(41, [2, 3, 1]),
   packetSocket: syscallProgram(41, [17, 3, 0]),
   setuid: syscallProgram(105, [0]),
@@ -75,6 +79,12 @@ const looks = {
   },
   written: async ({ writing }) => Object.fromEntries(writing.map((path) => [path, attempt(() => fs.writeFileSync(path, "x"))])),
   readable: async ({ reading }) => Object.fromEntries(reading.map((path) => [path, attempt(() => fs.readFileSync(path))])),
+  runner: async () => ({
+    environment: attempt(() => fs.readFileSync("/proc/" + process.ppid + "/environ")),
+    memory: attempt(() => fs.openSync("/proc/" + process.ppid + "/mem", "r+")),
+    files: attempt(() => fs.readdirSync("/proc/" + process.ppid + "/fd")),
+    trace: process.arch === "x64" ? spawnSync("/longshore/bundle/ptrace" + process.ppid, { stdio: "ignore" }).status : 1,
+  }),
   devices: async () => {
     const block = []; const char = [];
     walk("/dev", (path, entry) => { if (entry.isBlockDevice()) block.push(path); if (entry.isCharacterDevice()) char.push(path); });

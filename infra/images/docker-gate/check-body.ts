@@ -69,6 +69,8 @@ const hostFor = (policy: Policy) =>
   z
     .strictObject({
       ...limitsFor(policy),
+      // A container may start without it and be limited once it is up: nobody else comes to a halt meanwhile.
+      NanoCpus: limitsFor(policy).NanoCpus.optional(),
       ...extraLimits,
       Binds: z.array(bindFor(policy)).max(16).optional(),
       NetworkMode: z.string().refine((name) => policy.networks.includes(name), {

@@ -2,7 +2,7 @@ import { cp, mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promi
 import { join, relative } from "node:path";
 import { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
-import { buildRunner } from "@longshore/agent/build-runner";
+import { buildRunner, runnerFiles } from "@longshore/agent/build-runner";
 import type Docker from "dockerode";
 import { build, type Plugin } from "esbuild";
 import { pack } from "tar-stream";
@@ -52,7 +52,7 @@ const bundle = (entryPoints: Record<string, string>, outdir: string) =>
 /**
  * Bundles what the three images hold.
  *
- * Shape: `agent/bin/{entry,agent,health}.mjs`, `agent/dist/{runner,executor}.mjs` (where the agent looks for its runner),
+ * Shape: `agent/bin/{entry,agent,health}.mjs`, `agent/dist/{runner.mjs,executor.mjs,hide-*.node}` (where the agent looks for its runner),
  * `docker-gate/main.mjs`, and `egress/` as the root of its image, in the answered folder. Cost: under a second.
  */
 export const bundleAgent = async (): Promise<string> => {
@@ -70,8 +70,7 @@ export const bundleAgent = async (): Promise<string> => {
   await bundle({ main: join(images, "docker-gate/main.ts") }, join(out, "docker-gate"));
   await bundle({ main: join(images, "egress/main.ts") }, join(out, "egress/app"));
   await copyIptables(join(out, "egress/opt/iptables"));
-  for (const file of ["runner.mjs", "executor.mjs"])
-    await cp(join(runner, file), join(out, "agent/dist", file));
+  for (const file of runnerFiles) await cp(join(runner, file), join(out, "agent/dist", file));
   // There are no sources beside it that could be newer.
   await writeFile(join(out, "agent/dist/runner.stamp.json"), JSON.stringify({ inputs: {} }));
   return out;

@@ -238,7 +238,7 @@ const refusals: [object, string][] = [
   [withHost({ Memory: 1e12, MemorySwap: 1e12 }), "Memory"],
   [withHost({ MemorySwap: -1 }), "MemorySwap"],
   [withHost({ MemorySwap: 128 * mib }), "Swap"],
-  [withHost({ NanoCpus: 0 }), "NanoCpus"],
+  [withHost({ NanoCpus: -1 }), "NanoCpus"],
   [withHost({ NanoCpus: 1e12 }), "NanoCpus"],
   [withHost({ CpusetCpus: "0" }), "CpusetCpus"],
   [withHost({ PidsLimit: -1 }), "PidsLimit"],
@@ -254,6 +254,7 @@ describe("how a container may be made", () => {
       body: { Labels: { "dev.longshore.gate": policy.owner }, HostConfig: { CapDrop: ["ALL"] } },
       binds: [`${dataDir}/runner/1`],
     });
+    expect(checkCreate(withHost({ NanoCpus: undefined }), policy).kind).toBe("ok");
     const nothing = { Privileged: false, CapAdd: null, Devices: [], PidMode: "" };
     expect(checkCreate(withHost(nothing), policy)).toEqual(checkCreate(good, policy));
   });

@@ -13,7 +13,7 @@ import { startDocker } from "./start-docker.ts";
 export function ensureDocker(env: NodeJS.ProcessEnv = process.env): Promise<Service> {
   return firstService([
     () => fromHost(env.DOCKER_HOST || DEFAULT_DOCKER_HOST),
-    startDocker,
+    () => startDocker(),
     () => fromApt(env),
   ]);
 }

@@ -30,10 +30,10 @@ interface Bridge {
 /**
  * Runs `dockerd` (root only) with its socket, images and state in a temp folder, so that it meets no other engine.
  *
- * Shape: `url` is the `DOCKER_HOST`. `stop` stops and removes the containers, ends dockerd (which ends its containerd),
+ * Shape: `more` are options of dockerd's own; `url` is the `DOCKER_HOST`. `stop` stops and removes the containers, ends dockerd (which ends its containerd),
  * and deletes the folder: nothing is left.
  */
-export async function startDocker(): Promise<Service<OwnDocker>> {
+export async function startDocker(more: readonly string[] = []): Promise<Service<OwnDocker>> {
   if (process.getuid?.() !== 0) return { missing: "not root, so no dockerd can be started" };
   const binary = findBinary(["dockerd"]);
   if (!binary) return { missing: "no dockerd here" };
@@ -41,7 +41,8 @@ export async function startDocker(): Promise<Service<OwnDocker>> {
   if ("missing" in bridge) return bridge;
   const folder = makeTempFolder("docker", removeUnmounted);
   const url = `unix://${join(folder.path, "docker.sock")}`;
-  let child = await startDaemon(binary, folder.path, url, bridge);
+  const args = [...bridge.args, ...more];
+  let child = await startDaemon(binary, folder.path, url, args);
   const stop = async () => {
     if (child.isRunning()) await endContainers(url).catch(() => undefined);
     await child.stop();
@@ -55,7 +56,7 @@ export async function startDocker(): Promise<Service<OwnDocker>> {
     await child.untilExit();
   };
   const revive = async () => {
-    child = await startDaemon(binary, folder.path, url, bridge);
+    child = await startDaemon(binary, folder.path, url, args);
     if (!(await untilReady(url, child))) throw new Error(`dockerd did not come back: ${child.logTail()}`);
   };
   if (await untilReady(url, child)) return { url, how: `${binary}, started by us`, stop, crash, revive };
@@ -64,13 +65,13 @@ export async function startDocker(): Promise<Service<OwnDocker>> {
   return { missing: `dockerd did not answer within ${READY_MS_MAX / 1_000} s: ${reason}` };
 }
 
-function startDaemon(binary: string, folder: string, url: string, bridge: Bridge): Promise<Child> {
+function startDaemon(binary: string, folder: string, url: string, more: readonly string[]): Promise<Child> {
   return startChild({
     command: binary,
     args: [
       ...["--host", url, "--pidfile", join(folder, "docker.pid")],
       ...["--data-root", join(folder, "data"), "--exec-root", join(folder, "exec")],
-      ...bridge.args,
+      ...more,
     ],
     logFile: join(folder, "log"),
     orphanSignal: "TERM",
