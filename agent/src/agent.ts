@@ -19,7 +19,7 @@ import {
 } from "./adapters/identity.ts";
 import { createJsonLogger } from "./adapters/json-logger.ts";
 import { openOutbox } from "./adapters/outbox.ts";
-import { createOpenRunnerSocket } from "./adapters/runner-socket.ts";
+import { createOpenRunnerSocket, listenForRunners } from "./adapters/runner-socket.ts";
 import { serveStatus } from "./adapters/status-socket.ts";
 import { AgentError } from "./agent-error.ts";
 import { buildRunner } from "./build-runner.ts";
@@ -177,6 +177,19 @@ export const startAgent = async (config: AgentConfig, given: AgentDeps = {}): Pr
   }
 };
 
+/** Errors: `AgentError` when the address is none of this host's, or taken. */
+const listenAt = async (wanted: NonNullable<AgentConfig["runnerTcp"]>, logger: Logger) => {
+  try {
+    return await listenForRunners(wanted, logger);
+  } catch (error) {
+    const why = (error as NodeJS.ErrnoException).code ?? String(error);
+    throw new AgentError(
+      `The agent cannot listen for runners at ${wanted.host}:${wanted.port} (${why}). ` +
+        "Set LONGSHORE_RUNNER_TCP to an address of this host that containers reach, and a free port.",
+    );
+  }
+};
+
 /** Makes every part; nothing works yet. */
 const wire = async (config: AgentConfig, identity: Identity, runnerDir: string, base: Base) => {
   const { clock, logger, http } = base;
@@ -193,11 +206,15 @@ const wire = async (config: AgentConfig, identity: Identity, runnerDir: string, 
     contact.onAcknowledged(resolve);
   });
   const isProcess = runtime.name === "process";
+  const wanted = isProcess ? undefined : config.runnerTcp;
+  const tcp = wanted ? await listenAt(wanted, logger) : null;
+  const address = wanted ? `tcp://${wanted.name}:${wanted.port}` : null;
   const containers = createContainers({
     runtime,
     records,
-    bundles: createBundleStore(inData("bundles"), controlPlane),
-    openSocket: createOpenRunnerSocket(logger),
+    bundles: createBundleStore(inData("bundles"), controlPlane, config.bundlesMbMax * 1024 * 1024),
+    openSocket: tcp?.openSocket ?? createOpenRunnerSocket(logger),
+    address,
     runnerDir,
     clock,
     logger,
@@ -209,7 +226,13 @@ const wire = async (config: AgentConfig, identity: Identity, runnerDir: string, 
     // A process takes no longer to start when a run is there than before: only code is worth keeping ready.
     pool: isProcess ? { ...config.pool, min: 0, buffer: 0 } : config.pool,
     isShort: () => freeMemoryMb() < config.memoryFreeMbMin,
-    generation: [runtime.name, basename(runnerDir), config.runnerImage ?? "", config.network].join(" "),
+    generation: [
+      runtime.name,
+      basename(runnerDir),
+      config.runnerImage ?? "",
+      config.network,
+      address ?? "",
+    ].join(" "),
   });
   const executions = createExecutions({
     containers,
@@ -223,6 +246,7 @@ const wire = async (config: AgentConfig, identity: Identity, runnerDir: string, 
     remove: runtime.remove,
   });
   return {
+    closeRunners: async () => tcp?.close(),
     base,
     runtime,
     containers,
@@ -314,6 +338,7 @@ const run = async (
     else await executions.detachAll();
     if (first.kind === "stopped") await flushReports(depsFor("report"), AbortSignal.timeout(flushMs));
     await outbox.close();
+    await wired.closeRunners();
     await closeStatus();
     await release();
     return first;

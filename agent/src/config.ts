@@ -27,10 +27,16 @@ export const AgentConfig = z.object({
   }),
   /** With less free memory on the host, idle containers go first and then the runs that wait. Units: MiB. */
   memoryFreeMbMin: wholeNumber(0, 10_000_000),
+  /** What the unpacked code of deployments may take on disk. Units: MiB. */
+  bundlesMbMax: wholeNumber(1, 10_000_000),
   /** Image of the runs' containers; when absent, the public one or the local base that stands in for it. */
   runnerImage: z.string().min(1).optional(),
   /** Docker network of the runs' containers; `none` leaves them only the agent's socket. */
   network: z.string().min(1),
+  /** Runners connect by TCP instead of a shared socket: where the agent listens, and under which name they find it. */
+  runnerTcp: z
+    .object({ host: z.string().min(1), port: wholeNumber(1, 65_535), name: z.string().min(1) })
+    .optional(),
   /** Address of the Docker engine; its default socket when absent. */
   dockerHost: z.string().min(1).optional(),
   /** How long a run goes on without an agent, e.g. while that is upgraded. Units: milliseconds. */
@@ -56,8 +62,14 @@ const Environment = z.object({
   LONGSHORE_POOL_IDLE_S: wholeNumber(0, 86_400).optional(),
   LONGSHORE_POOL_MEMORY_MB: wholeNumber(0, 1_000_000).optional(),
   LONGSHORE_MEMORY_FREE_MB: wholeNumber(0, 10_000_000).optional(),
+  LONGSHORE_BUNDLES_MB: wholeNumber(1, 10_000_000).optional(),
   LONGSHORE_RUNNER_IMAGE: text.optional(),
   LONGSHORE_NETWORK: text.default("bridge"),
+  LONGSHORE_RUNNER_TCP: z
+    .string()
+    .regex(/^[^\s:]+:\d{1,5}$/, { error: "an address and a port, e.g. 172.17.0.1:4747" })
+    .optional(),
+  LONGSHORE_RUNNER_TCP_NAME: text.optional(),
   DOCKER_HOST: text.optional(),
 });
 
@@ -80,6 +92,7 @@ export const defaultPool = (): AgentConfig["pool"] => ({
 });
 /** Enough for the engine and the agent to go on with. Units: MiB. */
 export const defaultMemoryFreeMb = (): number => Math.round(totalmem() / 20 / 1024 / 1024);
+export const defaultBundlesMb = 2_048;
 export const defaultOrphanGraceMs = 10 * 60 * 1000;
 
 /**
@@ -95,6 +108,7 @@ export const agentConfig = (given: Partial<AgentConfig> & { url: string; dataDir
     runtime: "auto",
     slots: defaultSlots(),
     pool: defaultPool(),
+    bundlesMbMax: defaultBundlesMb,
     memoryFreeMbMin: defaultMemoryFreeMb(),
     network: "bridge",
     orphanGraceMs: defaultOrphanGraceMs,
@@ -118,6 +132,12 @@ const poolFrom = (vars: z.infer<typeof Environment>): AgentConfig["pool"] => {
   };
 };
 
+const tcpFrom = (vars: z.infer<typeof Environment>): AgentConfig["runnerTcp"] => {
+  const [host, port] = (vars.LONGSHORE_RUNNER_TCP ?? "").split(":");
+  if (!host) return undefined;
+  return { host, port: Number(port), name: vars.LONGSHORE_RUNNER_TCP_NAME ?? host };
+};
+
 /** Reads the environment once. Errors: `ConfigError`. */
 export const readConfig = (env: Record<string, string | undefined>): AgentConfig => {
   const set = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ""));
@@ -137,9 +157,11 @@ export const readConfig = (env: Record<string, string | undefined>): AgentConfig
     runtime: vars.LONGSHORE_RUNTIME,
     slots: vars.LONGSHORE_SLOTS ?? defaultSlots(),
     pool: poolFrom(vars),
+    bundlesMbMax: vars.LONGSHORE_BUNDLES_MB ?? defaultBundlesMb,
     memoryFreeMbMin: vars.LONGSHORE_MEMORY_FREE_MB ?? defaultMemoryFreeMb(),
     runnerImage: vars.LONGSHORE_RUNNER_IMAGE,
     network: vars.LONGSHORE_NETWORK,
+    runnerTcp: tcpFrom(vars),
     dockerHost: vars.DOCKER_HOST,
   });
 };
