@@ -21,7 +21,7 @@ import {
 import { createJsonLogger } from "./adapters/json-logger.ts";
 import { serveLocalApi } from "./adapters/local-api.ts";
 import { openOutbox } from "./adapters/outbox.ts";
-import { createOpenRunnerSocket } from "./adapters/runner-socket.ts";
+import { createOpenRunnerSocket, listenForRunners } from "./adapters/runner-socket.ts";
 import { AgentError } from "./agent-error.ts";
 import { createView, type ViewParts } from "./agent-view.ts";
 import { buildRunner } from "./build-runner.ts";
@@ -172,6 +172,19 @@ export const startAgent = async (config: AgentConfig, given: AgentDeps = {}): Pr
   }
 };
 
+/** Errors: `AgentError` when the address is none of this host's, or taken. */
+const listenAt = async (wanted: NonNullable<AgentConfig["runnerTcp"]>, logger: Logger) => {
+  try {
+    return await listenForRunners(wanted, logger);
+  } catch (error) {
+    const why = (error as NodeJS.ErrnoException).code ?? String(error);
+    throw new AgentError(
+      `The agent cannot listen for runners at ${wanted.host}:${wanted.port} (${why}). ` +
+        "Set LONGSHORE_RUNNER_TCP to an address of this host that containers reach, and a free port.",
+    );
+  }
+};
+
 /** Makes every part; nothing works yet. */
 const wire = async (config: AgentConfig, identity: Identity, runnerDir: string, base: Base) => {
   const { clock, logger, http } = base;
@@ -196,11 +209,15 @@ const wire = async (config: AgentConfig, identity: Identity, runnerDir: string, 
     contact.onAcknowledged(resolve);
   });
   const isProcess = runtime.name === "process";
+  const wanted = isProcess ? undefined : config.runnerTcp;
+  const tcp = wanted ? await listenAt(wanted, logger) : null;
+  const address = wanted ? `tcp://${wanted.name}:${wanted.port}` : null;
   const containers = createContainers({
     runtime,
     records,
-    bundles: createBundleStore(inData("bundles"), controlPlane),
-    openSocket: createOpenRunnerSocket(logger),
+    bundles: createBundleStore(inData("bundles"), controlPlane, config.bundlesMbMax * 1024 * 1024),
+    openSocket: tcp?.openSocket ?? createOpenRunnerSocket(logger),
+    address,
     runnerDir,
     clock,
     logger,
@@ -218,6 +235,7 @@ const wire = async (config: AgentConfig, identity: Identity, runnerDir: string, 
       config.runnerImage ?? "",
       config.containerRuntime ?? "",
       config.network,
+      address ?? "",
       ...config.egressAllow,
     ].join(" "),
   });
@@ -238,6 +256,7 @@ const wire = async (config: AgentConfig, identity: Identity, runnerDir: string, 
   return {
     admission,
     meter,
+    closeRunners: async () => tcp?.close(),
     base,
     runtime,
     containers,
@@ -330,6 +349,7 @@ const run = async (
     else await executions.detachAll();
     if (first.kind === "stopped") await flushReports(depsFor("report"), AbortSignal.timeout(flushMs));
     await outbox.close();
+    await wired.closeRunners();
     await closeLocalApi();
     await release();
     return first;

@@ -19,6 +19,26 @@ test("the environment fills the configuration, with defaults for the rest", () =
   });
 });
 
+test("the runners' address is taken apart", () => {
+  const base = {
+    LONGSHORE_URL: "https://api.example.com",
+    LONGSHORE_RUNNER_TCP: "172.17.0.1:4747",
+    LONGSHORE_NETWORK: "bridge",
+  };
+  expect(readConfig(base).runnerTcp).toEqual({ host: "172.17.0.1", port: 4747, name: "172.17.0.1" });
+  const named = { ...base, LONGSHORE_RUNNER_TCP_NAME: "host.docker.internal" };
+  expect(readConfig(named).runnerTcp?.name).toBe("host.docker.internal");
+  expect(() => readConfig({ ...base, LONGSHORE_RUNNER_TCP: "172.17.0.1" })).toThrow(/LONGSHORE_RUNNER_TCP/);
+});
+
+test("an address that the containers' network does not let through is refused", () => {
+  const base = { LONGSHORE_URL: "https://api.example.com", LONGSHORE_RUNNER_TCP: "172.17.0.1:4747" };
+  expect(() => readConfig(base)).toThrow(/LONGSHORE_EGRESS_ALLOW/);
+  expect(() => readConfig({ ...base, LONGSHORE_NETWORK: "none" })).toThrow(/LONGSHORE_NETWORK/);
+  const listed = { ...base, LONGSHORE_EGRESS_ALLOW: "172.17.0.1/32" };
+  expect(readConfig(listed).runnerTcp?.port).toBe(4747);
+});
+
 test("a wrong variable is named", () => {
   expect(() => readConfig({ LONGSHORE_URL: "x", LONGSHORE_SLOTS: "many" })).toThrow(
     /LONGSHORE_URL[\s\S]*LONGSHORE_SLOTS/,

@@ -29,6 +29,8 @@ export const AgentConfig = z.object({
   }),
   /** With less free memory on the host, idle containers go first and then the runs that wait. Units: MiB. */
   memoryFreeMbMin: wholeNumber(0, 10_000_000),
+  /** What the unpacked code of deployments may take on disk. Units: MiB. */
+  bundlesMbMax: wholeNumber(1, 10_000_000),
   /** Image of the runs' containers; when absent, the public one or the local base that stands in for it. */
   runnerImage: z.string().min(1).optional(),
   /** Docker network of the runs' containers: `filtered`, `none` (only the agent's socket), or one of the operator's. */
@@ -41,6 +43,10 @@ export const AgentConfig = z.object({
   containerRuntime: z.string().min(1).optional(),
   /** Public keys of those whose deployments are executed; with none, everybody's. */
   trustedKeys: z.array(SigningKeyName),
+  /** Runners connect by TCP instead of a shared socket: where the agent listens, and under which name they find it. */
+  runnerTcp: z
+    .object({ host: z.string().min(1), port: wholeNumber(1, 65_535), name: z.string().min(1) })
+    .optional(),
   /** Address of the Docker engine; its default socket when absent. */
   dockerHost: z.string().min(1).optional(),
   /** Where people and Prometheus may ask what the agent is doing; nowhere when absent. */
@@ -100,6 +106,7 @@ const Environment = z.object({
   LONGSHORE_POOL_IDLE_S: wholeNumber(0, 86_400).optional(),
   LONGSHORE_POOL_MEMORY_MB: wholeNumber(0, 1_000_000).optional(),
   LONGSHORE_MEMORY_FREE_MB: wholeNumber(0, 10_000_000).optional(),
+  LONGSHORE_BUNDLES_MB: wholeNumber(1, 10_000_000).optional(),
   LONGSHORE_RUNNER_IMAGE: text.optional(),
   LONGSHORE_NETWORK: text
     .refine((name) => name !== "host" && !name.startsWith("container:"), {
@@ -127,6 +134,11 @@ const Environment = z.object({
         .min(1, "at least one key, as `longshore signing-key` prints it"),
     )
     .optional(),
+  LONGSHORE_RUNNER_TCP: z
+    .string()
+    .regex(/^[^\s:]+:\d{1,5}$/, { error: "an address and a port, e.g. 172.17.0.1:4747" })
+    .optional(),
+  LONGSHORE_RUNNER_TCP_NAME: text.optional(),
   DOCKER_HOST: text.optional(),
 });
 
@@ -149,6 +161,7 @@ export const defaultPool = (): AgentConfig["pool"] => ({
 });
 /** Enough for the engine and the agent to go on with. Units: MiB. */
 export const defaultMemoryFreeMb = (): number => Math.round(totalmem() / 20 / 1024 / 1024);
+export const defaultBundlesMb = 2_048;
 export const defaultOrphanGraceMs = 10 * 60 * 1000;
 
 /**
@@ -164,6 +177,7 @@ export const agentConfig = (given: Partial<AgentConfig> & { url: string; dataDir
     runtime: "auto",
     slots: defaultSlots(),
     pool: defaultPool(),
+    bundlesMbMax: defaultBundlesMb,
     memoryFreeMbMin: defaultMemoryFreeMb(),
     network: filteredNetwork,
     egressAllow: [],
@@ -192,6 +206,12 @@ const poolFrom = (vars: z.infer<typeof Environment>): AgentConfig["pool"] => {
   };
 };
 
+const tcpFrom = (vars: z.infer<typeof Environment>): AgentConfig["runnerTcp"] => {
+  const [host, port] = (vars.LONGSHORE_RUNNER_TCP ?? "").split(":");
+  if (!host) return undefined;
+  return { host, port: Number(port), name: vars.LONGSHORE_RUNNER_TCP_NAME ?? host };
+};
+
 /** Reads the environment once. Errors: `ConfigError`. */
 export const readConfig = (env: Record<string, string | undefined>): AgentConfig => {
   const set = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ""));
@@ -201,6 +221,13 @@ export const readConfig = (env: Record<string, string | undefined>): AgentConfig
     throw new ConfigError(`The agent cannot start with these variables:\n  ${lines.join("\n  ")}`);
   }
   const vars = parsed.data;
+  const isShut =
+    vars.LONGSHORE_NETWORK === filteredNetwork && (vars.LONGSHORE_EGRESS_ALLOW ?? []).length === 0;
+  if (vars.LONGSHORE_RUNNER_TCP && (isShut || vars.LONGSHORE_NETWORK === "none")) {
+    throw new ConfigError(
+      "LONGSHORE_RUNNER_TCP is an address that containers could not reach: name it in LONGSHORE_EGRESS_ALLOW, or set LONGSHORE_NETWORK to a network of yours.",
+    );
+  }
   const dataDir = resolve(vars.LONGSHORE_AGENT_DATA ?? defaultDataDir());
   return agentConfig({
     url: vars.LONGSHORE_URL,
@@ -211,6 +238,7 @@ export const readConfig = (env: Record<string, string | undefined>): AgentConfig
     runtime: vars.LONGSHORE_RUNTIME,
     slots: vars.LONGSHORE_SLOTS ?? defaultSlots(),
     pool: poolFrom(vars),
+    bundlesMbMax: vars.LONGSHORE_BUNDLES_MB ?? defaultBundlesMb,
     memoryFreeMbMin: vars.LONGSHORE_MEMORY_FREE_MB ?? defaultMemoryFreeMb(),
     runnerImage: vars.LONGSHORE_RUNNER_IMAGE,
     network: vars.LONGSHORE_NETWORK,
@@ -218,6 +246,7 @@ export const readConfig = (env: Record<string, string | undefined>): AgentConfig
     egressMark: vars.LONGSHORE_EGRESS_MARK,
     containerRuntime: vars.LONGSHORE_CONTAINER_RUNTIME,
     trustedKeys: vars.LONGSHORE_TRUSTED_KEYS ?? [],
+    runnerTcp: tcpFrom(vars),
     dockerHost: vars.DOCKER_HOST,
     listen: vars.LONGSHORE_AGENT_LISTEN,
     ...(vars.LONGSHORE_AGENT_LABELS ? { labels: vars.LONGSHORE_AGENT_LABELS } : {}),

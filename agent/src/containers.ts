@@ -13,6 +13,8 @@ const backOffMs = 30_000;
 /** A container with code and one idle executor, before its runner has said what it takes. Units: MiB. */
 const boundMb = 64;
 const machinesMax = 3;
+/** How long a stopping agent waits for ended runs to let go of their containers. Units: milliseconds. */
+const leavingMsMax = 2_000;
 
 export type Containers = ReturnType<typeof createContainers>;
 
@@ -207,6 +209,7 @@ export const createContainers = (
     async release(container: RunnerContainer): Promise<void> {
       if (!mayServeAgain(container.record) || !container.isUsable()) return discard(container);
       await container.leave();
+      if (isClosed) return discard(container);
       settle();
     },
     discard,
@@ -266,6 +269,12 @@ export const createContainers = (
       isOpen = false;
       isClosed = true;
       for (const timer of [planTimer, refillTimer]) if (timer) clearTimeout(timer);
+      // What a run is just leaving is empty in a moment.
+      const leaving = [...byKey.values()].filter((one) => one.tenant()?.isLeaving() && one.isUsable());
+      const tooLong = new AbortController();
+      const left = Promise.all(leaving.map((one) => one.left()));
+      await Promise.race([left, clock.sleep(leavingMsMax, tooLong.signal)]);
+      tooLong.abort();
       const all = [...byKey.values()];
       const empty = all.filter((one) => one.tenant() === null);
       await Promise.all(empty.map(discard));

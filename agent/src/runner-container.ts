@@ -14,6 +14,8 @@ export type ContainerDeps = {
   records: ContainerRecords;
   bundles: BundleStore;
   openSocket: OpenRunnerSocket;
+  /** Where runners find the agent when it is not the socket in their folder: `tcp://host:port`. */
+  address: string | null;
   runnerDir: string;
   clock: Clock;
   logger: Logger;
@@ -86,7 +88,7 @@ export const createRunnerContainer = (
   let isPrepared = false;
   let isReserved = false;
   let placing: Promise<unknown> = Promise.resolve();
-  let onLeft: (() => void) | null = null;
+  const onLeft: (() => void)[] = [];
   let idleSinceMs = clock.monotonic();
   const freeze = { isFenced: false, isParked: false, isPaused: false };
   let pausing: Promise<void> = Promise.resolve();
@@ -143,7 +145,7 @@ export const createRunnerContainer = (
       bundleDir,
       runnerDir: deps.runnerDir,
       env: {
-        LONGSHORE_SOCKET: runtime.paths({ bundleDir, socketDir }).socketPath,
+        LONGSHORE_SOCKET: deps.address ?? runtime.paths({ bundleDir, socketDir }).socketPath,
         LONGSHORE_RUNNER_TOKEN: record.token,
         LONGSHORE_ORPHAN_GRACE_MS: String(deps.orphanGraceMs),
         // Half a lease: the agent's own silence before its end comes on top.
@@ -231,7 +233,7 @@ export const createRunnerContainer = (
     /** Resolves when the tenant that is leaving has left, or the container is gone. */
     left: (): Promise<void> =>
       new Promise((resolve) => {
-        onLeft = resolve;
+        onLeft.push(resolve);
       }),
     /** Writes down that the run is in here, and puts its code where the runner finds it. Errors: `StartError`. */
     async take(run: RunRecord, binding: Binding): Promise<void> {
@@ -254,12 +256,12 @@ export const createRunnerContainer = (
       tenant = null;
       idleSinceMs = clock.monotonic();
       await records.save(record);
-      onLeft?.();
+      for (const tell of onLeft.splice(0)) tell();
     },
     /** Ends it. Resolves when no trace is left. */
     remove(): Promise<void> {
       isGone = true;
-      onLeft?.();
+      for (const tell of onLeft.splice(0)) tell();
       removing ??= removeAll();
       return removing;
     },

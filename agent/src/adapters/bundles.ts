@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { copyFile, link, mkdir, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { copyFile, link, mkdir, readdir, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { dirname, join, normalize } from "node:path";
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
@@ -72,17 +72,61 @@ const linkFiles = async (from: string, to: string): Promise<void> => {
   );
 };
 
+/** What the files of a folder take. Units: bytes. */
+const sizeOf = async (folder: string): Promise<number> => {
+  const entries = await readdir(folder, { withFileTypes: true, recursive: true });
+  const files = entries.filter((entry) => entry.isFile());
+  const sizes = await Promise.all(
+    files.map(async (file) => (await stat(join(file.parentPath, file.name))).size),
+  );
+  return sizes.reduce((sum, size) => sum + size, 0);
+};
+
 /**
- * Unpacked bundles under `dir`, named by their hash.
+ * Unpacked bundles under `dir`, named by their hash; together at most `bytesMax` on disk, as far as none is being used.
  *
  * I1  A folder `<dir>/<hash>` is complete: it appears by one rename, after the archive's hash was checked.
  * I2  A bundle is fetched once however many runs ask for it together.
+ * I3  When there is too much, what was not used for longest goes; a folder's time is that of its last use. One that is
+ *     being placed stays. Containers that have it already keep their links: nothing is taken from them.
  */
 export const createBundleStore = (
   dir: string,
   controlPlane: Pick<ControlPlane, "fetchBundle">,
+  bytesMax: number,
 ): BundleStore => {
   const underWay = new Map<string, Promise<string>>();
+  const inUse = new Map<string, number>();
+
+  /** I3 */
+  const evict = async (): Promise<void> => {
+    const names = (await readdir(dir)).filter((name) => BundleHash.safeParse(name).success);
+    const found = await Promise.all(
+      names.map(async (name) => {
+        const folder = join(dir, name);
+        return { name, folder, usedMs: (await stat(folder)).mtimeMs, bytes: await sizeOf(folder) };
+      }),
+    );
+    let bytes = found.reduce((sum, one) => sum + one.bytes, 0);
+    for (const one of found.sort((a, b) => a.usedMs - b.usedMs)) {
+      if (bytes <= bytesMax) return;
+      if (inUse.has(one.name)) continue;
+      // Renamed first: what is there under its hash is always whole.
+      await rename(one.folder, `${one.folder}.old`);
+      await rm(`${one.folder}.old`, { recursive: true, force: true });
+      bytes -= one.bytes;
+    }
+  };
+  const use = async <T>(hash: string, work: () => Promise<T>): Promise<T> => {
+    inUse.set(hash, (inUse.get(hash) ?? 0) + 1);
+    try {
+      return await work();
+    } finally {
+      const left = (inUse.get(hash) ?? 1) - 1;
+      if (left > 0) inUse.set(hash, left);
+      else inUse.delete(hash);
+    }
+  };
 
   const fetchInto = async (hash: string, folder: string, signal: AbortSignal): Promise<string> => {
     const fetched = await controlPlane.fetchBundle(hash, signal);
@@ -103,6 +147,7 @@ export const createBundleStore = (
     try {
       await unpack(fetched.value, fresh);
       await rename(fresh, folder); // I1
+      await evict().catch(() => {}); // a cache that cannot be cleared now is cleared at the next fetch
     } catch (error) {
       await rm(fresh, { recursive: true, force: true });
       const why = error instanceof Error ? error.message : String(error);
@@ -127,7 +172,12 @@ export const createBundleStore = (
 
   return {
     async place(hash, folder, signal) {
-      await linkFiles(await find(hash, signal), folder);
+      await use(hash, async () => {
+        const found = await find(hash, signal);
+        const now = new Date();
+        await utimes(found, now, now);
+        await linkFiles(found, folder);
+      });
     },
   };
 };

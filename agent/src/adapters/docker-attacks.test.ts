@@ -1,11 +1,9 @@
 import { spawn } from "node:child_process";
-import { join } from "node:path";
 import Docker from "dockerode";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type AttackStage, openAttackStage } from "../testing/attack-stage.ts";
 import { attackTable, errno, errorName } from "../testing/attacks.ts";
 import { hasDocker, testRunnerImage } from "../testing/docker-image.ts";
-import { createContainerRecords } from "./container-records.ts";
 import { labelNames } from "./docker-options.ts";
 
 /**
@@ -16,8 +14,6 @@ const available = await hasDocker();
 /** The programs are for this processor. */
 const hasPrograms = available && process.arch === "x64";
 const { note, print } = attackTable();
-
-const quiet = { info: () => {}, warn: () => {}, error: () => {} };
 
 /** What a run sees and may do, asked once for many tests. */
 type Survey = {

@@ -1,4 +1,4 @@
-import { timingSafeEqual } from "node:crypto";
+import { createHash } from "node:crypto";
 import { chmod, mkdir, rm } from "node:fs/promises";
 import { createServer, type Server, type Socket } from "node:net";
 import { join } from "node:path";
@@ -10,37 +10,67 @@ import {
 } from "@longshore/shared/contract/runner-protocol";
 import { encodeLine, lineSplitter } from "@longshore/shared/core/json-lines";
 import type { Logger } from "../ports/logger.ts";
-import type { OpenRunnerSocket, RunnerHandlers } from "../ports/runner-socket.ts";
+import type { OpenRunnerSocket, RunnerHandlers, RunnerSocket } from "../ports/runner-socket.ts";
 import { shortSocketPath } from "./socket-path.ts";
-
-const sameText = (a: string, b: string): boolean => {
-  const [one, other] = [Buffer.from(a), Buffer.from(b)];
-  return one.length === other.length && timingSafeEqual(one, other);
-};
 
 /** Units: milliseconds; a peer that says nothing is not a runner. */
 const helloWithinMs = 5_000;
 
+/** Tokens are looked up by their digest, so that the time it takes tells nothing about them. */
+const digest = (token: string): string => createHash("sha256").update(token).digest("hex");
+
+/** One container's end: the newest connection that showed its token is its runner. */
+type Port = RunnerSocket & {
+  handlers: RunnerHandlers;
+  take(socket: Socket): void;
+  lose(socket: Socket): void;
+};
+
+const createPort = (handlers: RunnerHandlers, close: () => Promise<void>): Port => {
+  let runner: Socket | null = null;
+  return {
+    handlers,
+    take(socket) {
+      runner?.destroy();
+      runner = socket;
+    },
+    lose(socket) {
+      if (runner !== null && runner !== socket) return;
+      runner = null;
+      handlers.onClosed();
+    },
+    send(frame) {
+      if (!runner) return false;
+      runner.write(encodeLine(frame));
+      return true;
+    },
+    isConnected: () => runner !== null,
+    async close() {
+      runner?.destroySoon();
+      await close();
+    },
+  };
+};
+
 /** One connection: everything that comes from a container is checked before it is believed. */
 const serve = (
   socket: Socket,
-  token: string,
-  handlers: RunnerHandlers,
-  on: { hello(): void; closed(wasRunner: boolean): void; refused(why: string): void },
+  find: (digest: string) => Port | undefined,
+  refused: (why: string) => void,
 ): void => {
   const splitter = lineSplitter(frameBytesMax);
-  let isRunner = false;
+  let port: Port | undefined;
   const timer = setTimeout(() => socket.destroy(), helloWithinMs);
   const greet = (frame: RunnerFrame): void => {
-    if (frame.t !== "hello" || !sameText(frame.token, token))
-      throw new Error("no hello with the right token");
+    const found = frame.t === "hello" ? find(digest(frame.token)) : undefined;
+    if (frame.t !== "hello" || !found) throw new Error("no hello with the right token");
     if (frame.protocol !== runnerProtocolVersion) {
       throw new Error(`runner speaks version ${frame.protocol}, this agent ${runnerProtocolVersion}`);
     }
     clearTimeout(timer);
-    isRunner = true;
-    on.hello();
-    const { ack } = handlers.onHello(frame);
+    port = found;
+    port.take(socket);
+    const { ack } = port.handlers.onHello(frame);
     socket.write(encodeLine({ t: "welcome", ack } satisfies AgentFrame));
   };
   socket.setEncoding("utf8");
@@ -48,28 +78,28 @@ const serve = (
     try {
       for (const line of splitter.push(piece)) {
         const frame = RunnerFrame.parse(JSON.parse(line));
-        if (!isRunner) greet(frame);
-        else if (frame.t !== "hello") handlers.onFrame(frame);
+        if (!port) greet(frame);
+        else if (frame.t !== "hello") port.handlers.onFrame(frame);
       }
     } catch (error) {
-      on.refused(error instanceof Error ? error.message : String(error));
+      refused(error instanceof Error ? error.message : String(error));
       socket.destroy();
     }
   });
   socket.on("error", () => {}); // close follows
   socket.on("close", () => {
     clearTimeout(timer);
-    on.closed(isRunner);
+    port?.lose(socket);
   });
 };
 
-const listen = (server: Server, path: string): Promise<void> =>
+const listening = (server: Server, listen: (done: () => void) => void): Promise<void> =>
   new Promise((resolve, reject) => {
     server.once("error", reject);
-    server.listen(path, resolve);
+    listen(resolve);
   });
 
-/** Unix sockets, one per execution. The newest connection with the right token is the runner. */
+/** Unix sockets, one per container, which only that container sees. */
 export const createOpenRunnerSocket =
   (logger: Logger): OpenRunnerSocket =>
   async (socketDir, token, handlers) => {
@@ -77,37 +107,65 @@ export const createOpenRunnerSocket =
     const path = join(socketDir, "agent.sock");
     await rm(path, { force: true });
     const open = new Set<Socket>();
-    let runner: Socket | null = null;
+    const own = digest(token);
     const server = createServer((socket) => {
       open.add(socket);
-      serve(socket, token, handlers, {
-        hello() {
-          runner?.destroy();
-          runner = socket;
-        },
-        closed(wasRunner) {
-          open.delete(socket);
-          if (!wasRunner || (runner !== null && runner !== socket)) return;
-          runner = null;
-          handlers.onClosed();
-        },
-        refused: (why) => logger.warn("a connection to a run's socket was refused", { socketDir, why }),
-      });
+      socket.on("close", () => open.delete(socket));
+      serve(
+        socket,
+        (shown) => (shown === own ? port : undefined),
+        (why) => logger.warn("a connection to a run's socket was refused", { socketDir, why }),
+      );
     });
-    await listen(server, shortSocketPath(path));
-    // The container's user is another one; only that container sees this folder.
-    await chmod(path, 0o666);
-    return {
-      send(frame) {
-        if (!runner) return false;
-        runner.write(encodeLine(frame));
-        return true;
-      },
-      isConnected: () => runner !== null,
-      close: () =>
+    const port = createPort(
+      handlers,
+      () =>
         new Promise((resolve) => {
           for (const socket of open) socket.destroySoon();
           server.close(() => resolve());
         }),
-    };
+    );
+    await listening(server, (done) => server.listen(shortSocketPath(path), done));
+    // The container's user is another one; only that container sees this folder.
+    await chmod(path, 0o666);
+    return port;
   };
+
+/**
+ * One TCP port for all containers, where a unix socket cannot be shared with them: whose connection it is, its token
+ * tells. It listens on the given address alone.
+ *
+ * Errors: rejects when the address is not this host's or taken.
+ */
+export const listenForRunners = async (
+  address: { host: string; port: number },
+  logger: Logger,
+): Promise<{ openSocket: OpenRunnerSocket; close(): Promise<void> }> => {
+  const ports = new Map<string, Port>();
+  const open = new Set<Socket>();
+  const server = createServer({ noDelay: true }, (socket) => {
+    open.add(socket);
+    socket.on("close", () => open.delete(socket));
+    const from = socket.remoteAddress;
+    serve(
+      socket,
+      (shown) => ports.get(shown),
+      (why) => logger.warn("a connection to the runners' port was refused", { from, why }),
+    );
+  });
+  await listening(server, (done) => server.listen(address.port, address.host, done));
+  server.unref();
+  return {
+    async openSocket(_socketDir, token, handlers) {
+      const own = digest(token);
+      const port = createPort(handlers, async () => void ports.delete(own));
+      ports.set(own, port);
+      return port;
+    },
+    close: () =>
+      new Promise((resolve) => {
+        for (const socket of open) socket.destroySoon();
+        server.close(() => resolve());
+      }),
+  };
+};

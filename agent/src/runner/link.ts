@@ -1,4 +1,4 @@
-import { connect, type Socket } from "node:net";
+import { connect, type NetConnectOpts, type Socket } from "node:net";
 import { frameBytesMax, runnerProtocolVersion } from "@longshore/shared/contract/runner-limits";
 import type { AgentFrame, RunnerFact, RunnerFrame } from "@longshore/shared/contract/runner-protocol";
 import { encodeLine, lineSplitter } from "@longshore/shared/core/json-lines";
@@ -6,7 +6,8 @@ import { encodeLine, lineSplitter } from "@longshore/shared/core/json-lines";
 const reconnectMs = 200;
 
 export type LinkOptions = {
-  socketPath: string;
+  /** A unix socket, or `tcp://host:port`. */
+  address: string;
   token: string;
   /** How long to go on without an agent. Units: milliseconds. */
   orphanGraceMs: number;
@@ -26,6 +27,12 @@ export type LinkOptions = {
   onDisconnect(): void;
   /** Unacknowledged facts changed. Units: bytes. */
   onBacklog(bytes: number): void;
+};
+
+const addressOf = (address: string): NetConnectOpts => {
+  if (!address.startsWith("tcp://")) return { path: address };
+  const { hostname, port } = new URL(address.replace(/^tcp:/, "http:"));
+  return { host: hostname, port: Number(port || 80), noDelay: true };
 };
 
 /**
@@ -87,7 +94,7 @@ export const createLink = (options: LinkOptions) => {
   const open = (): void => {
     if (closed) return;
     startOrphanTimer();
-    const own = connect(options.socketPath);
+    const own = connect(addressOf(options.address));
     const splitter = lineSplitter(frameBytesMax);
     own.setEncoding("utf8");
     own.on("connect", () => {

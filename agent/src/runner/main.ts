@@ -115,7 +115,7 @@ const receive = (frame: AgentFrame): void => {
 };
 
 const link = createLink({
-  socketPath: setting("LONGSHORE_SOCKET"),
+  address: setting("LONGSHORE_SOCKET"),
   token: setting("LONGSHORE_RUNNER_TOKEN"),
   orphanGraceMs: Number(process.env.LONGSHORE_ORPHAN_GRACE_MS) || defaultOrphanGraceMs,
   running: () => (current ? { runId: current.job.runId, epoch: current.epoch() } : null),

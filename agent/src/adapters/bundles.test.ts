@@ -1,0 +1,76 @@
+import { createHash } from "node:crypto";
+import { mkdtemp, readdir, readFile, rm, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { makeBundle } from "../testing/make-bundle.ts";
+import { createBundleStore } from "./bundles.ts";
+
+let root: string;
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), "longshore-bundles-"));
+});
+afterEach(() => rm(root, { recursive: true, force: true }));
+
+const kib = 1024;
+const never = new AbortController().signal;
+
+/** A store of at most `bytesMax`, and an API that counts what is fetched from it. */
+const begin = async (bytesMax: number, contents: Record<string, string>) => {
+  const archives = new Map<string, Buffer>();
+  const hashes: Record<string, string> = {};
+  for (const [name, content] of Object.entries(contents)) {
+    const archive = await makeBundle({ "lib/part.mjs": content, "tasks.mjs": name });
+    const hash = createHash("sha256").update(archive).digest("hex");
+    hashes[name] = hash;
+    archives.set(hash, archive);
+  }
+  const fetched: string[] = [];
+  const fetchBundle = async (hash: string) => {
+    fetched.push(hash);
+    return { kind: "ok" as const, value: archives.get(hash) as Buffer };
+  };
+  const dir = join(root, "store");
+  const store = createBundleStore(dir, { fetchBundle }, bytesMax);
+  let count = 0;
+  const place = async (name: string): Promise<string> => {
+    const folder = await mkdtemp(join(root, `box-${count++}-`));
+    await store.place(hashes[name] as string, folder, never);
+    return folder;
+  };
+  return { dir, fetched, hashes, place };
+};
+
+test("files are linked, whole folders of them, and fetched once", async () => {
+  const { dir, fetched, hashes, place } = await begin(1_000 * kib, { a: "part of a" });
+  const [one, two] = await Promise.all([place("a"), place("a")]);
+  expect(fetched).toHaveLength(1);
+  for (const folder of [one, two]) {
+    expect((await readdir(folder)).sort()).toEqual(["lib", "tasks.mjs"]);
+    expect(await readFile(join(folder, "lib/part.mjs"), "utf8")).toBe("part of a");
+  }
+  const stored = await stat(join(dir, hashes.a as string, "lib/part.mjs"));
+  expect((await stat(join(one, "lib/part.mjs"))).ino).toBe(stored.ino);
+});
+
+test("beyond the quota what was not used for longest goes, and who has it keeps it", async () => {
+  const part = "x".repeat(100 * kib);
+  const { dir, fetched, hashes, place } = await begin(250 * kib, {
+    a: `a${part}`,
+    b: `b${part}`,
+    c: `c${part}`,
+  });
+  await place("a");
+  const inB = await place("b");
+  await place("a"); // now b is the one that was not used for longest
+  await place("c");
+  expect((await readdir(dir)).sort()).toEqual([hashes.a, hashes.c].sort());
+  expect((await readFile(join(inB, "lib/part.mjs"), "utf8")).length).toBe(100 * kib + 1);
+  await place("b");
+  expect(fetched.filter((hash) => hash === hashes.b)).toHaveLength(2);
+});
+
+test("a bundle larger than the quota is still placed", async () => {
+  const { place } = await begin(1, { a: "more than a byte" });
+  expect(await readFile(join(await place("a"), "tasks.mjs"), "utf8")).toBe("a");
+});
