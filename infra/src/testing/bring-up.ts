@@ -13,23 +13,27 @@ export interface Part {
   service: Service;
 }
 
+const all: readonly Need[] = ["postgres", "redis", "docker", "runnerImage", "chromium"];
+
 /**
- * Brings up everything tests may need, all at once; the runner image follows the engine it lives in.
+ * Brings up everything tests may need (or what of it is wanted), all at once; the runner image follows the engine it lives in.
  *
  * Errors: none thrown; a part that cannot be had says why.
  */
-export async function bringUp(env: NodeJS.ProcessEnv): Promise<Part[]> {
-  const docker = ensureDocker(env);
-  const starting: Record<Need, Promise<Service>> = {
-    postgres: ensurePostgres(env),
-    redis: ensureRedis(env),
-    docker,
-    runnerImage: docker.then((engine) => ensureImage(engine, env)),
-    chromium: ensureChromium(env),
+export async function bringUp(env: NodeJS.ProcessEnv, wanted: readonly Need[] = all): Promise<Part[]> {
+  let docker: Promise<Service> | undefined;
+  const ensureEngine = () => {
+    docker ??= ensureDocker(env);
+    return docker;
   };
-  return Promise.all(
-    Object.entries(starting).map(async ([need, service]) => ({ need: need as Need, service: await service })),
-  );
+  const ways: Record<Need, () => Promise<Service>> = {
+    postgres: () => ensurePostgres(env),
+    redis: () => ensureRedis(env),
+    docker: ensureEngine,
+    runnerImage: async () => ensureImage(await ensureEngine(), env),
+    chromium: () => ensureChromium(env),
+  };
+  return Promise.all(wanted.map(async (need) => ({ need, service: await ways[need]() })));
 }
 
 async function ensureImage(engine: Service, env: NodeJS.ProcessEnv): Promise<Service> {
