@@ -5,6 +5,7 @@ import { releaseRuns } from "../db/transitions/release-runs.ts";
 import { settleLanes } from "../db/transitions/settle-lanes.ts";
 import { forgetAgent } from "./authenticate-agent.ts";
 import type { Deps } from "./deps.ts";
+import { envOfRuns } from "./env-of-runs.ts";
 import { toLease } from "./to-lease.ts";
 import { wakeAfter } from "./wake.ts";
 
@@ -38,6 +39,9 @@ export const claimWork = async (deps: Deps, request: ClaimRequest): Promise<Work
   if (claim.more && (claim.leases.length > 0 || claim.stoodAside)) {
     deps.later(deps.hints.wakePool(claim.poolId));
   }
+  // Read once each before the leases are made: two hundred of one environment would all find its variables forgotten.
+  const environmentIds = new Set(claim.leases.map(({ environment }) => environment.id));
+  await Promise.all([...environmentIds].map((id) => envOfRuns(deps, id)));
   const outcomes = await Promise.all(
     claim.leases.map(async (claimed) => ({ claimed, outcome: await toLease(deps, claimed) })),
   );

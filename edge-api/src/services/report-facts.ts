@@ -52,8 +52,32 @@ export const planSteps = (facts: readonly Fact[]): Step[] => {
   return steps as Step[];
 };
 
-const endOf = (deps: Deps, fact: EndFact): AttemptEnd => {
-  const base = { runId: fact.runId, epoch: fact.epoch, executedMs: fact.executedMs };
+/**
+ * Leaves to the end of an attempt what was to be told of its start, where one report speaks of both and of nothing but
+ * logs between: one move of the run instead of two.
+ *
+ * Shape: `begun` names, for the number of a fact that ends an attempt, that of the fact that began it.
+ */
+export const mergeStarts = (steps: readonly Step[]): { steps: Step[]; begun: Map<number, number> } => {
+  const begun = new Map<number, number>();
+  const moves = steps.flatMap((step): Fact[] => (step.kind === "log" ? [] : step.facts));
+  const next = new Map<string, Fact>();
+  const merged = new Set<number>();
+  for (const fact of [...moves].reverse()) {
+    const after = next.get(fact.runId);
+    next.set(fact.runId, fact);
+    if (fact.kind !== "started" || after?.epoch !== fact.epoch || stepKind(after) !== "ended") continue;
+    begun.set(after.seq, fact.seq);
+    merged.add(fact.seq);
+  }
+  const left = steps.map((step) =>
+    step.kind === "started" ? { ...step, facts: step.facts.filter(({ seq }) => !merged.has(seq)) } : step,
+  );
+  return { steps: left.filter(({ facts }) => facts.length > 0), begun };
+};
+
+const endOf = (deps: Deps, fact: EndFact, begins = false): AttemptEnd => {
+  const base = { runId: fact.runId, epoch: fact.epoch, executedMs: fact.executedMs, begins };
   if (fact.kind === "completed") {
     return {
       ...base,
@@ -136,7 +160,12 @@ const applyWaits = async (deps: Deps, agent: AgentRow, facts: Of<"waiting">[]): 
   };
 };
 
-const apply = async (deps: Deps, agent: AgentRow, step: Step): Promise<Applied> => {
+const apply = async (
+  deps: Deps,
+  agent: AgentRow,
+  step: Step,
+  begun: ReadonlyMap<number, number>,
+): Promise<Applied> => {
   switch (step.kind) {
     case "log": {
       await appendLogs(
@@ -164,10 +193,14 @@ const apply = async (deps: Deps, agent: AgentRow, step: Step): Promise<Applied> 
       const ended = await endAttempts(
         deps.db,
         agent.id,
-        step.facts.map((fact) => endOf(deps, fact)),
+        step.facts.map((fact) => endOf(deps, fact, begun.has(fact.seq))),
       );
+      const results = pair(step.facts, ended.results);
       return {
-        results: pair(step.facts, ended.results),
+        results: results.flatMap((result) => {
+          const startSeq = begun.get(result.seq);
+          return startSeq === undefined ? [result] : [{ ...result, seq: startSeq }, result];
+        }),
         hints: [ended.hints],
         isDueSoon: ended.nextDueAt !== null,
       };
@@ -186,12 +219,13 @@ const apply = async (deps: Deps, agent: AgentRow, step: Step): Promise<Applied> 
 /**
  * `POST /agent/v1/report`: what happened, a beat, and the next work, in one request. Repeating it changes nothing.
  *
- * Cost: one round trip for each kind of fact in it and one for the claim, however many runs it speaks of.
+ * Cost: one round trip for each kind of fact in it and one for the claim, however many runs it speaks of; a start and an
+ * end that come together count as one.
  */
 export const reportFacts = async (deps: Deps, agent: AgentRow, body: ReportBody): Promise<ReportResponse> => {
   const applied: Applied[] = [];
-  for (const step of planSteps(await offloadOutputs(deps, body.facts)))
-    applied.push(await apply(deps, agent, step));
+  const { steps, begun } = mergeStarts(planSteps(await offloadOutputs(deps, body.facts)));
+  for (const step of steps) applied.push(await apply(deps, agent, step, begun));
   const work = await claimWork(deps, {
     agentId: agent.id,
     bootId: body.bootId,

@@ -87,9 +87,10 @@ const howOf = (run: ModelRun, n: number): AttemptOutcome => {
 const endAll = async (
   game: Game,
   agent: string,
-  ends: readonly { run: ModelRun; epoch: number; how: AttemptOutcome }[],
+  ends: readonly { run: ModelRun; epoch: number; how: AttemptOutcome; begins?: boolean }[],
 ) => {
-  const facts = ends.map(({ run, epoch, how }) => ({
+  const facts = ends.map(({ run, epoch, how, begins = false }) => ({
+    begins,
     ...{
       runId: run.id,
       epoch,
@@ -105,23 +106,36 @@ const endAll = async (
     },
   }));
   const { results } = await endAttempts(game.t.db, agent, facts);
-  for (const [nth, { run, epoch, how }] of ends.entries())
+  for (const [nth, { run, epoch, how, begins }] of ends.entries()) {
+    if (begins) game.model.start(run.id, agent, epoch);
     expect(results[nth]?.kind, how.outcome).toBe(game.model.end(run.id, agent, epoch, how));
+  }
 };
 
 const end = (game: Game, run: ModelRun, epoch: number, n: number) =>
   endAll(game, agentOf(game, run, n), [{ run, epoch, how: howOf(run, n) }]);
 
-/** Everything an agent executes ends in one report. */
+/** A report that tells of a start and of the end at once. */
+const beginAndEnd = (game: Game, run: ModelRun, epoch: number, n: number) =>
+  endAll(game, agentOf(game, run, n), [{ run, epoch, how: howOf(run, n), begins: true }]);
+
+/** Everything an agent executes ends in one report, of some the start as well. */
 const endMany = async (game: Game, { a, b }: Step) => {
   const some = runIn(game, a, "executing");
   if (some === undefined) return;
   const agent = some.agent ?? "";
-  const executing = game.model.all((run) => run.state === "executing" && run.agent === agent);
+  const held = game.model.all(
+    (run) => (run.state === "executing" || run.state === "leased") && run.agent === agent,
+  );
   await endAll(
     game,
     agent,
-    executing.map((run, nth) => ({ run, epoch: run.epoch, how: howOf(run, b + nth) })),
+    held.map((run, nth) => ({
+      run,
+      epoch: run.epoch,
+      how: howOf(run, b + nth),
+      begins: run.state === "leased",
+    })),
   );
 };
 
@@ -167,7 +181,7 @@ const release = async (game: Game, run: ModelRun, epoch: number, n: number) => {
   expect(results[0]?.kind, "release").toBe(game.model.release(run.id, agent, epoch, isRetryable));
 };
 
-const fenced = [start, end, wait, release];
+const fenced = [start, end, beginAndEnd, wait, release];
 
 /** A write that was sent before, or by someone who lost the lease. */
 const outOfTurn = (game: Game, { a, b, c }: Step, isStale: boolean) => {
@@ -195,6 +209,7 @@ export const agentMoves = {
   start: on("leased", start),
   release: on("leased", release),
   end: on("executing", end),
+  beginAndEnd: on("leased", beginAndEnd),
   wait: on("executing", wait, (run) => run.children.length + run.batches.length > 0),
   repeat: (game: Game, step: Step) => outOfTurn(game, step, false),
   stale: (game: Game, step: Step) => outOfTurn(game, step, true),

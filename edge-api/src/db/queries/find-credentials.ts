@@ -17,11 +17,11 @@ select coalesce((
       then (select b.id from environments b where b.parent_environment_id = e.id and b.branch_name = $2)
       else e.id end,
     'endsInMs', 1000 * extract(epoch from least(k.expires_at, case when k.revoked_at is not null then k.grace_until end)
-      - app_now()))
+      - (select app_now())))
   from api_keys k join environments e on e.id = k.environment_id
   where k.key_hash = $1
-    and (k.revoked_at is null or k.grace_until > app_now())
-    and (k.expires_at is null or k.expires_at > app_now())), 'null'::json)::text`;
+    and (k.revoked_at is null or k.grace_until > (select app_now()))
+    and (k.expires_at is null or k.expires_at > (select app_now()))), 'null'::json)::text`;
 
 /**
  * The environment and scopes of an API key that works, also in its grace; null for any other text.
@@ -38,9 +38,9 @@ export type PersonRow = z.infer<typeof Person>;
 
 const personStatement = `
 select coalesce((
-  select json_build_object('id', id, 'userId', user_id, 'endsInMs', 1000 * extract(epoch from expires_at - app_now()))
+  select json_build_object('id', id, 'userId', user_id, 'endsInMs', 1000 * extract(epoch from expires_at - (select app_now())))
   from personal_tokens
-  where token_hash = $1 and revoked_at is null and (expires_at is null or expires_at > app_now())), 'null'::json)::text`;
+  where token_hash = $1 and revoked_at is null and (expires_at is null or expires_at > (select app_now()))), 'null'::json)::text`;
 
 /** Whose a live personal token is; null for any other text. Units: `endsInMs` until it ends by itself. */
 export const findPersonalToken = async (db: Database, tokenHash: string): Promise<PersonRow | null> =>

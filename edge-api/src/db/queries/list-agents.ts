@@ -14,7 +14,7 @@ const statement = `
 select coalesce(json_agg(json_build_object(
   'id', a.id, 'name', a.name, 'version', a.version, 'runtime', a.runtime, 'slots', a.slots, 'labels', a.labels,
   'status', case when a.revoked_at is not null then 'revoked'
-    when coalesce(a.beat_at < app_now() - $2 * interval '1 millisecond', true) then 'offline'
+    when coalesce(a.beat_at < (select app_now()) - $2 * interval '1 millisecond', true) then 'offline'
     when a.draining or a.drains_itself then 'draining' else 'online' end,
   'isDrained', a.draining, 'drainsItself', a.drains_itself, 'warm', a.warm, 'heldBack', a.held_back,
   'lastError', case when a.last_error is not null
@@ -25,7 +25,7 @@ select coalesce(json_agg(json_build_object(
   'lastSeenAt', a.beat_at, 'enrolledAt', a.enrolled_at) order by a.name, a.id), '[]')::text
 from agents a
 where a.pool_id = (select pool_id from environments where id = $1)
-  and (a.revoked_at is null or a.revoked_at > app_now() - interval '7 days')`;
+  and (a.revoked_at is null or a.revoked_at > (select app_now()) - interval '7 days')`;
 
 /** The agents of the pool that serves an environment. Units: online when heard within `onlineMs`. */
 export const listAgentsOfPool = async (

@@ -74,8 +74,8 @@ export type LimitKeyRow = z.infer<typeof LimitKeyRow>;
 /** A limit as one key has it. Names as above; `k` the key's row of limit_slots, all null when it has none. */
 export const limitKeyJson = (c: string, s: string, k: string, key: string): string => `json_build_object(
   'name', ${c}.name, 'concurrencyKey', ${key}::text, 'perKey', coalesce(${c}.per_key_override, ${c}.per_key),
-  'override', case when ${k}.override_expires_at > app_now() then ${k}.override_max end,
-  'expiresAt', case when ${k}.override_expires_at > app_now() then ${k}.override_expires_at end,
+  'override', case when ${k}.override_expires_at > (select app_now()) then ${k}.override_max end,
+  'expiresAt', case when ${k}.override_expires_at > (select app_now()) then ${k}.override_expires_at end,
   'environmentLimit', ${s}.concurrency_limit, 'running', coalesce(${k}.running, 0), 'paused', ${c}.paused)`;
 
 const findKeyStatement = `

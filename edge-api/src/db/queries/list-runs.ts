@@ -59,45 +59,53 @@ const byVersion = (environmentIds: readonly string[], versions: readonly string[
   ofRuns(
     sql`select id as deployment_id from deployments
       where environment_id = any(${list(environmentIds)}) and version = any(${list(versions)})`,
-    sql`runs.deployment_id = k.deployment_id`,
+    sql`runs.listed_deployment_id = k.deployment_id`,
   );
 
 /* Which machines there are, and whether tests among them, is read by jumping from one value of the index to the next. */
-const kindsOf = (environmentIds: readonly string[], states: readonly RunState[]): SQL => sql`
+const kindsOf = (environmentIds: readonly string[], listed: readonly string[]): SQL => sql`
   with recursive kinds as (
-    select e.environment_id, s.state, f.machine, f.is_test
-    from unnest(${list(environmentIds)}) as e(environment_id) cross join unnest(${list(states)}) as s(state)
+    select e.environment_id, s.listed_as, f.machine, f.is_test
+    from unnest(${list(environmentIds)}) as e(environment_id) cross join unnest(${list(listed)}) as s(listed_as)
     cross join lateral (
-      select machine, is_test from runs where environment_id = e.environment_id and state = s.state
-      order by environment_id, state, machine, is_test limit 1) f
+      select machine, is_test from runs where environment_id = e.environment_id and listed_as = s.listed_as
+      order by environment_id, listed_as, machine, is_test limit 1) f
     union all
-    select n.environment_id, n.state, n.machine, n.is_test
+    select n.environment_id, n.listed_as, n.machine, n.is_test
     from kinds c cross join lateral (
-      select environment_id, state, machine, is_test from runs
-      where environment_id = c.environment_id and state = c.state and (machine, is_test) > (c.machine, c.is_test)
-      order by environment_id, state, machine, is_test limit 1) n
+      select environment_id, listed_as, machine, is_test from runs
+      where environment_id = c.environment_id and listed_as = c.listed_as and (machine, is_test) > (c.machine, c.is_test)
+      order by environment_id, listed_as, machine, is_test limit 1) n
   )
   select * from kinds`;
 
-const byKind = (
-  environmentIds: readonly string[],
-  states: readonly RunState[],
-  filter: RunFilter,
-): Source => {
+const byKind = (environmentIds: readonly string[], listed: readonly string[], filter: RunFilter): Source => {
   const machines = filter.machines && sql`machine = any(${list(filter.machines)})`;
   const isTest = filter.isTest === undefined ? undefined : sql`is_test = ${filter.isTest}`;
   return ofRuns(
-    sql`select * from (${kindsOf(environmentIds, states)}) found where ${and(sql`true`, machines, isTest)}`,
-    sql`runs.environment_id = k.environment_id and runs.state = k.state and runs.machine = k.machine and runs.is_test = k.is_test`,
+    sql`select * from (${kindsOf(environmentIds, listed)}) found where ${and(sql`true`, machines, isTest)}`,
+    sql`runs.environment_id = k.environment_id and runs.listed_as = k.listed_as and runs.machine = k.machine and runs.is_test = k.is_test`,
   );
 };
 
-/** States in which there are never more runs than slots. */
-const isBrief = (state: RunState): boolean => state === "leased" || state === "executing";
+/** States in which there are never more runs than slots: those that hold a lease. */
+const isLeased = (state: RunState): boolean => state === "leased" || state === "executing";
 
-const sourceOf = (environmentIds: readonly string[], filter: RunFilter): Source => {
+const byLease = (environmentIds: readonly string[]): Source => ({
+  keys: cross(["environment_id", environmentIds]),
+  from: sql`leases l join runs on runs.id = l.run_id`,
+  match: sql`l.environment_id = k.environment_id`,
+  id: sql`l.run_id`,
+});
+
+/** As `runs.listed_as` has it. Queued runs are found among those that are executed, of which there are few. */
+const listedAs = (states: readonly RunState[]): string[] => [
+  ...new Set(states.map((state) => (state === "queued" || isLeased(state) ? "live" : state))),
+];
+
+/** What narrows most, whatever the states; null when only states and what is indexed with them are left. */
+const narrowest = (environmentIds: readonly string[], filter: RunFilter): Source | null => {
   const envs = ["environment_id", environmentIds] as const;
-  const states = [...new Set(filter.states?.map(({ state }) => state) ?? runStates)];
   if (filter.batchIds) return byBatch(filter.batchIds);
   if (filter.scheduleIds)
     return ofRuns(cross(["schedule_id", filter.scheduleIds]), sql`runs.schedule_id = k.schedule_id`);
@@ -111,28 +119,52 @@ const sourceOf = (environmentIds: readonly string[], filter: RunFilter): Source 
       cross(envs, ["fingerprint", filter.errors]),
       sql`runs.environment_id = k.environment_id and runs.error_fingerprint = k.fingerprint`,
     );
-  if (filter.states && states.every(isBrief)) return byKind(environmentIds, states, filter);
-  if (filter.tags && filter.tags.length > 0) return byTag(environmentIds, filter.tags);
-  if (filter.versions) return byVersion(environmentIds, filter.versions);
+  return null;
+};
+
+const byListedState = (
+  environmentIds: readonly string[],
+  listed: readonly string[],
+  filter: RunFilter,
+): Source => {
   if (filter.queueNames)
     return ofRuns(
-      sql`select q.id as queue_id, s.state from queues q cross join unnest(${list(states)}) as s(state)
+      sql`select q.id as queue_id, s.listed_as from queues q cross join unnest(${list(listed)}) as s(listed_as)
         where q.environment_id = any(${list(environmentIds)}) and q.name = any(${list(filter.queueNames)})`,
-      sql`runs.queue_id = k.queue_id and runs.state = k.state`,
+      sql`runs.queue_id = k.queue_id and runs.listed_as = k.listed_as`,
     );
   if (filter.tasks)
     return ofRuns(
-      cross(envs, ["task_slug", filter.tasks], ["state", states]),
-      sql`runs.environment_id = k.environment_id and runs.task_slug = k.task_slug and runs.state = k.state`,
+      cross(["environment_id", environmentIds], ["task_slug", filter.tasks], ["listed_as", listed]),
+      sql`runs.environment_id = k.environment_id and runs.task_slug = k.task_slug and runs.listed_as = k.listed_as`,
     );
+  return byKind(environmentIds, listed, filter);
+};
+
+/** A run is in one of these at most once, or the same in two: pages leave out repeats. */
+const sourcesOf = (environmentIds: readonly string[], filter: RunFilter): Source[] => {
+  const narrow = narrowest(environmentIds, filter);
+  if (narrow) return [narrow];
+  const states = [...new Set(filter.states?.map(({ state }) => state) ?? runStates)];
+  // Behind a long queue those that are executed would be found late: their leases name them.
+  const others = states.includes("queued") ? states : states.filter((state) => !isLeased(state));
+  const leased = others.length < states.length ? [byLease(environmentIds)] : [];
+  if (others.length === 0 && leased.length > 0) return leased;
+  if (filter.tags && filter.tags.length > 0) return [byTag(environmentIds, filter.tags)];
+  // While a lease holds a run, its version is not in the index.
+  if (filter.versions) return [byVersion(environmentIds, filter.versions), byLease(environmentIds)];
+  if (filter.queueNames || filter.tasks)
+    return [...leased, byListedState(environmentIds, listedAs(others), filter)];
   if (filter.regions)
-    return ofRuns(
-      cross(envs, ["region", filter.regions]),
-      sql`runs.environment_id = k.environment_id and runs.region = k.region`,
-    );
+    return [
+      ofRuns(
+        cross(["environment_id", environmentIds], ["region", filter.regions]),
+        sql`runs.environment_id = k.environment_id and runs.region = k.region`,
+      ),
+    ];
   if (filter.states || filter.machines || filter.isTest !== undefined)
-    return byKind(environmentIds, states, filter);
-  return ofRuns(cross(envs), sql`runs.environment_id = k.environment_id`);
+    return [...leased, byListedState(environmentIds, listedAs(others), filter)];
+  return [ofRuns(cross(["environment_id", environmentIds]), sql`runs.environment_id = k.environment_id`)];
 };
 
 /** Ids sort by time: a range of times is, nearly, one of ids. */
@@ -158,17 +190,18 @@ export const listRuns = async (
   page: { size: number; after?: string; before?: string },
 ): Promise<{ rows: RunSummaryRow[]; hasOlder: boolean; hasNewer: boolean }> => {
   const isBackwards = page.before !== undefined;
-  const { keys, from, match, id } = sourceOf(environmentIds, filter);
   const order = isBackwards ? sql`asc` : sql`desc`;
   // Written out: a plan that knew of no number would prepare for a tenth of the table.
   const limit = sql.raw(`limit ${Math.trunc(page.size) + 1}`);
-  const wanted = and(match, ...conditions(environmentIds, filter), idRange(id, filter, page));
+  const pieces = sourcesOf(environmentIds, filter).map(({ keys, from, match, id }) => {
+    const wanted = and(match, ...conditions(environmentIds, filter), idRange(id, filter, page));
+    return sql`select p.id from (${keys}) k cross join lateral (
+      select ${id} as id from ${from} where ${wanted} order by ${id} ${order} ${limit}) p`;
+  });
   const found = await selectSummaries(db)
     .where(
       sql`runs.id = any(array(
-        select p.id from (${keys}) k cross join lateral (
-          select ${id} as id from ${from} where ${wanted} order by ${id} ${order} ${limit}) p
-        order by p.id ${order} ${limit}))`,
+        select id from (${sql.join(pieces, sql` union `)}) pages order by id ${order} ${limit}))`,
     )
     .orderBy(isBackwards ? asc(runs.id) : desc(runs.id));
   const rows = found.slice(0, page.size);

@@ -55,7 +55,7 @@ const Found = z.object({
 
 const findStatement = `
 select json_build_object(
-  'nowMs', floor(extract(epoch from app_now()) * 1000),
+  'nowMs', floor(extract(epoch from (select app_now())) * 1000),
   'hasTask', exists (
     select from tasks t join environments e on e.current_deployment_id = t.deployment_id
     where e.id = $1 and t.slug = $3),
@@ -80,12 +80,12 @@ const Due = z.object({ nowMs: z.number(), rows: z.array(DueRow) });
 
 const dueStatement = `
 select json_build_object(
-  'nowMs', floor(extract(epoch from app_now()) * 1000),
+  'nowMs', floor(extract(epoch from (select app_now())) * 1000),
   'rows', (select coalesce(json_agg((${scheduleJson("s")})::jsonb || jsonb_build_object('firedMs', (
       select case when r.created_at >= s.fire_at then ceil(extract(epoch from r.created_at) * 1000) end
       from runs r where r.schedule_id = s.id order by r.id desc limit 1))
       order by s.fire_at), '[]')
-    from (select * from schedules where fire_at <= app_now() order by fire_at limit $1) s))::text`;
+    from (select * from schedules where fire_at <= (select app_now()) order by fire_at limit $1) s))::text`;
 
 /** Schedules whose tick is due, the longest overdue first. Cost: one round trip over a partial index. */
 export const findDueSchedules = async (db: Database, limit: number): Promise<z.infer<typeof Due>> =>

@@ -13,7 +13,7 @@ const Found = z.object({
 const getStatement = `
 select coalesce((
   select json_build_object('row', ${deploymentJson("d")}, 'manifest', d.manifest, 'environmentType', e.type,
-    'nowMs', floor(extract(epoch from app_now()) * 1000))
+    'nowMs', floor(extract(epoch from (select app_now())) * 1000))
   from deployments d join environments e on e.id = d.environment_id where d.environment_id = $2 and (d.id = $1 or d.version = $1)), 'null'::json)::text`;
 
 /** A deployment by id or version, with its manifest; null when this environment has none such. */

@@ -153,7 +153,7 @@ select json_build_object(
       'runningMax', c.running_max, 'paused', c.paused) order by c.name, c.key), '[]')
     from (
       select 'limit' as kind, n.name, k.concurrency_key as key, k.running,
-        case when k.override_max is not null and (k.override_expires_at is null or k.override_expires_at > app_now())
+        case when k.override_max is not null and (k.override_expires_at is null or k.override_expires_at > (select app_now()))
           then k.override_max else k.running_max end as running_max, k.paused
       from run r join lanes l on l.id = r.lane_id join limit_slots k on k.id = any(l.counter_ids)
       join concurrency_limits n on n.id = k.limit_id
@@ -181,14 +181,14 @@ select json_build_object(
       where q.agent_id is null and (q.position_at, q.run_id) < (me.position_at, me.run_id)
       limit 1000) a),
   'agents', (select json_build_object(
-    'known', count(*), 'online', count(*) filter (where beat_at > app_now() - $2 * interval '1 millisecond'),
+    'known', count(*), 'online', count(*) filter (where beat_at > (select app_now()) - $2 * interval '1 millisecond'),
     'free', coalesce(sum(greatest(0, slots - used)) filter (
-      where beat_at > app_now() - $2 * interval '1 millisecond' and not draining and not drains_itself
+      where beat_at > (select app_now()) - $2 * interval '1 millisecond' and not draining and not drains_itself
         and held_back is null), 0),
     'heldBack', (select json_build_object('name', o.name, 'why', o.held_back) from online o
-      where o.held_back is not null and o.beat_at > app_now() - $2 * interval '1 millisecond' order by o.id limit 1))
+      where o.held_back is not null and o.beat_at > (select app_now()) - $2 * interval '1 millisecond' order by o.id limit 1))
     from online),
-  'home', (select json_build_object('name', a.name, 'isOnline', coalesce(a.beat_at > app_now() - $2 * interval '1 millisecond', false))
+  'home', (select json_build_object('name', a.name, 'isOnline', coalesce(a.beat_at > (select app_now()) - $2 * interval '1 millisecond', false))
     from agents a join run r on r.waiting_agent_id = a.id),
   'waits', (
     select coalesce(json_agg(json_build_object('kind', p.kind, 'runId', p.child_run_id, 'batchId', p.batch_id,

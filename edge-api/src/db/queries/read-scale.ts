@@ -18,7 +18,7 @@ const Scale = z.object({
 const statement = `
 with pool as (select pool_id as id from environments where id = $1),
 members as (
-  select a.*, a.beat_at > app_now() - $2 * interval '1 millisecond' as is_online,
+  select a.*, a.beat_at > (select app_now()) - $2 * interval '1 millisecond' as is_online,
     (select count(*) from leases l where l.agent_id = a.id) as used
   from agents a where a.pool_id = (select id from pool) and a.revoked_at is null
 ),
@@ -51,7 +51,7 @@ select json_build_object(
   'queued', (select count(*) from startable),
   'agents', (select json_build_object('online', count(*) filter (where is_online),
     'draining', count(*) filter (where is_online and (draining or drains_itself))) from members),
-  'oldestQueuedS', (select extract(epoch from app_now() - min(position_at)) from startable))::text`;
+  'oldestQueuedS', (select extract(epoch from (select app_now()) - min(position_at)) from startable))::text`;
 
 /** Who could take runs in a pool, and how many there are for them, counted up to `queuedMax`. Cost: one round trip. */
 export const readScale = async (

@@ -57,7 +57,7 @@ with recursive tree as (
 ids as (select id from tree limit ${runsMax + 1}),
 shown as (select id from ids limit ${runsMax})
 select json_build_object(
-  'nowMs', floor(extract(epoch from app_now()) * 1000),
+  'nowMs', floor(extract(epoch from (select app_now())) * 1000),
   'isTruncated', (select count(*) from ids) > ${runsMax},
   'runs', (
     select coalesce(json_agg(json_build_object('id', r.id, 'parentRunId', r.parent_run_id, 'taskSlug', r.task_slug,

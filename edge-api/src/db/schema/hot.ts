@@ -122,8 +122,8 @@ export const leases = pgTable(
     leasedAt: at("leased_at").notNull(),
   },
   (t) => [
-    index("leases_agent").on(t.agentId),
-    index("leases_unstarted").on(t.leasedAt).where(sql`phase = 'leased'`),
+    // Neither the phase nor what an agent acknowledges is indexed: both change in place.
+    index("leases_agent").on(t.agentId, t.leasedAt),
     check("leases_phase", oneOf(t.phase, ["leased", "executing"])),
   ],
 );

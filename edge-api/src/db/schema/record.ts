@@ -89,14 +89,24 @@ export const runs = pgTable(
     queuedAt: at("queued_at"),
     startedAt: at("started_at"),
     finishedAt: at("finished_at"),
+    /**
+     * The state as lists are indexed by it: one value from the queue to the end of the attempt, and no deployment while
+     * a lease holds it, so that neither claim nor start touches an index (they update in place).
+     */
+    listedAs: text("listed_as").generatedAlwaysAs(
+      sql`case when state in ('queued', 'leased', 'executing') then 'live' else state end`,
+    ),
+    listedDeploymentId: text("listed_deployment_id").generatedAlwaysAs(
+      sql`case when state not in ('leased', 'executing') then deployment_id end`,
+    ),
   },
   (t) => [
     index("runs_environment").on(t.environmentId, t.id),
     // What a list filters by, each in the order of its pages, so that no value is too common, too rare or too old for it.
-    index("runs_task_state").on(t.environmentId, t.taskSlug, t.state, t.id),
-    index("runs_queue_state").on(t.queueId, t.state, t.id).where(sql`queue_id is not null`),
-    index("runs_state_machine").on(t.environmentId, t.state, t.machine, t.isTest, t.id),
-    index("runs_deployment").on(t.deploymentId, t.id).where(sql`deployment_id is not null`),
+    index("runs_task_listed").on(t.environmentId, t.taskSlug, t.listedAs, t.id),
+    index("runs_queue_listed").on(t.queueId, t.listedAs, t.id).where(sql`queue_id is not null`),
+    index("runs_listed_machine").on(t.environmentId, t.listedAs, t.machine, t.isTest, t.id),
+    index("runs_deployment").on(t.listedDeploymentId, t.id).where(sql`listed_deployment_id is not null`),
     index("runs_region").on(t.environmentId, t.region, t.id).where(sql`region is not null`),
     index("runs_due").on(t.dueAt).where(sql`due_at is not null`),
     index("runs_expiring").on(t.expiresAt).where(sql`expires_at is not null`),
@@ -213,7 +223,7 @@ export const runWaits = pgTable(
 export const runEvents = pgTable(
   "run_events",
   {
-    id: bigint("id", { mode: "number" }).primaryKey().generatedAlwaysAsIdentity(),
+    id: bigint("id", { mode: "number" }).notNull().generatedAlwaysAsIdentity(),
     runId: text("run_id").notNull(),
     at: at("at").notNull(),
     kind: text("kind").notNull(),
@@ -223,7 +233,7 @@ export const runEvents = pgTable(
     agentId: text("agent_id"),
     message: text("message"),
   },
-  (t) => [index("run_events_run").on(t.runId, t.id)],
+  (t) => [primaryKey({ columns: [t.runId, t.id] })],
 );
 
 export const runLogs = pgTable(

@@ -7,18 +7,18 @@ const Answer = z.object({ count: z.int(), hints: HintsDue });
 
 const statement = `
 with due as (
-  select id from batches where seal_by <= app_now() order by id limit 500 for update skip locked
+  select id from batches where seal_by <= (select app_now()) order by id limit 500 for update skip locked
 ),
 aborted as (
   update batches b
-  set status = 'ABORTED', seal_by = null, completed_at = app_now(), updated_at = app_now()
+  set status = 'ABORTED', seal_by = null, completed_at = (select app_now()), updated_at = (select app_now())
   from due d
   where b.id = d.id and b.status = 'PENDING'
   returning b.id, b.item_count, b.run_count
 ),
 done_points as (
   update wait_points p
-  set status = 'completed', completed_at = app_now(), error = jsonb_build_object('type', 'STRING_ERROR', 'raw',
+  set status = 'completed', completed_at = (select app_now()), error = jsonb_build_object('type', 'STRING_ERROR', 'raw',
     'The batch was given up: ' || a.item_count || ' of its ' || a.run_count || ' items arrived in time.')
   from aborted a
   where p.batch_id = a.id and p.status = 'pending'

@@ -20,9 +20,9 @@ const rowJson = (table: string) => `json_build_object(
   'createdAt', ${table}.created_at, 'expiresAt', ${table}.expires_at, 'revokedAt', ${table}.revoked_at,
   'graceUntil', case when ${table}.revoked_at is not null then ${table}.grace_until end,
   'status', case
-    when ${table}.expires_at <= app_now() then 'expired'
+    when ${table}.expires_at <= (select app_now()) then 'expired'
     when ${table}.revoked_at is null then 'active'
-    when ${table}.grace_until > app_now() then 'grace'
+    when ${table}.grace_until > (select app_now()) then 'grace'
     else 'revoked' end)`;
 
 const addStatement = `
@@ -33,7 +33,7 @@ with made as (
     $7::timestamptz
   where (
     select count(*) from api_keys k
-    where k.environment_id = $2 and k.revoked_at is null and (k.expires_at is null or k.expires_at > app_now())
+    where k.environment_id = $2 and k.revoked_at is null and (k.expires_at is null or k.expires_at > (select app_now()))
   ) < $8
   returning *
 )
@@ -67,9 +67,9 @@ export const addApiKey = async (db: Database, key: NewApiKey, keysMax: number): 
 /* A second revocation may shorten the grace, never prolong it. */
 const revokeStatement = `
 with moved as (
-  update api_keys set revoked_at = coalesce(revoked_at, app_now()),
-    grace_until = case when revoked_at is null then app_now() + $3 * interval '1 second'
-      else least(grace_until, app_now() + $3 * interval '1 second') end
+  update api_keys set revoked_at = coalesce(revoked_at, (select app_now())),
+    grace_until = case when revoked_at is null then (select app_now()) + $3 * interval '1 second'
+      else least(grace_until, (select app_now()) + $3 * interval '1 second') end
   where id = $1 and environment_id = $2
   returning *
 )

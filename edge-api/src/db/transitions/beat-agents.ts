@@ -8,7 +8,7 @@ with beats as (
   select * from jsonb_to_recordset($1::jsonb) as b("agentId" text, "ageMs" float8)
 ),
 moved as (
-  update agents a set beat_at = greatest(a.beat_at, app_now() - b."ageMs" * interval '1 millisecond')
+  update agents a set beat_at = greatest(a.beat_at, (select app_now()) - b."ageMs" * interval '1 millisecond')
   from beats b where a.id = b."agentId" and a.revoked_at is null
   returning 1
 )

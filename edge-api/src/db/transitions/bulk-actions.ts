@@ -33,7 +33,7 @@ const rowJson = (b: string) => `json_build_object(
 const createStatement = `
 with made as (
   insert into bulk_actions (id, environment_id, name, type, target, total_count, worked_until)
-  values ($1, $2, $3, $4, $5::jsonb, $6, app_now())
+  values ($1, $2, $3, $4, $5::jsonb, $6, (select app_now()))
   returning id
 )
 select (select to_json(id) from made)::text`;
@@ -63,8 +63,8 @@ export const createBulkAction = async (
 
 const takeStatement = `
 with taken as (
-  update bulk_actions set worked_until = app_now() + interval '${leaseS} seconds'
-  where id = $1 and status = 'PENDING' and worked_until <= app_now()
+  update bulk_actions set worked_until = (select app_now()) + interval '${leaseS} seconds'
+  where id = $1 and status = 'PENDING' and worked_until <= (select app_now())
   returning *
 )
 select coalesce((select ${rowJson("b")} from taken b), 'null'::json)::text`;
@@ -82,9 +82,9 @@ with moved as (
       total_count = case when $6::boolean and b.status = 'PENDING' then b.success_count + b.failure_count + $4::int + $5::int
         else greatest(b.total_count, b.success_count + b.failure_count + $4::int + $5::int) end,
       status = case when $6::boolean and b.status = 'PENDING' then 'COMPLETED' else b.status end,
-      completed_at = case when $6::boolean then coalesce(b.completed_at, app_now()) else b.completed_at end,
+      completed_at = case when $6::boolean then coalesce(b.completed_at, (select app_now())) else b.completed_at end,
       worked_until = case when $6::boolean or b.status <> 'PENDING' then null
-        when $7::boolean then app_now() + interval '${leaseS} seconds' else app_now() end
+        when $7::boolean then (select app_now()) + interval '${leaseS} seconds' else (select app_now()) end
   where b.id = $1 and b.cursor is not distinct from $2 and b.status in ('PENDING', 'ABORTED')
   returning b.status
 )
@@ -113,7 +113,7 @@ export const endBulkStep = async (db: Database, id: string, step: BulkStep): Pro
 const abortStatement = `
 with found as (select id from bulk_actions where id = $1 and environment_id = $2),
 moved as (
-  update bulk_actions set status = 'ABORTED', worked_until = null, completed_at = app_now()
+  update bulk_actions set status = 'ABORTED', worked_until = null, completed_at = (select app_now())
   where id = $1 and environment_id = $2 and status = 'PENDING'
 )
 select (select to_json(count(*)) from found)::text`;
@@ -146,7 +146,7 @@ export const markBulkRuns = async (
 
 const openStatement = `
 select (select coalesce(json_agg(id), '[]') from (
-  select id from bulk_actions where worked_until <= app_now() order by worked_until limit 10) b)::text`;
+  select id from bulk_actions where worked_until <= (select app_now()) order by worked_until limit 10) b)::text`;
 
 /** Actions that nobody works on. */
 export const findOpenBulkActions = async (db: Database): Promise<string[]> =>

@@ -55,15 +55,15 @@ target as (
   for update
 ),
 noted as (
-  update runs r set cancel_requested_at = coalesce(r.cancel_requested_at, app_now()), reason = $3, updated_at = app_now()
+  update runs r set cancel_requested_at = coalesce(r.cancel_requested_at, (select app_now())), reason = $3, updated_at = (select app_now())
   from target t
   where r.id = t.id and t.state in ('leased', 'executing')
   returning r.id
 ),
 finals as (
   update runs r
-  set state = 'canceled', cancel_requested_at = app_now(), finished_at = app_now(), due_at = null, expires_at = null,
-      waits_open = 0, waiting_agent_id = null, reason = $3, updated_at = app_now(),
+  set state = 'canceled', cancel_requested_at = (select app_now()), finished_at = (select app_now()), due_at = null, expires_at = null,
+      waits_open = 0, waiting_agent_id = null, reason = $3, updated_at = (select app_now()),
       error = jsonb_build_object('type', 'STRING_ERROR', 'raw', $3::text)
   from target t
   where r.id = t.id
@@ -72,13 +72,13 @@ finals as (
   returning r.id, r.environment_id, r.task_slug, r.idempotency_key, r.state, r.attempt, r.output, r.output_type, r.error
 ),
 attempts_ended as (
-  update attempts a set status = 'canceled', finished_at = app_now()
+  update attempts a set status = 'canceled', finished_at = (select app_now())
   from finals f where a.run_id = f.id and a.number = f.attempt and a.finished_at is null
 ),
 ${dropWaits("finals")},
 logged as (
   insert into run_events (run_id, at, kind, from_state, to_state, attempt, agent_id, message)
-  select t.id, app_now(), 'cancel', t.state, coalesce(f.state, t.state), t.attempt, t.home_agent_id, $3
+  select t.id, (select app_now()), 'cancel', t.state, coalesce(f.state, t.state), t.attempt, t.home_agent_id, $3
   from target t left join finals f on f.id = t.id
   where f.id is not null or t.id in (select id from noted)
 ),
@@ -93,7 +93,7 @@ judged as (
          when t.state in ('leased', 'executing', 'queued') then 'again'
          else 'repeated' end as kind
   from unnest($1::text[]) as n(id)
-  left join runs r on r.id = n.id and r.environment_id = $2
+  left join lateral (select * from runs where id = n.id limit 1) r on r.environment_id = $2
   left join target t on t.id = n.id
   left join finals f on f.id = n.id
 )

@@ -12,7 +12,7 @@ counter as (
   insert into limit_slots (id, limit_id, environment_id, is_total, concurrency_key, running_max, override_max,
     override_expires_at, paused)
   select $4, c.id, c.environment_id, false, $3, ${boundMax("$5::int", "c")}, $5::int,
-    app_now() + $6::float8 * interval '1 millisecond', c.paused
+    (select app_now()) + $6::float8 * interval '1 millisecond', c.paused
   from limit_row c
   on conflict (limit_id, is_total, concurrency_key) do update
     set running_max = excluded.running_max, override_max = excluded.override_max,

@@ -10,12 +10,12 @@ with limits_changed as (
   update concurrency_limits c
   set per_key_override = case when $3::boolean then $4::int else c.per_key_override end,
       per_key_overridden_at = case when not $3::boolean then c.per_key_overridden_at
-        when $4::int is not null then app_now() end,
+        when $4::int is not null then (select app_now()) end,
       total_override = case when $5::boolean then $6::int else c.total_override end,
       total_overridden_at = case when not $5::boolean then c.total_overridden_at
-        when $6::int is not null then app_now() end,
+        when $6::int is not null then (select app_now()) end,
       paused = coalesce($7::boolean, c.paused),
-      changed_at = app_now()
+      changed_at = (select app_now())
   where c.environment_id = $1 and c.name = $2
   returning c.*
 ),

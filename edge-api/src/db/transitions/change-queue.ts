@@ -19,8 +19,8 @@ changed as (
   update queues q
   set paused = coalesce($4::boolean, q.paused),
       concurrency_override = case when $5::boolean then $6::int else q.concurrency_override end,
-      overridden_at = case when not $5::boolean then q.overridden_at when $6::int is not null then app_now() end,
-      changed_at = app_now()
+      overridden_at = case when not $5::boolean then q.overridden_at when $6::int is not null then (select app_now()) end,
+      changed_at = (select app_now())
   from target t
   where q.id = t.id
   returning q.*

@@ -38,7 +38,7 @@ with request as (
 known as (select a.* from agents a, request r where a.id = r."agentId"),
 agent as (
   update agents a
-  set beat_at = app_now(), boot_id = r."bootId", slots = r."slots", version = coalesce(r."version", a.version),
+  set beat_at = (select app_now()), boot_id = r."bootId", slots = r."slots", version = coalesce(r."version", a.version),
       runtime = coalesce(r."runtime", a.runtime), labels = coalesce(r."labels", a.labels)
   from request r
   where a.id = r."agentId" and a.revoked_at is null and a.boot_id <= r."bootId"
@@ -93,7 +93,7 @@ lanes_locked as (
 ),
 slots_locked as (
   select s.id, s.running, s.paused,
-    case when s.override_max is not null and (s.override_expires_at is null or s.override_expires_at > app_now())
+    case when s.override_max is not null and (s.override_expires_at is null or s.override_expires_at > (select app_now()))
       then s.override_max else s.running_max end as running_max
   from limit_slots s
   where s.id in (select id from counters_wanted) and (select count(*) from lanes_locked) >= 0
@@ -172,18 +172,18 @@ moved as (
   set state = case when t.is_continuation then 'executing' else 'leased' end,
       lease_epoch = r.lease_epoch + 1,
       deployment_id = coalesce(r.deployment_id, e.current_deployment_id),
-      home_agent_id = (select id from agent), waiting_agent_id = null, expires_at = null, updated_at = app_now()
+      home_agent_id = (select id from agent), waiting_agent_id = null, expires_at = null, updated_at = (select app_now())
   from taken t join environments e on e.id = t.environment_id
   where r.id = t.run_id and r.state = 'queued'
   returning r.*, t.is_continuation, t.lane_id as from_lane_id
 ),
 leased as (
   insert into leases (run_id, agent_id, epoch, environment_id, lane_id, phase, is_continuation, leased_at)
-  select id, home_agent_id, lease_epoch, environment_id, from_lane_id, state, is_continuation, app_now() from moved
+  select id, home_agent_id, lease_epoch, environment_id, from_lane_id, state, is_continuation, (select app_now()) from moved
 ),
 logged as (
   insert into run_events (run_id, at, kind, from_state, to_state, attempt, agent_id)
-  select id, app_now(), case when is_continuation then 'continue' else 'claim' end, 'queued', state,
+  select id, (select app_now()), case when is_continuation then 'continue' else 'claim' end, 'queued', state,
     case when is_continuation then attempt else attempt + 1 end, home_agent_id
   from moved
 ),
@@ -193,7 +193,7 @@ waits_taken as (
   where m.is_continuation and w.run_id = m.id and w.is_active and w.taken_epoch is null
 ),
 env_counted as (
-  update environment_slots s set running = s.running + g.count, turn_at = app_now()
+  update environment_slots s set running = s.running + g.count, turn_at = (select app_now())
   from (select environment_id, count(*)::int as count from moved group by environment_id) g
   where s.environment_id = g.environment_id
 ),
@@ -225,7 +225,7 @@ lane_counts as materialized (
 lanes_counted as (
   update lanes l
   set running = l.running + c.count + c.gate_count, has_work = c.has_more, blocked_by = c.blocked_by,
-      turn_at = case when c.count > 0 or not c.has_more then app_now() else l.turn_at end
+      turn_at = case when c.count > 0 or not c.has_more then (select app_now()) else l.turn_at end
   from lane_counts c
   where l.id = c.id and l.id = any(array(select id from lane_counts))
     and (c.count > 0 or c.gate_count > 0 or l.has_work <> c.has_more or l.blocked_by is distinct from c.blocked_by)
@@ -255,7 +255,7 @@ acked as (
 ),
 repeated as (
   select r.*, l.is_continuation
-  from leases l join agent a on a.id = l.agent_id join runs r on r.id = l.run_id
+  from leases l join agent a on a.id = l.agent_id cross join lateral (select * from runs where id = l.run_id limit 1) r
   where not l.acked and not exists (select from held h where h.run_id = l.run_id and h.epoch = l.epoch)
 ),
 delivered as (
@@ -277,8 +277,8 @@ orders as (
          else 'the lease was lost' end as reason
   from held h
   cross join agent a
-  left join runs r on r.id = h.run_id
-  left join leases l on l.run_id = h.run_id and l.agent_id = a.id and l.epoch >= h.epoch
+  left join lateral (select * from runs where id = h.run_id limit 1) r on true
+  left join lateral (select * from leases where run_id = h.run_id limit 1) l on l.agent_id = a.id and l.epoch >= h.epoch
   where not h.is_ending and (l.cancel_requested
     or (l.run_id is null
       and h.run_id not in (select id from moved)
@@ -315,7 +315,7 @@ select (case
             order by w.position), '[]')
           from run_waits w
           join wait_points wp on wp.id = w.wait_point_id
-          left join runs c on c.id = wp.child_run_id
+          left join lateral (select task_slug from runs where id = wp.child_run_id limit 1) c on true
           where w.run_id = m.id and w.is_active and (w.taken_epoch is null or w.taken_epoch = m.lease_epoch)) end
       )), '[]')
       from delivered m
@@ -336,7 +336,7 @@ select (case
       (select min(due_at) from runs where due_at is not null),
       (select min(expires_at) from runs where expires_at is not null),
       (select min(due_at) from wait_points where due_at is not null),
-      (select min(fire_at) from schedules where fire_at is not null)) - app_now()))
+      (select min(fire_at) from schedules where fire_at is not null)) - (select app_now())))
 end)::text`;
 
 /**

@@ -9,14 +9,14 @@ const statement = `
 with due as (
   select id, 'The wait token timed out at ' || to_char(due_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as message
   from wait_points
-  where due_at <= app_now()
+  where due_at <= (select app_now())
   order by due_at
   limit 500
   for update skip locked
 ),
 done_points as (
   update wait_points p
-  set status = 'completed', due_at = null, completed_at = app_now(),
+  set status = 'completed', due_at = null, completed_at = (select app_now()),
       output = case when p.kind = 'token' then json_build_object('code', 'TRIGGER_WAITPOINT_TIMEOUT', 'message', d.message)::text end,
       output_type = case when p.kind = 'token' then 'application/json' end,
       error = case when p.kind = 'token' then jsonb_build_object(

@@ -27,7 +27,7 @@ found as (
 ),
 done_points as (
   update wait_points p
-  set status = 'completed', due_at = null, completed_at = app_now(), output = g.output, output_type = g.output_type
+  set status = 'completed', due_at = null, completed_at = (select app_now()), output = g.output, output_type = g.output_type
   from given g
   where p.id = g.id and p.id in (select id from found) and p.status = 'pending'
   returning p.id

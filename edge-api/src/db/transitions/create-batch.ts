@@ -41,9 +41,13 @@ valid as (
 seen as (
   select x.id, x.run_count, x.sealed_at, x.completed_at
   from valid v
-  join idempotency_keys k on k.environment_id = v."environmentId" and k.task_slug = '@batch'
-    and k.key = v."keyHash" and k.expires_at > app_now()
-  join batches x on x.id = k.run_id and x.status <> 'ABORTED'
+  cross join lateral (
+    select run_id, expires_at from idempotency_keys
+    where environment_id = v."environmentId" and task_slug = '@batch' and key = v."keyHash"
+    limit 1
+  ) k
+  cross join lateral (select * from batches where id = k.run_id limit 1) x
+  where k.expires_at > (select app_now()) and x.status <> 'ABORTED'
 ),
 taken as (
   insert into idempotency_keys (environment_id, task_slug, key, run_id, expires_at)
@@ -51,14 +55,14 @@ taken as (
   from valid where "keyHash" is not null and not exists (select from seen)
   on conflict (environment_id, task_slug, key) do update
     set run_id = excluded.run_id, expires_at = excluded.expires_at
-    where idempotency_keys.expires_at <= app_now()
+    where idempotency_keys.expires_at <= (select app_now())
       or exists (select from batches x where x.id = idempotency_keys.run_id and x.status = 'ABORTED')
   returning run_id
 ),
 made as (
   insert into batches (id, environment_id, run_count, open_count, idempotency_key, parent_run_id, resumes_parent, seal_by)
   select "id", "environmentId", "runCount", "runCount", "idempotencyKey", "parentRunId", "resumesParent",
-    app_now() + "sealMs" * interval '1 millisecond'
+    (select app_now()) + "sealMs" * interval '1 millisecond'
   from valid
   where not exists (select from seen) and ("keyHash" is null or exists (select from taken))
   returning id, run_count
@@ -66,7 +70,7 @@ made as (
 points as (
   insert into wait_points (id, environment_id, kind, status, batch_id, created_at, completed_at)
   select v."waitPointId", v."environmentId", 'batch',
-    case when t.completed_at is null then 'pending' else 'completed' end, t.id, app_now(), t.completed_at
+    case when t.completed_at is null then 'pending' else 'completed' end, t.id, (select app_now()), t.completed_at
   from valid v join (
     select id, null::timestamptz as completed_at from made union all select id, completed_at from seen) t on true
   where v."resumesParent" and v."parentRunId" is not null

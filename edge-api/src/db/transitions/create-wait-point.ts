@@ -39,9 +39,13 @@ valid as (
 seen as (
   select p.id, coalesce(p.due_at, p.completed_at) as due_at
   from valid v
-  join idempotency_keys k on k.environment_id = v."environmentId" and k.task_slug = '@' || v."kind"
-    and k.key = v."storedKey" and k.expires_at > app_now()
-  join wait_points p on p.id = k.run_id
+  cross join lateral (
+    select run_id, expires_at from idempotency_keys
+    where environment_id = v."environmentId" and task_slug = '@' || v."kind" and key = v."storedKey"
+    limit 1
+  ) k
+  cross join lateral (select * from wait_points where id = k.run_id limit 1) p
+  where k.expires_at > (select app_now())
 ),
 taken as (
   insert into idempotency_keys (environment_id, task_slug, key, run_id, expires_at)
@@ -49,14 +53,14 @@ taken as (
   from valid where "storedKey" is not null and not exists (select from seen)
   on conflict (environment_id, task_slug, key) do update
     set run_id = excluded.run_id, expires_at = excluded.expires_at
-    where idempotency_keys.expires_at <= app_now()
+    where idempotency_keys.expires_at <= (select app_now())
   returning run_id
 ),
 made as (
   insert into wait_points (id, environment_id, kind, status, due_at, timeout_at, tags, idempotency_key,
     idempotency_expires_at, created_at)
   select "id", "environmentId", "kind", 'pending', "dueAt", case when "kind" = 'token' then "dueAt" end,
-    array(select jsonb_array_elements_text("tags")), "idempotencyKey", "keyExpiresAt", app_now()
+    array(select jsonb_array_elements_text("tags")), "idempotencyKey", "keyExpiresAt", (select app_now())
   from valid
   where not exists (select from seen) and ("storedKey" is null or exists (select from taken))
   returning id, due_at

@@ -35,7 +35,7 @@ export const deploymentJson = (table: string) => `json_build_object(
 
 const createStatement = `
 with today as (
-  select to_char(app_now() at time zone 'utc', 'YYYYMMDD') as day
+  select to_char((select app_now()) at time zone 'utc', 'YYYYMMDD') as day
 ),
 made as (
   insert into deployments (id, environment_id, version, short_code, status, bundle_hash, manifest, external_id, git)
@@ -164,7 +164,7 @@ limit_rows as (
   on conflict (environment_id, name) do nothing
 ),
 done as (
-  update deployments d set status = 'DEPLOYED', deployed_at = coalesce(d.deployed_at, app_now())
+  update deployments d set status = 'DEPLOYED', deployed_at = coalesce(d.deployed_at, (select app_now()))
   from target t where d.id = t.id
   returning d.*
 )
@@ -217,7 +217,7 @@ queue_rows as (
   on conflict (environment_id, name) do update
     set concurrency_limit = excluded.concurrency_limit, policy = excluded.policy,
         changed_at = case when queues.concurrency_limit is distinct from excluded.concurrency_limit
-          then app_now() else queues.changed_at end
+          then (select app_now()) else queues.changed_at end
   returning *
 ),
 limits_changed as (
@@ -228,7 +228,7 @@ limits_changed as (
   on conflict (environment_id, name) do update
     set per_key = excluded.per_key, total = excluded.total,
         changed_at = case when (concurrency_limits.per_key, concurrency_limits.total)
-          is distinct from (excluded.per_key, excluded.total) then app_now() else concurrency_limits.changed_at end
+          is distinct from (excluded.per_key, excluded.total) then (select app_now()) else concurrency_limits.changed_at end
   returning *
 ),
 ${fitCounters},
@@ -252,7 +252,7 @@ schedule_rows as (
     n."deduplicationKey", false, n."nextRunAt", n."fireAt"
   from moved d, declared n
   on conflict (environment_id, deduplication_key) do update
-    set cron = excluded.cron, timezone = excluded.timezone, "window" = excluded."window", updated_at = app_now(),
+    set cron = excluded.cron, timezone = excluded.timezone, "window" = excluded."window", updated_at = (select app_now()),
         next_run_at = case when not schedules.active then null
           when (schedules.cron, schedules.timezone, schedules."window")
             is not distinct from (excluded.cron, excluded.timezone, excluded."window") then schedules.next_run_at

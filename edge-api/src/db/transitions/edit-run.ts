@@ -18,7 +18,7 @@ merged as (
   from target
 ),
 written as (
-  update runs r set tags = m.tags, updated_at = app_now()
+  update runs r set tags = m.tags, updated_at = (select app_now())
   from merged m
   where r.id = m.id and cardinality(m.tags) between m.before + 1 and $4
   returning r.id, r.environment_id, r.tags
@@ -61,7 +61,7 @@ fitting as (
 ),
 written as (
   update runs r
-  set metadata = f."metadata", metadata_version = r.metadata_version + 1, updated_at = app_now()
+  set metadata = f."metadata", metadata_version = r.metadata_version + 1, updated_at = (select app_now())
   from fitting f
   where r.id = f."runId" and (select count(*) from fitting) = (select count(*) from given)
 )
@@ -82,13 +82,13 @@ const Rescheduled = z.enum(["moved", "refused", "missing"]);
 
 const rescheduleStatement = `
 with moved as (
-  update runs r set due_at = greatest(app_now(), $3::timestamptz), updated_at = app_now()
+  update runs r set due_at = greatest((select app_now()), $3::timestamptz), updated_at = (select app_now())
   where r.id = $1 and r.environment_id = $2 and r.state = 'delayed' and r.attempt = 0 and r.release_count = 0
   returning r.id
 ),
 logged as (
   insert into run_events (run_id, at, kind, from_state, to_state)
-  select id, app_now(), 'reschedule', 'delayed', 'delayed' from moved
+  select id, (select app_now()), 'reschedule', 'delayed', 'delayed' from moved
 )
 select to_json(case when exists (select from moved) then 'moved'
   when exists (select from runs where id = $1 and environment_id = $2) then 'refused' else 'missing' end)::text`;
@@ -103,7 +103,7 @@ export const rescheduleRun = async (
 const resetStatement = `
 with dropped as (
   delete from idempotency_keys
-  where environment_id = $1 and task_slug = $2 and key = $3 and expires_at > app_now()
+  where environment_id = $1 and task_slug = $2 and key = $3 and expires_at > (select app_now())
   returning 1
 )
 select exists (select from dropped)::text`;

@@ -22,6 +22,8 @@ export type AttemptEnd = Fence & {
   isOutOfMemory?: boolean;
   /** What kind of fault it was: see errorFingerprint. */
   errorFingerprint?: string | null;
+  /** Its start was not told before: the move `start` is made here too, should the lease still wait for it. */
+  begins?: boolean;
 };
 
 const Answer = z.object({
@@ -42,20 +44,21 @@ const statement = `
 with facts as (
   select row_number() over () as ord, f."runId" as run_id, f.epoch, f.outcome, f.output, f."outputType" as output_type,
     f.error, f."finalState" as final_state, f.retry, f."executedMs" as executed_ms,
-    coalesce(f."isOutOfMemory", false) as is_oom, f."errorFingerprint" as error_fingerprint
+    coalesce(f."isOutOfMemory", false) as is_oom, f."errorFingerprint" as error_fingerprint,
+    coalesce(f.begins, false) as begins
   from jsonb_to_recordset($2::jsonb) as f(
     "runId" text, epoch int, outcome text, output text, "outputType" text, error jsonb, "finalState" text,
-    retry jsonb, "executedMs" float8, "isOutOfMemory" boolean, "errorFingerprint" text)
+    retry jsonb, "executedMs" float8, "isOutOfMemory" boolean, "errorFingerprint" text, begins boolean)
 ),
 gone as (
   delete from leases l using facts f
-  where l.run_id = f.run_id and l.epoch = f.epoch and l.phase = 'executing'
+  where l.run_id = f.run_id and l.epoch = f.epoch and (l.phase = 'executing' or f.begins)
     and (l.agent_id = $1
       or ($1 is null and exists (select from agents a where a.id = l.agent_id and a.beat_at < $3::timestamptz)))
-  returning l.run_id, l.environment_id, l.lane_id, l.agent_id
+  returning l.run_id, l.environment_id, l.lane_id, l.agent_id, l.phase, l.leased_at
 ),
 judged as (
-  select g.run_id, g.agent_id, f.error_fingerprint, f.outcome, f.output, f.output_type, nullif(f.error, 'null'::jsonb) as error, f.executed_ms,
+  select g.run_id, g.agent_id, g.phase, g.leased_at, f.error_fingerprint, f.outcome, f.output, f.output_type, nullif(f.error, 'null'::jsonb) as error, f.executed_ms,
     case
       when f.outcome in ('completed', 'canceled') then f.outcome
       when r.cancel_requested_at is not null then 'canceled'
@@ -69,7 +72,11 @@ judged as (
         * least((r.retry->>'minTimeoutInMs')::float8, ${pauseMsMax})
         * power((r.retry->>'factor')::float8,
             least(r.attempt - 1, 250 / greatest(log((r.retry->>'factor')::float8), 0.001)))))) end as delay_ms
-  from gone g join facts f on f.run_id = g.run_id join runs r on r.id = g.run_id
+  from gone g join facts f on f.run_id = g.run_id
+  cross join lateral (
+    select retry, machine, cancel_requested_at, attempt + case when g.phase = 'leased' then 1 else 0 end as attempt
+    from runs where id = g.run_id limit 1
+  ) r
 ),
 moved as (
   update runs r
@@ -77,23 +84,34 @@ moved as (
       error_fingerprint = case when j.state <> 'delayed' then j.error_fingerprint end,
       output = j.output, output_type = j.output_type, error = case when j.state = 'completed' then null else j.error end,
       executed_ms = r.executed_ms + j.executed_ms, waiting_agent_id = null,
-      due_at = case when j.state = 'delayed' then app_now() + j.delay_ms * interval '1 millisecond' end,
-      finished_at = case when j.state <> 'delayed' then app_now() end,
-      updated_at = app_now()
+      attempt = r.attempt + case when j.phase = 'leased' then 1 else 0 end,
+      started_at = coalesce(r.started_at, (select app_now())),
+      reason = case when j.phase = 'executing' then r.reason end,
+      due_at = case when j.state = 'delayed' then (select app_now()) + j.delay_ms * interval '1 millisecond' end,
+      finished_at = case when j.state <> 'delayed' then (select app_now()) end,
+      updated_at = (select app_now())
   from judged j
-  where r.id = j.run_id and r.state = 'executing'
+  where r.id = j.run_id and r.state = j.phase
   returning r.id, r.environment_id, r.task_slug, r.idempotency_key, r.state, r.attempt, r.output, r.output_type, r.error,
-    r.due_at, j.agent_id, j.outcome, j.executed_ms, j.error as attempt_error
+    r.due_at, r.deployment_id, j.phase, j.leased_at, j.agent_id, j.outcome, j.executed_ms, j.error as attempt_error
 ),
 attempts_ended as (
   update attempts a
-  set status = m.outcome, finished_at = app_now(), executed_ms = m.executed_ms, error = m.attempt_error
+  set status = m.outcome, finished_at = (select app_now()), executed_ms = m.executed_ms, error = m.attempt_error
   from moved m
-  where a.run_id = m.id and a.number = m.attempt
+  where m.phase = 'executing' and a.run_id = m.id and a.number = m.attempt
+),
+attempts_made as (
+  insert into attempts (run_id, number, status, agent_id, deployment_id, leased_at, started_at, finished_at, executed_ms, error)
+  select id, attempt, outcome, agent_id, deployment_id, leased_at, (select app_now()), (select app_now()), executed_ms,
+    attempt_error
+  from moved where phase = 'leased'
 ),
 logged as (
   insert into run_events (run_id, at, kind, from_state, to_state, attempt, agent_id, message)
-  select id, app_now(),
+  select id, (select app_now()), 'start', 'leased', 'executing', attempt, agent_id, null from moved where phase = 'leased'
+  union all
+  select id, (select app_now()),
     case when outcome = 'lost' then 'lose' when state = 'delayed' then 'retry' when state = 'completed' then 'complete'
          when state = 'canceled' then 'cancel' else 'fail' end,
     'executing', state, attempt, agent_id,
@@ -114,8 +132,10 @@ select json_build_object(
       else 'refused' end) order by f.ord), '[]')
     from facts f
     left join moved m on m.id = f.run_id
-    left join runs r on r.id = f.run_id
-    left join attempts a on a.run_id = f.run_id and a.number = r.attempt),
+    left join lateral (select id, lease_epoch, attempt from runs where id = f.run_id limit 1) r on true
+    left join lateral (
+      select finished_at from attempts where run_id = f.run_id and number = r.attempt limit 1
+    ) a on true),
   'nextDueAt', (select min(due_at) from moved),
   'hints', ${hintsDue})::text`;
 
@@ -128,7 +148,8 @@ const end = async (
 
 /**
  * Ends attempts that an agent executes: the moves `complete`, `fail`, `retry` and `cancel` for many runs. The run, its
- * attempt, its event, its slot, its parents' wait points and the parents that thereby wake are one statement.
+ * attempt, its event, its slot, its parents' wait points and the parents that thereby wake are one statement. Of one that
+ * `begins` with it, the move `start` is made in the same write.
  *
  * Cost: one round trip.
  */

@@ -22,12 +22,12 @@ export const addEnrolToken = async (
 const enrolStatement = `
 with used as (
   update enrol_tokens set uses_left = uses_left - 1
-  where token_hash = $1 and uses_left > 0 and expires_at > app_now()
+  where token_hash = $1 and uses_left > 0 and expires_at > (select app_now())
   returning pool_id
 ),
 made as (
   insert into agents (id, pool_id, name, public_key, version, beat_at)
-  select $2, pool_id, $3, $4, $5, app_now() from used
+  select $2, pool_id, $3, $4, $5, (select app_now()) from used
   returning pool_id
 )
 select coalesce((select to_json(pool_id) from made), 'null'::json)::text`;
@@ -72,7 +72,7 @@ export const setAgentDraining = async (
 
 const revokeStatement = `
 with moved as (
-  update agents set revoked_at = coalesce(revoked_at, app_now())
+  update agents set revoked_at = coalesce(revoked_at, (select app_now()))
   where id = $1 and pool_id = (select pool_id from environments where id = $2)
   returning 1
 )

@@ -25,7 +25,7 @@ written as (
   insert into env_vars (environment_id, name, sealed, key_id, is_secret)
   select $1, "name", "sealed", "keyId", coalesce("isSecret", false) from input where (select ok from fits)
   on conflict (environment_id, name) do update
-    set sealed = excluded.sealed, key_id = excluded.key_id, updated_at = app_now(),
+    set sealed = excluded.sealed, key_id = excluded.key_id, updated_at = (select app_now()),
       is_secret = coalesce((select "isSecret" from input where "name" = env_vars.name), env_vars.is_secret)
     where $3::boolean
   returning 1
@@ -59,7 +59,7 @@ written as (
   insert into env_vars (environment_id, name, sealed, key_id, is_secret)
   select $1, $2, $3, $4, is_secret from known
   on conflict (environment_id, name) do update
-    set sealed = excluded.sealed, key_id = excluded.key_id, updated_at = app_now()
+    set sealed = excluded.sealed, key_id = excluded.key_id, updated_at = (select app_now())
   returning 1
 )
 select exists (select from written)::text`;

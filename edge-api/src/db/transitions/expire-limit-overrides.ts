@@ -6,7 +6,7 @@ const Answer = z.object({ environmentIds: z.array(z.string()) });
 
 const statement = `
 with due as (
-  select id from limit_slots where override_expires_at <= app_now() order by id limit 500 for update skip locked
+  select id from limit_slots where override_expires_at <= (select app_now()) order by id limit 500 for update skip locked
 ),
 reset as (
   update limit_slots k

@@ -8,7 +8,7 @@ const Answer = z.object({ count: z.int(), hints: HintsDue });
 const statement = `
 with due as (
   select r.id from runs r join queue_entries q on q.run_id = r.id
-  where r.expires_at <= app_now()
+  where r.expires_at <= (select app_now())
   order by r.expires_at
   limit 500
   for update of q skip locked
@@ -18,7 +18,7 @@ dropped as (
 ),
 finals as (
   update runs r
-  set state = 'expired', expires_at = null, finished_at = app_now(), updated_at = app_now(),
+  set state = 'expired', expires_at = null, finished_at = (select app_now()), updated_at = (select app_now()),
       error = jsonb_build_object('type', 'STRING_ERROR',
         'raw', 'The run expired: it was not started within its time to live.')
   from dropped d
@@ -26,7 +26,7 @@ finals as (
   returning r.id, r.environment_id, r.task_slug, r.idempotency_key, r.state, r.output, r.output_type, r.error
 ),
 logged as (
-  insert into run_events (run_id, at, kind, from_state, to_state) select id, app_now(), 'expire', 'queued', 'expired' from finals
+  insert into run_events (run_id, at, kind, from_state, to_state) select id, (select app_now()), 'expire', 'queued', 'expired' from finals
 ),
 ${settleFinals},
 ${wakeParents}

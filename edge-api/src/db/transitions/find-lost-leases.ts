@@ -12,21 +12,23 @@ const Answer = z.object({ leases: z.array(LostLease), silentSince: z.string() })
 
 const statement = `
 with silent as (
-  select id, name from agents where beat_at < app_now() - $1 * interval '1 millisecond'
+  select id, name from agents where beat_at < (select app_now()) - $1 * interval '1 millisecond'
 ),
 lost as (
   select l.run_id, l.epoch, l.phase, s.name, true as is_silent from leases l join silent s on s.id = l.agent_id
   union
   select l.run_id, l.epoch, l.phase, a.name, false
-  from leases l join agents a on a.id = l.agent_id
-  where l.phase = 'leased' and l.leased_at < app_now() - $2 * interval '1 millisecond'
-    and l.agent_id not in (select id from silent)
+  from agents a cross join lateral (
+    select run_id, epoch, phase from leases
+    where agent_id = a.id and phase = 'leased' and leased_at < (select app_now()) - $2 * interval '1 millisecond'
+  ) l
+  where a.id not in (select id from silent)
   limit 500
 )
 select json_build_object(
   'leases', (select coalesce(json_agg(json_build_object(
     'runId', run_id, 'epoch', epoch, 'phase', phase, 'agentName', name, 'isSilent', is_silent)), '[]') from lost),
-  'silentSince', app_now() - $1 * interval '1 millisecond')::text`;
+  'silentSince', (select app_now()) - $1 * interval '1 millisecond')::text`;
 
 /**
  * Leases that should end: those of agents not heard for `silentMs`, and those not begun within `startMs`.

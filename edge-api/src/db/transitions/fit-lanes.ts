@@ -8,14 +8,14 @@ const statement = `
 with counters_changed as (
   update limit_slots k set running_max = ${limitSlotMax("k", "c", "s")}, paused = c.paused
   from concurrency_limits c join environment_slots s on s.environment_id = c.environment_id
-  where c.changed_at > app_now() - interval '10 minutes' and k.limit_id = c.id
+  where c.changed_at > (select app_now()) - interval '10 minutes' and k.limit_id = c.id
     and (k.paused <> c.paused or k.running_max is distinct from ${limitSlotMax("k", "c", "s")})
   returning k.id, k.environment_id
 ),
 lanes_changed as (
   update lanes l set paused = q.paused, running_max = ${laneMax("q", "s")}
   from queues q join environment_slots s on s.environment_id = q.environment_id
-  where q.changed_at > app_now() - interval '10 minutes' and l.queue_id = q.id
+  where q.changed_at > (select app_now()) - interval '10 minutes' and l.queue_id = q.id
     and (l.paused <> q.paused or l.running_max is distinct from ${laneMax("q", "s")})
   returning l.environment_id
 )

@@ -42,19 +42,19 @@ const wake = (except: string): string => `
     update runs r
     set waits_open = greatest(0, l.waits_open - w.done),
         state = case when l.waits_open - w.done <= 0 then 'queued' else r.state end,
-        queued_at = case when l.waits_open - w.done <= 0 then app_now() else r.queued_at end,
-        updated_at = app_now()
+        queued_at = case when l.waits_open - w.done <= 0 then (select app_now()) else r.queued_at end,
+        updated_at = (select app_now())
     from waiters_locked l join waiters w on w.run_id = l.id
     where r.id = l.id and l.state = 'waiting'
     returning r.id, r.environment_id, r.lane_id, r.home_agent_id, r.attempt, r.state
   ),
   woken_entries as (
     insert into queue_entries (run_id, lane_id, environment_id, position_at, agent_id)
-    select id, lane_id, environment_id, app_now(), home_agent_id from woken where state = 'queued'
+    select id, lane_id, environment_id, (select app_now()), home_agent_id from woken where state = 'queued'
   ),
   woken_events as (
     insert into run_events (run_id, at, kind, from_state, to_state, attempt, agent_id)
-    select id, app_now(), 'wake', 'waiting', 'queued', attempt, home_agent_id from woken where state = 'queued'
+    select id, (select app_now()), 'wake', 'waiting', 'queued', attempt, home_agent_id from woken where state = 'queued'
   )`;
 
 export const wakeParents = wake("");
@@ -81,7 +81,7 @@ export const dropWaits = (from: "moved" | "finals"): string => `
 export const completeBatchPoints = `
   batch_points as (
     update wait_points p
-    set status = 'completed', due_at = null, completed_at = app_now()
+    set status = 'completed', due_at = null, completed_at = (select app_now())
     from batches_done b
     where p.batch_id = b.id and p.status = 'pending' and b.status in ('COMPLETED', 'PARTIAL_FAILED')
     returning p.id
@@ -98,10 +98,10 @@ export const countItems = `
   ),
   batches_done as (
     update batches b
-    set open_count = b.open_count - g.count, updated_at = app_now(),
+    set open_count = b.open_count - g.count, updated_at = (select app_now()),
         status = case when b.status = 'PROCESSING' and b.open_count = g.count
           then case when b.failed_count > 0 then 'PARTIAL_FAILED' else 'COMPLETED' end else b.status end,
-        completed_at = case when b.status = 'PROCESSING' and b.open_count = g.count then app_now() else b.completed_at end
+        completed_at = case when b.status = 'PROCESSING' and b.open_count = g.count then (select app_now()) else b.completed_at end
     from (select batch_id, count(*)::int as count from items_over group by batch_id) g
     where b.id = g.batch_id and b.id in (select id from batches_locked)
     returning b.id, b.status
@@ -117,7 +117,7 @@ export const countItems = `
 export const settleFinals = `
   child_points as (
     update wait_points p
-    set status = 'completed', due_at = null, completed_at = app_now(),
+    set status = 'completed', due_at = null, completed_at = (select app_now()),
         output = f.output, output_type = f.output_type, error = f.error
     from finals f
     where p.child_run_id = f.id and p.status = 'pending'

@@ -19,7 +19,7 @@ export const laneMax = (q: string, s: string): string => `
  */
 export const limitSlotMax = (k: string, c: string, s: string): string => `
   case when ${k}.is_total then ${boundMax(`coalesce(${c}.total_override, ${c}.total)`, s)}
-    when ${k}.override_expires_at > app_now() then ${boundMax(`${k}.override_max`, s)}
+    when ${k}.override_expires_at > (select app_now()) then ${boundMax(`${k}.override_max`, s)}
     else ${boundMax(`coalesce(${c}.per_key_override, ${c}.per_key)`, s)} end`;
 
 /** A bound within the environment's limit; none stays none. */

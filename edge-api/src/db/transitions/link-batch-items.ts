@@ -41,7 +41,7 @@ linked as (
   insert into batch_items (batch_id, index, task_slug, run_id, error, is_over)
   select b.id, g."index", g."task", g."runId", nullif(g."error", 'null'::jsonb),
     coalesce(jsonb_typeof(g."error") = 'object', false) or r.finished_at is not null
-  from batch b cross join given g left join runs r on r.id = g."runId"
+  from batch b cross join given g left join lateral (select * from runs where id = g."runId" limit 1) r on true
   on conflict (batch_id, index) do nothing
   returning index, task_slug, run_id, error, is_over
 ),
@@ -51,22 +51,22 @@ failed as (
   select l.run_id, $2, l.task_slug, 'system_failure', 'application/json', $4::jsonb, $5,
     jsonb_build_object('type', 'INTERNAL_ERROR', 'code', l.error->>'code', 'message', l.error->>'message'),
     case when b.resumes_parent then 'batchTriggerAndWait' else 'batchTrigger' end,
-    p.id, coalesce(p.root_run_id, p.id), coalesce(p.depth + 1, 0), b.id, l.index, app_now(), app_now(), app_now()
-  from linked l cross join batch b left join runs p on p.id = b.parent_run_id
+    p.id, coalesce(p.root_run_id, p.id), coalesce(p.depth + 1, 0), b.id, l.index, (select app_now()), (select app_now()), (select app_now())
+  from linked l cross join batch b left join lateral (select * from runs where id = b.parent_run_id limit 1) p on true
   where l.error is not null
   returning id, error
 ),
 logged as (
   insert into run_events (run_id, at, kind, to_state, message)
-  select id, app_now(), 'trigger', 'system_failure', left(error->>'message', 500) from failed
+  select id, (select app_now()), 'trigger', 'system_failure', left(error->>'message', 500) from failed
 ),
 batches_done as (
   update batches b
   set item_count = b.item_count + n.items, failed_count = b.failed_count + n.failed,
-      open_count = b.open_count - n.over, updated_at = app_now(),
-      sealed_at = case when b.item_count + n.items = b.run_count then app_now() end,
+      open_count = b.open_count - n.over, updated_at = (select app_now()),
+      sealed_at = case when b.item_count + n.items = b.run_count then (select app_now()) end,
       seal_by = case when b.item_count + n.items = b.run_count then null else b.seal_by end,
-      completed_at = case when b.item_count + n.items = b.run_count and b.open_count = n.over then app_now() end,
+      completed_at = case when b.item_count + n.items = b.run_count and b.open_count = n.over then (select app_now()) end,
       status = case
         when b.item_count + n.items < b.run_count then 'PENDING'
         when b.open_count > n.over then 'PROCESSING'

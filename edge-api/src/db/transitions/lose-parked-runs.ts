@@ -27,22 +27,22 @@ dropped as (
 moved as (
   update runs r
   set state = case when r.attempt < (r.retry->>'maxAttempts')::int then 'delayed' else 'system_failure' end,
-      due_at = case when r.attempt < (r.retry->>'maxAttempts')::int then app_now() end,
-      finished_at = case when r.attempt >= (r.retry->>'maxAttempts')::int then app_now() end,
-      waits_open = 0, waiting_agent_id = null, lease_epoch = r.lease_epoch + 1, error = $2::jsonb, updated_at = app_now()
+      due_at = case when r.attempt < (r.retry->>'maxAttempts')::int then (select app_now()) end,
+      finished_at = case when r.attempt >= (r.retry->>'maxAttempts')::int then (select app_now()) end,
+      waits_open = 0, waiting_agent_id = null, lease_epoch = r.lease_epoch + 1, error = $2::jsonb, updated_at = (select app_now())
   from lost l
   where r.id = l.id and (l.state = 'waiting' or l.id in (select run_id from dropped))
   returning r.id, r.environment_id, r.task_slug, r.idempotency_key, r.state, r.attempt, r.output, r.output_type, r.error,
     r.due_at, l.state as from_state, r.home_agent_id as agent_id
 ),
 attempts_ended as (
-  update attempts a set status = 'lost', finished_at = app_now(), error = $2::jsonb
+  update attempts a set status = 'lost', finished_at = (select app_now()), error = $2::jsonb
   from moved m where a.run_id = m.id and a.number = m.attempt
 ),
 ${dropWaits("moved")},
 logged as (
   insert into run_events (run_id, at, kind, from_state, to_state, attempt, agent_id, message)
-  select id, app_now(), 'lose', from_state, state, attempt, agent_id, $2::jsonb->>'message' from moved
+  select id, (select app_now()), 'lose', from_state, state, attempt, agent_id, $2::jsonb->>'message' from moved
 ),
 finals as (select * from moved where state <> 'delayed'),
 ${settleFinals},

@@ -17,7 +17,7 @@ const rowJson = (table: string) => `json_build_object(
   'id', ${table}.id, 'name', ${table}.name, 'hint', ${table}.hint, 'createdAt', ${table}.created_at,
   'expiresAt', ${table}.expires_at, 'revokedAt', ${table}.revoked_at,
   'status', case when ${table}.revoked_at is not null then 'revoked'
-    when ${table}.expires_at <= app_now() then 'expired' else 'active' end)`;
+    when ${table}.expires_at <= (select app_now()) then 'expired' else 'active' end)`;
 
 const addStatement = `
 with made as (
@@ -25,7 +25,7 @@ with made as (
   select $1, $2, $3, $4, $5, $6::timestamptz
   where (
     select count(*) from personal_tokens t
-    where t.user_id = $2 and t.revoked_at is null and (t.expires_at is null or t.expires_at > app_now())
+    where t.user_id = $2 and t.revoked_at is null and (t.expires_at is null or t.expires_at > (select app_now()))
   ) < $7
   returning *
 )
@@ -58,7 +58,7 @@ export const addPersonalToken = async (
 
 const revokeStatement = `
 with moved as (
-  update personal_tokens set revoked_at = coalesce(revoked_at, app_now()) where id = $1 and user_id = $2 returning *
+  update personal_tokens set revoked_at = coalesce(revoked_at, (select app_now())) where id = $1 and user_id = $2 returning *
 )
 select coalesce((
   select json_build_object('row', ${rowJson("moved")}, 'tokenHash', moved.token_hash) from moved), 'null'::json)::text`;

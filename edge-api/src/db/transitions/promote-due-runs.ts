@@ -6,23 +6,23 @@ const Answer = z.object({ environmentIds: z.array(z.string()), count: z.int() })
 const statement = `
 with due as (
   select id from runs
-  where due_at <= app_now()
+  where due_at <= (select app_now())
   order by due_at
   limit 500
   for update skip locked
 ),
 moved as (
   update runs r
-  set state = 'queued', due_at = null, queued_at = app_now(), updated_at = app_now(),
+  set state = 'queued', due_at = null, queued_at = (select app_now()), updated_at = (select app_now()),
       expires_at = case when r.attempt = 0 and r.ttl_ms is not null
-        then app_now() + r.ttl_ms * interval '1 millisecond' end
+        then (select app_now()) + r.ttl_ms * interval '1 millisecond' end
   from due d
   where r.id = d.id and r.state = 'delayed'
   returning r.id, r.environment_id, r.lane_id, r.priority, r.attempt
 ),
 queued as (
   insert into queue_entries (run_id, lane_id, environment_id, position_at)
-  select id, lane_id, environment_id, app_now() - priority * interval '1 second' from moved
+  select id, lane_id, environment_id, (select app_now()) - priority * interval '1 second' from moved
 ),
 lanes_locked as (
   select id from lanes
@@ -35,7 +35,7 @@ lanes_opened as (
 ),
 logged as (
   insert into run_events (run_id, at, kind, from_state, to_state, attempt)
-  select id, app_now(), 'promote', 'delayed', 'queued', attempt from moved
+  select id, (select app_now()), 'promote', 'delayed', 'queued', attempt from moved
 )
 select json_build_object(
   'environmentIds', (select coalesce(json_agg(distinct environment_id), '[]') from moved),

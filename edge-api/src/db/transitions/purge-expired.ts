@@ -10,7 +10,7 @@ const statement = `
 with keys as (
   delete from idempotency_keys k using (
     select environment_id, task_slug, key from idempotency_keys
-    where expires_at <= app_now()
+    where expires_at <= (select app_now())
     order by expires_at
     limit ${rowsMax}
     for update skip locked
@@ -20,7 +20,7 @@ with keys as (
 ),
 tokens as (
   delete from used_tokens t using (
-    select token_hash from used_tokens where expires_at <= app_now() order by expires_at limit ${rowsMax}
+    select token_hash from used_tokens where expires_at <= (select app_now()) order by expires_at limit ${rowsMax}
     for update skip locked
   ) x
   where t.token_hash = x.token_hash

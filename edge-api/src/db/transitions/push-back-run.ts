@@ -39,14 +39,14 @@ target as (
   join runs t on t.id = k.run_id and t.state = 'delayed' and t.attempt = 0
   where not exists (
     select from idempotency_keys i
-    where i.environment_id = r."environmentId" and i.expires_at > app_now()
+    where i.environment_id = r."environmentId" and i.expires_at > (select app_now())
       and ((i.task_slug = r."task" and i.key = r."idempotencyKey")
         or (i.task_slug = '@request' and i.key = r."requestKey")))
   for update of t
 ),
 moved as (
   update runs t
-  set due_at = w.until, delay_until = w.until, updated_at = app_now(),
+  set due_at = w.until, delay_until = w.until, updated_at = (select app_now()),
     payload = case when r."replaces" then r."payload" else t.payload end,
     payload_type = case when r."replaces" then r."payloadType" else t.payload_type end,
     metadata = case when r."replaces" then nullif(r."metadata", 'null'::jsonb) else t.metadata end,
@@ -57,7 +57,7 @@ moved as (
     max_duration_s = case when r."replaces" then coalesce(r."maxDurationS", t.max_duration_s) else t.max_duration_s end
   from r, target g, lateral (
     select least(
-      app_now() + r."delayMs" * interval '1 millisecond',
+      (select app_now()) + r."delayMs" * interval '1 millisecond',
       (select created_at from runs where id = g.id) + r."maxDelayMs" * interval '1 millisecond') as until
   ) w
   where t.id = g.id and t.state = 'delayed'
@@ -75,13 +75,13 @@ listed as (
   on conflict do nothing
 ),
 kept as (
-  update idempotency_keys k set expires_at = app_now() + interval '90 days'
+  update idempotency_keys k set expires_at = (select app_now()) + interval '90 days'
   from r, moved m
   where k.environment_id = r."environmentId" and k.task_slug = '@debounce/' || r."task" and k.key = r."key"
 ),
 remembered as (
   insert into idempotency_keys (environment_id, task_slug, key, run_id, expires_at)
-  select r."environmentId", '@request', r."requestKey", m.id, app_now() + interval '1 day'
+  select r."environmentId", '@request', r."requestKey", m.id, (select app_now()) + interval '1 day'
   from r, moved m where r."requestKey" is not null
   on conflict (environment_id, task_slug, key) do nothing
 ),
@@ -92,7 +92,7 @@ parent as (
 ),
 points as (
   insert into wait_points (id, environment_id, kind, status, child_run_id, created_at)
-  select r."waitPointId", r."environmentId", 'run', 'pending', m.id, app_now() from r, moved m, parent
+  select r."waitPointId", r."environmentId", 'run', 'pending', m.id, (select app_now()) from r, moved m, parent
 ),
 waits as (
   insert into run_waits (run_id, wait_point_id) select p.id, r."waitPointId" from r, moved m, parent p

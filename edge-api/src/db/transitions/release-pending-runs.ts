@@ -45,7 +45,7 @@ placed as (
   select w.*, t.retry as task_retry, t.machine as task_machine, t.max_duration_s as task_max_duration_s,
     coalesce(w.ttl_ms, t.ttl_ms) as ttl, q.id as queue_id, q.paused,
     ${limitNamesOf("w", "t")} as limit_names,
-    case when w.delay_until > app_now() then 'delayed' else 'queued' end as state
+    case when w.delay_until > (select app_now()) then 'delayed' else 'queued' end as state
   from waiting w
   join tasks t on t.deployment_id = w.deployment_id and t.slug = w.task_slug
   join queues q on q.environment_id = w.environment_id and q.name = coalesce(w.requested_queue, t.queue_name)
@@ -73,8 +73,8 @@ moved as (
       retry = f.task_retry || f.retry, machine = coalesce(nullif(f.machine, ''), f.task_machine),
       max_duration_s = coalesce(f.max_duration_s, f.task_max_duration_s), ttl_ms = f.ttl,
       due_at = case when f.state = 'delayed' then f.delay_until end,
-      expires_at = case when f.state = 'queued' then app_now() + f.ttl * interval '1 millisecond' end,
-      queued_at = case when f.state = 'queued' then app_now() end, updated_at = app_now()
+      expires_at = case when f.state = 'queued' then (select app_now()) + f.ttl * interval '1 millisecond' end,
+      queued_at = case when f.state = 'queued' then (select app_now()) end, updated_at = (select app_now())
   from found f
   join lanes_opened o on o.queue_id = f.queue_id and o.concurrency_key = f."concurrencyKey" and o.limits_key = f.limits_key
   where r.id = f.id and r.state = 'pending_version'
@@ -82,11 +82,11 @@ moved as (
 ),
 queued as (
   insert into queue_entries (run_id, lane_id, environment_id, position_at)
-  select id, lane_id, environment_id, app_now() - priority * interval '1 second' from moved where state = 'queued'
+  select id, lane_id, environment_id, (select app_now()) - priority * interval '1 second' from moved where state = 'queued'
 ),
 logged as (
   insert into run_events (run_id, at, kind, from_state, to_state)
-  select id, app_now(), 'promote', 'pending_version', state from moved
+  select id, (select app_now()), 'promote', 'pending_version', state from moved
 )
 select json_build_object(
   'environmentIds', (select coalesce(json_agg(distinct environment_id), '[]') from moved),

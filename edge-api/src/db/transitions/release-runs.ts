@@ -37,14 +37,14 @@ moved as (
       release_count = r.release_count + 1,
       reason = f.reason,
       due_at = case when r.cancel_requested_at is null and f.retryable and r.release_count + 1 < ${releaseCountMax}
-        then app_now() + power(2, r.release_count) * interval '1 second' end,
+        then (select app_now()) + power(2, r.release_count) * interval '1 second' end,
       finished_at = case when r.cancel_requested_at is not null or not f.retryable or r.release_count + 1 >= ${releaseCountMax}
-        then app_now() end,
+        then (select app_now()) end,
       error = case
         when r.cancel_requested_at is not null then r.error
         when f.retryable and r.release_count + 1 < ${releaseCountMax} then r.error
         else jsonb_build_object('type', 'INTERNAL_ERROR', 'code', 'TASK_RUN_START_FAILED', 'message', f.reason) end,
-      updated_at = app_now()
+      updated_at = (select app_now())
   from gone g join facts f on f.run_id = g.run_id
   where r.id = g.run_id and r.state = 'leased'
   returning r.id, r.environment_id, r.task_slug, r.idempotency_key, r.state, r.attempt, r.output, r.output_type, r.error,
@@ -52,7 +52,7 @@ moved as (
 ),
 logged as (
   insert into run_events (run_id, at, kind, from_state, to_state, attempt, agent_id, message)
-  select id, app_now(), 'release', 'leased', state, attempt + 1, agent_id, left(reason, 500) from moved
+  select id, (select app_now()), 'release', 'leased', state, attempt + 1, agent_id, left(reason, 500) from moved
 ),
 finals as (select * from moved where state <> 'delayed'),
 ${settleFinals},
@@ -67,8 +67,8 @@ select json_build_object(
       else 'refused' end) order by f.ord), '[]')
     from facts f
     left join moved m on m.id = f.run_id
-    left join runs r on r.id = f.run_id
-    left join leases l on l.run_id = f.run_id),
+    left join lateral (select id, state, lease_epoch from runs where id = f.run_id limit 1) r on true
+    left join lateral (select run_id from leases where run_id = f.run_id limit 1) l on true),
   'nextDueAt', (select min(due_at) from moved),
   'hints', ${hintsDue})::text`;
 

@@ -34,7 +34,7 @@ with saved as (
   from jsonb_to_record($1::jsonb) as n("id" text, "deduplicationKey" text, ${contentColumns})
   on conflict (environment_id, deduplication_key) do update
     set task_slug = excluded.task_slug, cron = excluded.cron, timezone = excluded.timezone,
-        "window" = excluded."window", external_id = excluded.external_id, updated_at = app_now(),
+        "window" = excluded."window", external_id = excluded.external_id, updated_at = (select app_now()),
         next_run_at = ${nextOf("next_run_at", "s", "excluded")}, fire_at = ${nextOf("fire_at", "s", "excluded")}
   returning *
 )
@@ -55,7 +55,7 @@ with n as (
 saved as (
   update schedules s
   set task_slug = n.task_slug, cron = n.cron, timezone = n.timezone, "window" = n."window",
-      external_id = n.external_id, updated_at = app_now(),
+      external_id = n.external_id, updated_at = (select app_now()),
       next_run_at = ${nextOf("next_run_at", "s", "n")}, fire_at = ${nextOf("fire_at", "s", "n")}
   from n
   where s.id = $1 and s.environment_id = n.environment_id and s.type = 'IMPERATIVE'
@@ -74,7 +74,7 @@ export const updateSchedule = async (
 const activateStatement = `
 with saved as (
   update schedules s
-  set active = $3::timestamptz is not null, updated_at = app_now(),
+  set active = $3::timestamptz is not null, updated_at = (select app_now()),
       next_run_at = case when $3::timestamptz is null then null when s.active then s.next_run_at else $3::timestamptz end,
       fire_at = case when $3::timestamptz is null then null when s.active then s.fire_at else $4::timestamptz end
   where s.id = $1 and s.environment_id = $2

@@ -3,7 +3,7 @@ import type { Database } from "../database.ts";
 
 const addSignInStatement = `
 with made as (
-  insert into sign_in_tokens (token_hash, user_id, expires_at) values ($1, $2, app_now() + $3 * interval '1 millisecond')
+  insert into sign_in_tokens (token_hash, user_id, expires_at) values ($1, $2, (select app_now()) + $3 * interval '1 millisecond')
 )
 select 'true'`;
 
@@ -23,7 +23,7 @@ with used as (
 ),
 made as (
   insert into sessions (token_hash, user_id, expires_at)
-  select $2, user_id, app_now() + $3 * interval '1 millisecond' from used where expires_at > app_now()
+  select $2, user_id, (select app_now()) + $3 * interval '1 millisecond' from used where expires_at > (select app_now())
   returning user_id
 )
 select coalesce((select to_json(user_id) from made), 'null'::json)::text`;
@@ -40,7 +40,7 @@ export const openSession = async (
     .parse(await db.call(signInStatement, [hashes.tokenHash, hashes.sessionHash, ttlMs]));
 
 const closeStatement = `
-with gone as (delete from sessions where token_hash = $1 or expires_at < app_now())
+with gone as (delete from sessions where token_hash = $1 or expires_at < (select app_now()))
 select 'true'`;
 
 /** Ends a session, and takes expired ones along. */
@@ -77,7 +77,7 @@ select coalesce((
       join environments e on e.project_id = p.id
       where m.user_id = u.id))
   from sessions s join users u on u.id = s.user_id
-  where s.token_hash = $1 and s.expires_at > app_now()), 'null'::json)::text`;
+  where s.token_hash = $1 and s.expires_at > (select app_now())), 'null'::json)::text`;
 
 /** Who a session belongs to and which environments they may see; null when it is over. */
 export const findSession = async (db: Database, sessionHash: string): Promise<SessionRow | null> =>

@@ -15,7 +15,7 @@ with late as (
       union all
       select id from batches
       where $1::text is null
-        and sealed_at is not null and completed_at is null and sealed_at > app_now() - interval '10 minutes'))
+        and sealed_at is not null and completed_at is null and sealed_at > (select app_now()) - interval '10 minutes'))
   order by i.batch_id, i.index
   limit 5000
   for update of i skip locked

@@ -11,12 +11,12 @@ with roomy as (
   left join lanes g on g.id = b.blocked_by
   where not coalesce(s.paused, g.paused, false)
     and coalesce(s.running, g.running, 0) < coalesce(
-      case when s.override_expires_at is null or s.override_expires_at > app_now() then s.override_max end,
+      case when s.override_expires_at is null or s.override_expires_at > (select app_now()) then s.override_max end,
       s.running_max, g.running_max, 2147483647)
 ),
 looked_at as (
   select l.id from lanes l
-  where l.id = any($1::text[]) or ($1::text[] is null and not l.has_work and l.turn_at > app_now() - interval '10 minutes')
+  where l.id = any($1::text[]) or ($1::text[] is null and not l.has_work and l.turn_at > (select app_now()) - interval '10 minutes')
   union
   select b.id from roomy r cross join lateral (
     select id from lanes where blocked_by = r.id and ($1::text[] is null or id = any($1::text[]))

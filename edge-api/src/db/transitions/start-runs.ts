@@ -16,20 +16,20 @@ begun as (
 ),
 moved as (
   update runs r
-  set state = 'executing', attempt = r.attempt + 1, started_at = coalesce(r.started_at, app_now()), reason = null,
-      updated_at = app_now()
+  set state = 'executing', attempt = r.attempt + 1, started_at = coalesce(r.started_at, (select app_now())), reason = null,
+      updated_at = (select app_now())
   from begun b
   where r.id = b.run_id and r.state = 'leased'
   returning r.id, r.attempt, r.deployment_id, b.leased_at
 ),
 attempted as (
   insert into attempts (run_id, number, status, agent_id, deployment_id, leased_at, started_at)
-  select id, attempt, 'executing', $1, deployment_id, leased_at, app_now() from moved
+  select id, attempt, 'executing', $1, deployment_id, leased_at, (select app_now()) from moved
   on conflict do nothing
 ),
 logged as (
   insert into run_events (run_id, at, kind, from_state, to_state, attempt, agent_id)
-  select id, app_now(), 'start', 'leased', 'executing', attempt, $1 from moved
+  select id, (select app_now()), 'start', 'leased', 'executing', attempt, $1 from moved
 )
 select coalesce(json_agg(json_build_object('ord', f.ord, 'kind', case
   when m.id is not null then 'moved'
@@ -38,8 +38,9 @@ select coalesce(json_agg(json_build_object('ord', f.ord, 'kind', case
   else 'refused' end) order by f.ord), '[]')::text
 from facts f
 left join moved m on m.id = f.run_id
-left join runs r on r.id = f.run_id
-left join leases l on l.run_id = f.run_id and l.epoch = f.epoch and l.agent_id = $1 and l.phase = 'executing'`;
+left join lateral (select id from runs where id = f.run_id limit 1) r on true
+left join lateral (select * from leases where run_id = f.run_id limit 1) l
+  on l.epoch = f.epoch and l.agent_id = $1 and l.phase = 'executing'`;
 
 /** An agent's executors have begun: the move `start`, leased → executing, for many runs. Cost: one round trip. */
 export const startRuns = async (

@@ -77,7 +77,7 @@ export type TriggerOutcome = z.infer<typeof Outcome>;
  * lane of a queue whose policy is skip or replace), the caller's idempotency key, the request's own key. A place may be
  * left pointing at a run that was never made, when a later row was lost to a concurrent trigger; whoever sees such a row
  * takes it. The others never are. Rows are looked up by lateral joins of one: a plan that was made while the tables were
- * small must not come to read them whole.
+ * small must not come to read them whole, nor every key that has not expired.
  */
 const statement = `
 with items as (
@@ -143,23 +143,21 @@ seen as (
   select v.ord, k.run_id
   from valid v
   cross join lateral (
-    select run_id from idempotency_keys
+    select run_id, expires_at from idempotency_keys
     where environment_id = v."environmentId" and task_slug = v."task" and key = v."idempotencyKey"
-      and expires_at > app_now()
     limit 1
   ) k
-  where v."idempotencyKey" is not null
+  where v."idempotencyKey" is not null and k.expires_at > (select app_now())
 ),
 seen_requests as (
   select v.ord, k.run_id
   from valid v
   cross join lateral (
-    select run_id from idempotency_keys
+    select run_id, expires_at from idempotency_keys
     where environment_id = v."environmentId" and task_slug = '@request' and key = v."requestKey"
-      and expires_at > app_now()
     limit 1
   ) k
-  where v."requestKey" is not null
+  where v."requestKey" is not null and k.expires_at > (select app_now())
 ),
 seen_places as (
   select v.ord, k.run_id,
@@ -183,7 +181,7 @@ fresh as (
 places_taken as (
   insert into idempotency_keys (environment_id, task_slug, key, run_id, expires_at)
   select distinct on ("environmentId", place, place_key)
-    "environmentId", place, place_key, "id", app_now() + interval '90 days'
+    "environmentId", place, place_key, "id", (select app_now()) + interval '90 days'
   from fresh
   where place is not null and (not place_is_live or ("debounceKey" is null and policy = 'replace'))
   order by "environmentId", place, place_key, ord
@@ -201,25 +199,25 @@ keys_taken as (
   order by "environmentId", "task", "idempotencyKey", ord
   on conflict (environment_id, task_slug, key) do update
     set run_id = excluded.run_id, expires_at = excluded.expires_at
-    where idempotency_keys.expires_at <= app_now()
+    where idempotency_keys.expires_at <= (select app_now())
   returning run_id
 ),
 requests_taken as (
   insert into idempotency_keys (environment_id, task_slug, key, run_id, expires_at)
   select distinct on ("environmentId", "requestKey")
-    "environmentId", '@request', "requestKey", "id", app_now() + interval '1 day'
+    "environmentId", '@request', "requestKey", "id", (select app_now()) + interval '1 day'
   from contenders
   where "requestKey" is not null
     and ("idempotencyKey" is null or "id" in (select run_id from keys_taken))
   order by "environmentId", "requestKey", ord
   on conflict (environment_id, task_slug, key) do update
     set run_id = excluded.run_id, expires_at = excluded.expires_at
-    where idempotency_keys.expires_at <= app_now()
+    where idempotency_keys.expires_at <= (select app_now())
   returning run_id
 ),
 winners as (
   select f.*,
-    case when f.is_pending then 'pending_version' when f."delayUntil" > app_now() then 'delayed' else 'queued' end as state,
+    case when f.is_pending then 'pending_version' when f."delayUntil" > (select app_now()) then 'delayed' else 'queued' end as state,
     coalesce(f."ttlMs", f.task_ttl_ms) as ttl_ms
   from contenders f
   where case
@@ -261,10 +259,10 @@ made as (
     coalesce("tags", '{}'), nullif("metadata", 'null'::jsonb), "isTest", "idempotencyKey",
     "triggerFunction", parent_id, root_id, case when parent_id is null then 0 else parent_depth + 1 end,
     case when state = 'delayed' then "delayUntil" end,
-    case when state = 'queued' then app_now() + ttl_ms * interval '1 millisecond' end,
-    app_now(), app_now(), case when state = 'queued' then app_now() end, "concurrencyKey",
+    case when state = 'queued' then (select app_now()) + ttl_ms * interval '1 millisecond' end,
+    (select app_now()), (select app_now()), case when state = 'queued' then (select app_now()) end, "concurrencyKey",
     "queue", "limits",
-    nullif("gates", 'null'::jsonb), "gatesKey", case when "delayUntil" > app_now() then "delayUntil" end, "debounceKey",
+    nullif("gates", 'null'::jsonb), "gatesKey", case when "delayUntil" > (select app_now()) then "delayUntil" end, "debounceKey",
     "externalDeploymentId", "batchId", "batchIndex", "scheduleId", "bulkActionId", "replayedFromId", "region",
     nullif("idempotencyOptions", 'null'::jsonb)
   from placed
@@ -272,7 +270,7 @@ made as (
 ),
 queued as (
   insert into queue_entries (run_id, lane_id, environment_id, position_at)
-  select "id", lane, "environmentId", app_now() - "priority" * interval '1 second'
+  select "id", lane, "environmentId", (select app_now()) - "priority" * interval '1 second'
   from placed where state = 'queued'
 ),
 tagged as (
@@ -281,7 +279,7 @@ tagged as (
   where "tags" <> '{}'
 ),
 logged as (
-  insert into run_events (run_id, at, kind, to_state) select "id", app_now(), 'trigger', state from placed
+  insert into run_events (run_id, at, kind, to_state) select "id", (select app_now()), 'trigger', state from placed
 ),
 answers as (
   select r.ord, coalesce(m.id, q.run_id, s.run_id, case when p.is_live and r."debounceKey" is null and r.policy = 'skip'
@@ -300,7 +298,7 @@ links as (
 ),
 points as (
   insert into wait_points (id, environment_id, kind, status, child_run_id, created_at)
-  select "waitPointId", "environmentId", 'run', 'pending', child_id, app_now() from links
+  select "waitPointId", "environmentId", 'run', 'pending', child_id, (select app_now()) from links
 ),
 waits as (
   insert into run_waits (run_id, wait_point_id) select parent_id, "waitPointId" from links

@@ -11,13 +11,13 @@ with used as (
 gone as (
   delete from used_tokens
   where token_hash in (
-    select token_hash from used_tokens where expires_at < app_now() - interval '1 day' limit 10 for update skip locked)
+    select token_hash from used_tokens where expires_at < (select app_now()) - interval '1 day' limit 10 for update skip locked)
 )
 select case
   when exists (select from used) then '"used"'
   when exists (
     select from used_tokens
-    where token_hash = $1 and used_by = $3 and used_at > app_now() - $4 * interval '1 millisecond') then '"repeated"'
+    where token_hash = $1 and used_by = $3 and used_at > (select app_now()) - $4 * interval '1 millisecond') then '"repeated"'
   else '"refused"' end`;
 
 /**

@@ -35,7 +35,7 @@ child as (
 point as (
   insert into wait_points (id, environment_id, kind, status, child_run_id, output, output_type, error, created_at, completed_at)
   select $4, $1, 'run', case when finished_at is null then 'pending' else 'completed' end, id, output, output_type, error,
-    app_now(), case when finished_at is not null then app_now() end
+    (select app_now()), case when finished_at is not null then (select app_now()) end
   from child
 ),
 link as (insert into run_waits (run_id, wait_point_id) select $2, $4 from child)

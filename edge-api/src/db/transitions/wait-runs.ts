@@ -52,8 +52,8 @@ holders as (
 ),
 timed as (
   insert into wait_points (id, environment_id, kind, status, due_at, created_at, completed_at)
-  select a.id, h.environment_id, 'time', case when a.due_at <= app_now() then 'completed' else 'pending' end,
-    case when a.due_at > app_now() then a.due_at end, app_now(), case when a.due_at <= app_now() then app_now() end
+  select a.id, h.environment_id, 'time', case when a.due_at <= (select app_now()) then 'completed' else 'pending' end,
+    case when a.due_at > (select app_now()) then a.due_at end, (select app_now()), case when a.due_at <= (select app_now()) then (select app_now()) end
   from asked a join holders h on h.run_id = a.run_id
   where a.kind = 'time'
   on conflict (id) do nothing
@@ -98,7 +98,7 @@ gone as (
 ),
 moved as (
   update runs r
-  set state = 'waiting', waits_open = j.open, waiting_agent_id = r.home_agent_id, updated_at = app_now()
+  set state = 'waiting', waits_open = j.open, waiting_agent_id = r.home_agent_id, updated_at = (select app_now())
   from gone g join judged j on j.run_id = g.run_id
   where r.id = g.run_id and r.state = 'executing'
   returning r.id, r.attempt
@@ -113,7 +113,7 @@ linked as (
 ),
 logged as (
   insert into run_events (run_id, at, kind, from_state, to_state, attempt, agent_id)
-  select id, app_now(), 'wait', 'executing', 'waiting', attempt, $1 from moved
+  select id, (select app_now()), 'wait', 'executing', 'waiting', attempt, $1 from moved
 ),
 ${freeSlots}
 select json_build_object(
@@ -131,14 +131,14 @@ select json_build_object(
         select coalesce(json_agg(json_build_object('id', s.id, 'kind', coalesce(p.kind, 'time'),
           'runId', p.child_run_id, 'batchId', p.batch_id, 'taskIdentifier', c.task_slug, 'output', p.output, 'outputType', p.output_type,
           'error', p.error) order by s.position), '[]')
-        from states s left join points p on p.id = s.id left join runs c on c.id = p.child_run_id
+        from states s left join points p on p.id = s.id left join lateral (select task_slug from runs where id = p.child_run_id limit 1) c on true
         where s.ord = f.ord) else '[]'::json end
       ) order by f.ord), '[]')
     from facts f
     left join judged j on j.ord = f.ord
     left join holders h on h.run_id = f.run_id
     left join moved m on m.id = f.run_id
-    left join runs r on r.id = f.run_id),
+    left join lateral (select id, state, lease_epoch from runs where id = f.run_id limit 1) r on true),
   'nextDueAt', (select min(a.due_at) from asked a where a.run_id in (select id from moved)),
   'hints', json_build_object(
     'environmentIds', (select coalesce(json_agg(distinct environment_id), '[]') from gone),

@@ -8,7 +8,7 @@ const Answer = z.object({ count: z.int(), hints: HintsDue });
 const statement = `
 with done_points as (
   update wait_points p
-  set status = 'completed', due_at = null, completed_at = app_now(),
+  set status = 'completed', due_at = null, completed_at = (select app_now()),
       output = c.output, output_type = c.output_type, error = c.error
   from runs c
   where p.child_run_id is not null and p.child_run_id = c.id and p.status = 'pending' and c.finished_at is not null
@@ -25,17 +25,17 @@ stuck as (
   for update of r skip locked
 ),
 woken as (
-  update runs r set state = 'queued', waits_open = 0, queued_at = app_now(), updated_at = app_now()
+  update runs r set state = 'queued', waits_open = 0, queued_at = (select app_now()), updated_at = (select app_now())
   from stuck s where r.id = s.id and r.state = 'waiting'
   returning r.id, r.environment_id, r.lane_id, r.home_agent_id, r.attempt, r.state
 ),
 entries as (
   insert into queue_entries (run_id, lane_id, environment_id, position_at, agent_id)
-  select id, lane_id, environment_id, app_now(), home_agent_id from woken
+  select id, lane_id, environment_id, (select app_now()), home_agent_id from woken
 ),
 logged as (
   insert into run_events (run_id, at, kind, from_state, to_state, attempt, agent_id, message)
-  select id, app_now(), 'wake', 'waiting', 'queued', attempt, home_agent_id, 'found by the sweep' from woken
+  select id, (select app_now()), 'wake', 'waiting', 'queued', attempt, home_agent_id, 'found by the sweep' from woken
 )
 select json_build_object('count', (select count(*) from woken) + (select count(*) from done_points), 'hints', ${wakesDue})::text`;
 
