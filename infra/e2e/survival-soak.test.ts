@@ -4,7 +4,7 @@ import { soak } from "./stage/soak.ts";
 
 describe.skipIf(!hasRealParts)("a hundred runs through containers", () => {
   test("end as they should, and leave no container, network, volume, file or fact", {
-    timeout: 240_000,
+    timeout: 600_000,
   }, async () => {
     const figure = await soak(100);
     expect(figure).toMatchObject({

@@ -3,11 +3,15 @@ import { isRunning } from "./services/service.ts";
 import { bringUp } from "./testing/bring-up.ts";
 import { variableFor } from "./testing/need.ts";
 
-// `npx tsx infra/src/soak.ts [--runs 2000] [--slots 4]`: many runs through containers; one JSON line of what it took and
+// `npx tsx infra/src/soak.ts [--runs 2000] [--slots 4] [--shared]`: many runs through containers; one JSON line of what it took and
 // what it left. Exit code 1 when anything is left, a run ended otherwise than it should, or memory grew.
 const main = async (): Promise<void> => {
   const { values } = parseArgs({
-    options: { runs: { type: "string", default: "2000" }, slots: { type: "string", default: "4" } },
+    options: {
+      runs: { type: "string", default: "2000" },
+      slots: { type: "string", default: "4" },
+      shared: { type: "boolean" },
+    },
   });
   const parts = await bringUp(process.env, ["postgres", "redis", "docker", "runnerImage"]);
   try {
@@ -18,6 +22,7 @@ const main = async (): Promise<void> => {
     const { soak } = await import("../e2e/stage/soak.ts");
     const figure = await soak(Number(values.runs), {
       slots: Number(values.slots),
+      isAlone: !values.shared,
       say: (line) => console.error(line),
     });
     console.log(JSON.stringify(figure));

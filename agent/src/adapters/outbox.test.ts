@@ -192,6 +192,26 @@ test("a full outbox drops the oldest log lines, says how many, and never a state
   expect(lines[0]?.message).toMatch(/log lines were dropped/);
 });
 
+test("however long nobody listens, the file keeps within its bound, and every state fact stays in it", async () => {
+  const bytesMax = 1024 * 1024;
+  const outbox = await openOutbox(path, bytesMax);
+  let sizeMax = 0;
+  // Five minutes of a chatty host, with a bound to match: twelve times what may be kept.
+  for (let i = 0; i < 300; i++) {
+    const lines = Array.from({ length: 4 }, (_, n) =>
+      outbox.append(said("a", "x".repeat(10_000), 4 * i + n + 1)),
+    );
+    await Promise.all([outbox.append(started(`r${i}`)), ...lines]);
+    sizeMax = Math.max(sizeMax, (await stat(path)).size);
+  }
+  expect(sizeMax).toBeLessThan(3 * bytesMax + 1024 * 1024);
+  expect(outbox.size().bytes).toBeLessThan(1.1 * bytesMax);
+  await outbox.close();
+  const again = await openOutbox(path, bytesMax);
+  const states = again.batch(everything).filter(({ kind }) => kind === "started");
+  expect(states.map(({ runId }) => runId)).toEqual(Array.from({ length: 300 }, (_, i) => `r${i}`));
+});
+
 test("the file is rewritten once most of it is acknowledged", async () => {
   const outbox = await openOutbox(path);
   for (let i = 0; i < 40; i++) {

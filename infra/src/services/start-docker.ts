@@ -12,6 +12,7 @@ import { makeTempFolder } from "./temp-folder.ts";
 
 const READY_MS_MAX = 30_000;
 const CONTAINER_STOP_S = 5;
+const REVIVALS_MAX = 3;
 
 /** An engine of our own, which a test may let die and bring back on the same folder. */
 export interface OwnDocker extends RunningService {
@@ -54,15 +55,30 @@ export async function startDocker(more: readonly string[] = []): Promise<Service
   const crash = async () => {
     child.kill("SIGKILL");
     await child.untilExit();
+    killContainerd(folder.path);
   };
   const revive = async () => {
-    child = await startDaemon(binary, folder.path, url, args);
-    if (!(await untilReady(url, child))) throw new Error(`dockerd did not come back: ${child.logTail()}`);
+    // On a busy machine containerd may take longer than dockerd gives it: dockerd ends, and finds it up the next time.
+    for (let tries = 0; tries < REVIVALS_MAX; tries++) {
+      child = await startDaemon(binary, folder.path, url, args);
+      if (await untilReady(url, child)) return;
+      await child.stop();
+    }
+    throw new Error(`dockerd did not come back: ${child.logTail()}`);
   };
   if (await untilReady(url, child)) return { url, how: `${binary}, started by us`, stop, crash, revive };
   const reason = child.logTail().trim().split("\n").at(-1);
   await stop();
   return { missing: `dockerd did not answer within ${READY_MS_MAX / 1_000} s: ${reason}` };
+}
+
+/** The containerd that a killed dockerd leaves behind; the containers' shims go on. */
+function killContainerd(folder: string): void {
+  try {
+    process.kill(Number(readFileSync(join(folder, "exec/containerd/containerd.pid"), "utf8")), "SIGKILL");
+  } catch {
+    // It went with its parent.
+  }
 }
 
 function startDaemon(binary: string, folder: string, url: string, more: readonly string[]): Promise<Child> {
