@@ -52,13 +52,16 @@ describe.skipIf(!hasRealParts)("what happens to the runs of an agent that", () =
   const containersOf = (runId: string) =>
     docker.listContainers({ all: true, filters: { label: [`dev.longshore.run=${runId}`] } });
   test("is stopped for longer than its lease: its runs freeze, are retried elsewhere, and its late word is refused", {
-    timeout: 90_000,
+    timeout: 180_000,
   }, async () => {
     const { client } = stage;
     const first = await stage.spawnAgent("stopped", "docker");
     const gate = await makeGate(stage);
     const { id } = await client.tasks.trigger("gated", { gate });
-    await until("it ticks", async () => (await stage.logsOf(id)).length >= 2, { saw: first.output });
+    await until("it ticks", async () => (await stage.logsOf(id)).length >= 2, {
+      withinMs: 90_000,
+      saw: first.output,
+    });
     const [container] = await containersOf(id);
     first.kill("SIGSTOP");
     const second = await stage.spawnAgent("other", "docker");
@@ -68,7 +71,7 @@ describe.skipIf(!hasRealParts)("what happens to the runs of an agent that", () =
         (await client.runs.timeline(id)).attempts.some(
           ({ number, status }) => number === 2 && status === "executing",
         ),
-      { withinMs: 40_000, saw: second.output },
+      { withinMs: 90_000, saw: second.output },
     );
     // No two executors at once: that of the stopped agent stands still.
     const top = (await docker.getContainer(container?.Id ?? "").top({ ps_args: "-eo pid,stat,args" })) as {
@@ -79,7 +82,7 @@ describe.skipIf(!hasRealParts)("what happens to the runs of an agent that", () =
 
     first.kill("SIGCONT");
     await until("its container is gone", async () => (await containersOf(id)).length === 1, {
-      withinMs: 20_000,
+      withinMs: 60_000,
       saw: first.output,
     });
     await client.runs.cancel(gate);
@@ -102,13 +105,16 @@ describe.skipIf(!hasRealParts)("what happens to the runs of an agent that", () =
   });
 
   test("comes back without its records: they are tried again at once instead of counting as executing for ever", {
-    timeout: 60_000,
+    timeout: 180_000,
   }, async () => {
     const { client } = stage;
     const first = await stage.spawnAgent("forgetful", "docker");
     const gate = await makeGate(stage);
     const { id } = await client.tasks.trigger("gated", { gate });
-    await until("it ticks", async () => (await stage.logsOf(id)).length >= 1, { saw: first.output });
+    await until("it ticks", async () => (await stage.logsOf(id)).length >= 1, {
+      withinMs: 90_000,
+      saw: first.output,
+    });
     first.kill("SIGKILL");
     await first.untilExit();
     const runs = join(stage.folder, "agents/forgetful/runs");
@@ -121,7 +127,7 @@ describe.skipIf(!hasRealParts)("what happens to the runs of an agent that", () =
   });
 
   test("has its identity copied: the newer process stays, the older ends and says why", {
-    timeout: 60_000,
+    timeout: 180_000,
   }, async () => {
     const { client } = stage;
     const first = await stage.spawnAgent("original", "docker");
@@ -165,7 +171,7 @@ describe.skipIf(!hasRealParts)("an agent that is killed", () => {
   afterAll(() => stage?.close());
 
   test("with twenty runs going adopts them all: none is repeated, no line is lost", {
-    timeout: 180_000,
+    timeout: 420_000,
   }, async () => {
     const { client } = stage;
     const env = { LONGSHORE_SLOTS: "20", LONGSHORE_START_SECONDS: "120" };
@@ -178,7 +184,7 @@ describe.skipIf(!hasRealParts)("an agent that is killed", () => {
       "all twenty execute",
       async () =>
         (await Promise.all(ids.map((id) => statusOf(stage, id)))).every((status) => status === "EXECUTING"),
-      { withinMs: 90_000, saw: agent.output },
+      { withinMs: 240_000, saw: agent.output },
     );
     agent.kill("SIGKILL");
     await agent.untilExit();

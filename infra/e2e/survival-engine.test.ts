@@ -52,7 +52,7 @@ describe.skipIf(!hasRealParts || process.getuid?.() !== 0)("an engine that", () 
     (await stage.client.agents.list()).data.find((one) => one.name === name);
 
   test("dies and comes back: nothing is claimed meanwhile, what it took along is tried again, nothing is left", {
-    timeout: 120_000,
+    timeout: 240_000,
   }, async () => {
     const docker = connectDocker(engine.url);
     const neighbour = await docker.createContainer({
@@ -95,7 +95,7 @@ describe.skipIf(!hasRealParts || process.getuid?.() !== 0)("an engine that", () 
   });
 
   test("is gone when the agent starts: it is online, takes nothing, and works as soon as there is one", {
-    timeout: 90_000,
+    timeout: 180_000,
   }, async () => {
     await engine.crash();
     const over = { name: "patient", dockerHost: engine.url, runnerImage: image, network: "none", startS: 90 };
@@ -110,7 +110,7 @@ describe.skipIf(!hasRealParts || process.getuid?.() !== 0)("an engine that", () 
   });
 
   test("hangs when it should create: what was claimed goes back with the reason, no more is claimed, others run it", {
-    timeout: 120_000,
+    timeout: 240_000,
   }, async () => {
     way.hang(true);
     const hung = await stage.agent({
@@ -121,7 +121,7 @@ describe.skipIf(!hasRealParts || process.getuid?.() !== 0)("an engine that", () 
       startS: 8,
     });
     const ids = await Promise.all([trigger(0), trigger(0), trigger(0), trigger(0)]);
-    await until("starts hang", () => way.hanging() > 0);
+    await until("starts hang", () => way.hanging() > 0, { withinMs: 90_000 });
     await until("it holds back", () => hung.status().problems.length > 0, { saw: hung.status });
     const why = await until("the reason", async () => {
       const all = await Promise.all(ids.map(async (id) => (await stage.client.runs.explain(id)).sentence));
