@@ -65,7 +65,7 @@ describe.skipIf(!hasOutside)("the network of a run's container", () => {
   };
 
   test("leads to the internet alone: no metadata, no private range, no address of the host", {
-    timeout: 90_000,
+    timeout: 180_000,
   }, async () => {
     const reached = await stage.run<Reached>("reach", { targets: targets() });
     for (const [name, result] of Object.entries(reached)) note(`network: ${name}`, result);
@@ -79,10 +79,10 @@ describe.skipIf(!hasOutside)("the network of a run's container", () => {
     expect([...new Set(Object.values(unfiltered))]).toEqual(["reached"]);
   });
 
-  test("does not lead to another container", { timeout: 60_000 }, async () => {
+  test("does not lead to another container", { timeout: 150_000 }, async () => {
     const { harness } = stage;
     const listener = stage.start("listen");
-    const said = await harness.api.until("the listener", () => harness.lines(listener.runId)[0], 30_000);
+    const said = await harness.api.until("the listener", () => harness.lines(listener.runId)[0], 60_000);
     const address = said.replace("listening ", "");
     // It does listen: the host reaches it.
     await new Promise<void>((resolve, reject) => {
@@ -94,7 +94,7 @@ describe.skipIf(!hasOutside)("the network of a run's container", () => {
     stage.stop(listener.runId);
   });
 
-  test("of an operator who lists a range leads there, and nowhere else", { timeout: 60_000 }, async () => {
+  test("of an operator who lists a range leads there, and nowhere else", { timeout: 150_000 }, async () => {
     const reached = await reachWith({ egressAllow: ["10.213.0.0/16"] });
     expect(reached).toMatchObject({
       private10: "reached",

@@ -34,7 +34,7 @@ export const openAttackStage = async (over: Partial<AgentConfig>): Promise<Attac
       harness.api.lease(lease);
       return lease;
     },
-    async outputOf(runId, ms = 30_000) {
+    async outputOf(runId, ms = 60_000) {
       const final = await harness.final(runId, ms);
       if (final.kind !== "completed") throw new Error(`the attack ended otherwise: ${JSON.stringify(final)}`);
       return final.outputType === "text/plain" ? final.output : JSON.parse(final.output ?? "null").json;
