@@ -23,6 +23,9 @@ export const first = task({
 export const nothing = task({ id: "nothing", run: async () => undefined });
 `;
 
+/** The agent's containers and the plain ones are on the same. */
+const network = process.env.LONGSHORE_NETWORK ?? "bridge";
+
 type Ground = { docker: Docker; host: string; image: string; stage: Stage };
 
 /** A project that is deployed to the stage, and deployed again as another version of the same code. */
@@ -56,6 +59,7 @@ const agentOn = (ground: Ground, env: Record<string, string>): Promise<AgentProc
   startAgentProcess(ground.stage, {
     DOCKER_HOST: ground.host,
     LONGSHORE_RUNNER_IMAGE: ground.image,
+    LONGSHORE_NETWORK: network,
     LONGSHORE_POOL_MIN: "0",
     LONGSHORE_POOL_BUFFER: "0",
     LONGSHORE_POOL_MEMORY_MB: "8192",
@@ -71,6 +75,7 @@ const dockerRun = async ({ docker, image }: Ground): Promise<number> => {
     Cmd: ["-e", 'console.log("up")'],
     Tty: true,
     AttachStdout: true,
+    HostConfig: { NetworkMode: network },
   });
   const stream = await container.attach({ stream: true, stdout: true });
   const said = new Promise<void>((resolve) => stream.once("data", () => resolve()));
