@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { needs } from "../src/testing/need.ts";
-import { findContainers, findProcesses } from "./stage/leftovers.ts";
+import { findContainersMounting, findProcesses } from "./stage/leftovers.ts";
 import { ended, spawnPart } from "./stage/spawn-part.ts";
 import { until } from "./stage/until.ts";
 
@@ -42,10 +42,12 @@ describe("pnpm demo", () => {
       triggerToStartMs: expect.any(Number),
       totalMs: expect.any(Number),
     });
+    // Another demo's own folders and containers may be there all the while.
+    const isNew = (line: string) => !before.some((name) => line.includes(name));
     const left = async () => [
       ...findProcesses(demo.mark),
-      ...listFolders().filter((name) => !before.includes(name)),
-      ...(host ? await findContainers(host, `dev.longshore.run=${result.runId}`) : []),
+      ...listFolders().filter(isNew),
+      ...(host ? (await findContainersMounting(host, "/longshore-demo-")).filter(isNew) : []),
     ];
     await until("nothing is left", async () => (await left()).length === 0, { withinMs: 20_000, saw: left });
   };

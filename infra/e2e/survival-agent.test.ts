@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, readdirSync, rmSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { connectDocker } from "../src/services/connect-docker.ts";
@@ -49,8 +49,27 @@ describe.skipIf(!hasRealParts)("what happens to the runs of an agent that", () =
   });
   afterAll(() => stage?.close());
 
-  const containersOf = (runId: string) =>
-    docker.listContainers({ all: true, filters: { label: [`dev.longshore.run=${runId}`] } });
+  /** The container that an agent keeps a run in, as its own record says. */
+  const containerOf = async (agent: string, runId: string): Promise<string> => {
+    const runs = join(stage.folder, "agents", agent, "runs");
+    const key = readdirSync(runs).find((name) => {
+      const record = join(runs, name, "container.json");
+      return existsSync(record) && readFileSync(record, "utf8").includes(runId);
+    });
+    const [found] = await docker.listContainers({
+      all: true,
+      filters: { label: [`dev.longshore.dir=${key}`] },
+    });
+    return found?.Id ?? "none";
+  };
+  const isThere = (id: string): Promise<boolean> =>
+    docker
+      .getContainer(id)
+      .inspect()
+      .then(
+        () => true,
+        () => false,
+      );
   test("is stopped for longer than its lease: its runs freeze, are retried elsewhere, and its late word is refused", {
     timeout: 180_000,
   }, async () => {
@@ -62,7 +81,7 @@ describe.skipIf(!hasRealParts)("what happens to the runs of an agent that", () =
       withinMs: 90_000,
       saw: first.output,
     });
-    const [container] = await containersOf(id);
+    const container = await containerOf("stopped", id);
     first.kill("SIGSTOP");
     const second = await stage.spawnAgent("other", "docker");
     await until(
@@ -74,14 +93,14 @@ describe.skipIf(!hasRealParts)("what happens to the runs of an agent that", () =
       { withinMs: 90_000, saw: second.output },
     );
     // No two executors at once: that of the stopped agent stands still.
-    const top = (await docker.getContainer(container?.Id ?? "").top({ ps_args: "-eo pid,stat,args" })) as {
+    const top = (await docker.getContainer(container).top({ ps_args: "-eo pid,stat,args" })) as {
       Processes: string[][];
     };
     const executors = top.Processes.filter(([, , command]) => command?.includes("executor.mjs"));
     expect(executors.map(([, state]) => state?.[0])).toEqual(["T"]);
 
     first.kill("SIGCONT");
-    await until("its container is gone", async () => (await containersOf(id)).length === 1, {
+    await until("its container is gone", async () => !(await isThere(container)), {
       withinMs: 60_000,
       saw: first.output,
     });
@@ -118,7 +137,7 @@ describe.skipIf(!hasRealParts)("what happens to the runs of an agent that", () =
     first.kill("SIGKILL");
     await first.untilExit();
     const runs = join(stage.folder, "agents/forgetful/runs");
-    for (const name of readdirSync(runs)) rmSync(join(runs, name, "run.json"));
+    for (const name of readdirSync(runs)) rmSync(join(runs, name, "container.json"));
     const again = await stage.spawnAgent("forgetful", "docker");
     await client.runs.cancel(gate);
     expect(await outputOf(stage, id)).toMatchObject({ attempt: 2 });

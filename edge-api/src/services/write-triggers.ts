@@ -18,7 +18,7 @@ const itemsMax = 200;
 
 const writers = new WeakMap<Deps["db"], (item: TriggerItem) => Promise<TriggerOutcome>>();
 
-/** Statements in flight beyond two only split the groups. */
+/** A second statement in flight would only split the groups: each costs most for being sent at all. */
 const writerOf = (deps: Deps): ((item: TriggerItem) => Promise<TriggerOutcome>) => {
   const one = async (item: TriggerItem) => firstOf(await triggerRuns(deps.db, [item]));
   if (!deps.groupsCommits) return one;
@@ -26,7 +26,7 @@ const writerOf = (deps: Deps): ((item: TriggerItem) => Promise<TriggerOutcome>) 
     writers.get(deps.db) ??
     groupCommit((items) => triggerRuns(deps.db, items), {
       itemsMax,
-      flightsMax: 2,
+      flightsMax: 1,
       isItemFault: isDataFault,
     });
   writers.set(deps.db, known);

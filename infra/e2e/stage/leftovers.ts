@@ -24,3 +24,12 @@ export const findContainers = async (dockerHost: string, label: string): Promise
   const found = await docker.listContainers({ all: true, filters: { label: [label] } });
   return found.map(({ Id, Image, State }) => `${Id.slice(0, 12)} ${Image} ${State}`);
 };
+
+/** Containers that mount a folder of the host with this text in its path, whatever their state. Shape: `id folder`. */
+export const findContainersMounting = async (dockerHost: string, text: string): Promise<string[]> => {
+  const found = await connectDocker(dockerHost, 20_000).listContainers({ all: true });
+  return found.flatMap(({ Id, Mounts }) => {
+    const mount = Mounts.find(({ Source }) => Source?.includes(text));
+    return mount ? [`${Id.slice(0, 12)} ${mount.Source}`] : [];
+  });
+};

@@ -42,7 +42,7 @@ export type SoakFigure = {
   containersLeft: number;
   networksLeft: number;
   volumesLeft: number;
-  /** Folders of runs, and facts that were never acknowledged. */
+  /** Folders of containers, and facts that were never acknowledged. */
   filesLeft: number;
   factsLeft: number;
   /** Of the agent's process: after the first tenth of the runs, at the end, and at most. Units: MiB. */
@@ -124,14 +124,11 @@ export const soak = async (
     await Promise.all(Array.from({ length: Math.min(inFlight, runs) }, one));
     const seconds = (performance.now() - startedAt) / 1_000;
     const folder = join(stage.folder, "agents/soak/runs");
-    // The last containers may still be on their way out.
-    await until("the folders of runs are gone", () => readdirSync(folder).length === 0, {
-      withinMs: 10_000,
-    }).catch(() => undefined);
-    const filesLeft = readdirSync(folder).length;
     const rss = { rssEarlyMb, rssEndMb: rssMb(agent.pid), rssMaxMb: rssMb(agent.pid, "VmHWM") };
+    // What was kept ready for more goes with the agent.
     agent.kill("SIGTERM");
     await agent.untilExit();
+    const filesLeft = readdirSync(folder).length;
     const outbox = readFileSync(join(stage.folder, "agents/soak/outbox.log"), "utf8");
     const facts = new Set(
       [...outbox.matchAll(/"k":"fact","fact":\{[^\n]*?"seq":(\d+)/g)].map(([, seq]) => Number(seq)),

@@ -7,10 +7,16 @@ const holdMs = 2_000;
 
 /**
  * Triggers, `width` in flight, while agents claim and complete what comes: completed runs in a second over the whole
- * window, and what was left of the work at its end.
- * Units: `windowS` seconds.
+ * window, once both have warmed up, and what was left of the work at its end.
+ * Units: `windowS`, `warmUpS` seconds.
  */
-export const sustained = async (stage: Stage, width = 16, windowS = 8, agents = 2): Promise<Figure> => {
+export const sustained = async (
+  stage: Stage,
+  width = 16,
+  windowS = 8,
+  agents = 2,
+  warmUpS = 4,
+): Promise<Figure> => {
   const batch = 200;
   const crew = await Promise.all(
     Array.from({ length: agents }, () => enrolSimulatedAgent(stage.http, stage.apiKey, batch)),
@@ -26,14 +32,20 @@ export const sustained = async (stage: Stage, width = 16, windowS = 8, agents = 
       leases = next.length > 0 || isOver ? next : await agent.poll(batch, holdMs);
     }
   });
-  const startMs = performance.now();
-  const producer = async () => {
-    while (performance.now() < startMs + windowS * 1_000) {
-      await stage.trigger();
-      sent++;
-    }
+  const produce = async (seconds: number) => {
+    [sent, done] = [0, 0];
+    const endMs = performance.now() + seconds * 1_000;
+    const producer = async () => {
+      while (performance.now() < endMs) {
+        await stage.trigger();
+        sent++;
+      }
+    };
+    await Promise.all(Array.from({ length: width }, producer));
   };
-  await Promise.all(Array.from({ length: width }, producer));
+  await produce(warmUpS);
+  const startMs = performance.now();
+  await produce(windowS);
   const [perS, backlog] = [done / ((performance.now() - startMs) / 1_000), sent - done];
   isOver = true;
   await Promise.all(work);

@@ -33,7 +33,7 @@ const perSecond = (count, startMs) => Math.round((count / (performance.now() - s
 const enqueue = async (boss, notify) => {
   await boss.createQueue("jobs", { notify });
   const count = 2_000;
-  await inFlight(200, 16, () => boss.send("jobs", {}));
+  await inFlight(2_000, 16, () => boss.send("jobs", {}));
   const startMs = performance.now();
   await inFlight(count, 16, () => boss.send("jobs", {}));
   return { perS: perSecond(count, startMs), n: count };
@@ -48,16 +48,21 @@ const sustained = async (boss, notify) => {
     await boss.work("jobs", options, async (jobs) => {
       done += jobs.length;
     });
-  const stopMs = performance.now() + 8_000;
-  const startMs = performance.now();
   let sent = 0;
-  const producer = async () => {
-    while (performance.now() < stopMs) {
-      await boss.send("jobs", {});
-      sent++;
-    }
+  const produce = async (seconds) => {
+    [sent, done] = [0, 0];
+    const stopMs = performance.now() + seconds * 1_000;
+    const producer = async () => {
+      while (performance.now() < stopMs) {
+        await boss.send("jobs", {});
+        sent++;
+      }
+    };
+    await Promise.all(Array.from({ length: 16 }, producer));
   };
-  await Promise.all(Array.from({ length: 16 }, producer));
+  await produce(4);
+  const startMs = performance.now();
+  await produce(8);
   const figure = { perS: perSecond(done, startMs), sent, backlog: sent - done };
   await boss.offWork("jobs");
   return figure;
