@@ -194,16 +194,22 @@ const wire = async (config: AgentConfig, identity: Identity, runnerDir: string, 
   const stopped = new AbortController();
   const admission = createAdmission(clock);
   const meter = createMeter(clock);
+  const records = createContainerRecords(inData("runs"), logger);
   const chosen = await chooseRuntime(config, identity.agentId, {
     logger,
     clock,
     signal: base.signal,
     stopped: stopped.signal,
+    leftContainers: async () =>
+      (await records.list()).some(({ generation }) => generation.startsWith("docker ")),
   });
   const runtime = watchStarts(chosen, admission, clock, config.startS * 1_000);
   const controlPlane = createControlPlane(http, config.url, identity, clock);
-  const outbox = meterStarts(await openOutbox(inData("outbox.log"), undefined, logger), meter);
-  const records = createContainerRecords(inData("runs"), logger);
+  const outbox = meterStarts(
+    await openOutbox(inData("outbox.log"), undefined, logger),
+    meter,
+    admission.began,
+  );
   const contact = createContact(clock);
   const contacted = new Promise<void>((resolve) => {
     contact.onAcknowledged(resolve);
@@ -307,7 +313,9 @@ const run = async (
       loops[name] = doing;
     },
   });
-  // Before the first poll: what it says is held must be what is there.
+  // Before the first poll: what it says is held must be what is there. Records that cannot be read are no reason to
+  // believe that there are none.
+  await wired.containers.loadDormant();
   let isHeard = true;
   try {
     await reconcileOnce(depsFor("sweep"));

@@ -17,18 +17,20 @@ export type ChooseDeps = {
   signal: AbortSignal;
   /** Aborted when the agent has ended. */
   stopped: AbortSignal;
+  /** Whether an earlier process of this agent kept containers in Docker, as its records say. */
+  leftContainers(): Promise<boolean>;
 };
 
 /**
- * Docker where it is asked for or answers, plain processes otherwise. An engine that answers must have the image: runs
- * on a host with Docker are never given less isolation because of it.
+ * Docker where it is asked for, answers, or still has containers of this agent; plain processes otherwise. An engine that
+ * answers must have the image: runs on a host with Docker are never given less isolation because of it.
  *
  * Errors: `AgentError` when the image is neither there nor to be had. Cost: up to 60 s for a pull.
  */
 export const chooseRuntime = async (
   config: AgentConfig,
   agentId: string,
-  { logger, clock, signal, stopped }: ChooseDeps,
+  { logger, clock, signal, stopped, leftContainers }: ChooseDeps,
 ): Promise<ContainerRuntime> => {
   const asProcess = () => createProcessRuntime(join(config.dataDir, "runs"), agentId);
   if (config.runtime === "process") return asProcess();
@@ -41,6 +43,10 @@ export const chooseRuntime = async (
   const docker = dockerWith(image);
   if (!(await docker.ping())) {
     if (config.runtime === "docker") return docker;
+    if (await leftContainers()) {
+      logger.warn("no Docker engine answers, and an earlier start left containers: waiting for the engine");
+      return docker;
+    }
     logger.info("no Docker engine answers: runs execute as plain processes");
     return asProcess();
   }

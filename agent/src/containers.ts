@@ -15,6 +15,8 @@ const boundMb = 64;
 const machinesMax = 3;
 /** How long a stopping agent waits for ended runs to let go of their containers. Units: milliseconds. */
 const leavingMsMax = 2_000;
+/** How long a run waits for one before another container is started for it. Units: milliseconds. */
+const leavingWaitMs = 1_000;
 
 export type Containers = ReturnType<typeof createContainers>;
 
@@ -190,11 +192,10 @@ export const createContainers = (
       const ready = pick(lease);
       if (ready) ready.reserve();
       const leaving = ready ? null : pickLeaving(lease);
-      if (leaving) {
-        leaving.reserve();
-        await leaving.left();
-      }
-      const usable = ready ?? (leaving?.isUsable() ? leaving : null);
+      leaving?.reserve();
+      const isLeft = (await leaving?.left(leavingWaitMs)) ?? false;
+      if (!isLeft) leaving?.unreserve();
+      const usable = ready ?? (isLeft && leaving?.isUsable() ? leaving : null);
       const container = usable ?? fresh(lease.machine, true);
       container.reserve();
       queueMicrotask(settle); // I2
@@ -207,8 +208,14 @@ export const createContainers = (
     },
     /** The run is over, and the container as its runner left it. */
     async release(container: RunnerContainer): Promise<void> {
-      if (!mayServeAgain(container.record) || !container.isUsable()) return discard(container);
-      await container.leave();
+      const mayStay = mayServeAgain(container.record) && container.isUsable() && container.mayStay();
+      if (!mayStay) return discard(container);
+      try {
+        await container.leave();
+      } catch (error) {
+        logger.warn("a container is not kept: its record was not written", { why: String(error) });
+        return discard(container);
+      }
       if (isClosed) return discard(container);
       settle();
     },
@@ -230,6 +237,10 @@ export const createContainers = (
       }
     },
     dormant: (): ContainerRecord[] => [...dormant.values()],
+    /** What is in it must not go on: it is removed as soon as it is seen. */
+    doom(key: string): void {
+      if (!doomed.has(key)) doomed.set(key, null);
+    },
     /** A removal of it was begun: it must go, whatever its record says. */
     isDoomed: (key: string): boolean => doomed.has(key),
     /** Takes up a dormant container. Null when there is none of that key. */
@@ -271,10 +282,7 @@ export const createContainers = (
       for (const timer of [planTimer, refillTimer]) if (timer) clearTimeout(timer);
       // What a run is just leaving is empty in a moment.
       const leaving = [...byKey.values()].filter((one) => one.tenant()?.isLeaving() && one.isUsable());
-      const tooLong = new AbortController();
-      const left = Promise.all(leaving.map((one) => one.left()));
-      await Promise.race([left, clock.sleep(leavingMsMax, tooLong.signal)]);
-      tooLong.abort();
+      await Promise.all(leaving.map((one) => one.left(leavingMsMax)));
       const all = [...byKey.values()];
       const empty = all.filter((one) => one.tenant() === null);
       await Promise.all(empty.map(discard));

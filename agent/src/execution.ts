@@ -199,7 +199,8 @@ export const createExecution = (record: RunRecord, deps: ExecutionDeps, onChange
         headers: { "content-type": "application/json" },
         body: JSON.stringify({ error }),
       });
-    if (answered.kind === "cut") return;
+    // The container may execute another run by now, whose calls bear the same numbers.
+    if (answered.kind === "cut" || isEnding()) return;
     if (answered.kind === "rejected") return void refuse(answered.status, answered.reason);
     if (answered.kind !== "ok") return void refuse(503, answered.reason);
     if (answered.value.body.length > responseCharsMax) return void refuse(502, "the answer is too large");

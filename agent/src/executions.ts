@@ -40,6 +40,8 @@ export const createExecutions = (
   const { containers, outbox, logger, clock } = deps;
   const byKey = new Map<string, Execution>();
   const ended = new Map<string, number>();
+  /** Runs to be cancelled once their containers, which an earlier process left, are taken up. */
+  const cancelLater = new Set<string>();
   /** Waiting runs whose processes were ended to free memory. */
   const putAway = new Set<string>();
   const listeners = new Set<() => void>();
@@ -113,8 +115,17 @@ export const createExecutions = (
         return;
     }
   };
+  /** What the API wants of a run whose container has not been taken up: it must not go on once that is. */
+  const acceptDormantOrder = (order: Order): boolean => {
+    const record = containers.dormant().find(({ run }) => run?.lease.runId === order.runId);
+    if (!record?.run || record.run.lease.epoch > order.epoch || containers.isDoomed(record.key)) return false;
+    if (order.kind === "cancel") cancelLater.add(order.runId);
+    else containers.doom(record.key);
+    return true;
+  };
   const acceptOrder = (order: Order): void => {
     const execution = findRun(order.runId);
+    if (!execution && acceptDormantOrder(order)) return;
     switch (decideOrder(known(order.runId), order)) {
       case "ignore":
         return;
@@ -140,15 +151,26 @@ export const createExecutions = (
   };
   const adopt = (box: RunnerContainer, id: string, isPaused: boolean): void => {
     const { run } = box.record;
-    if (run) drive(run).adopt(box, id, isPaused);
-    else box.adopt(id, isPaused, Promise.resolve());
+    if (run) {
+      const execution = drive(run);
+      execution.adopt(box, id, isPaused);
+      if (cancelLater.delete(run.lease.runId)) execution.cancel();
+    } else if (isPaused) {
+      // It was frozen with a run that ended then: nobody would thaw it.
+      box.found(id);
+      void containers.discard(box);
+    } else box.adopt(id, false, Promise.resolve());
   };
   const lose = async (step: Extract<Step, { kind: "lost" }>): Promise<void> => {
     const box = containers.get(step.key) ?? containers.revive(step.key);
     if (!box) return;
     if (step.id) box.found(step.id);
     const { run } = box.record;
-    if (run && !box.tenant()) drive(run).enter(box);
+    if (run && !box.tenant()) {
+      const execution = drive(run);
+      execution.enter(box);
+      if (cancelLater.delete(run.lease.runId)) execution.cancel();
+    }
     await box.onExit(step.exit);
   };
   /** What an earlier process of this agent left. `over`: nothing more can come of it. */
@@ -160,9 +182,10 @@ export const createExecutions = (
   const held = (): HeldRun[] => {
     const runs = new Map<string, HeldRun>();
     for (const { runId, epoch } of outbox.unreported()) runs.set(runId, { runId, epoch, isEnding: true }); // I3
-    for (const { run } of containers.dormant()) {
-      if (!run || outbox.mark(run.key)?.final) continue;
-      runs.set(run.lease.runId, { runId: run.lease.runId, epoch: run.lease.epoch });
+    for (const { key, run } of containers.dormant()) {
+      if (!run || outbox.mark(run.key)?.final || containers.isDoomed(key)) continue;
+      const { runId, epoch } = run.lease;
+      runs.set(runId, { runId, epoch, ...(cancelLater.has(runId) ? { isEnding: true } : {}) });
     }
     for (const execution of byKey.values()) {
       const { runId, record } = execution;

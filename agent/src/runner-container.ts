@@ -49,8 +49,8 @@ export type Tenant = {
 const helloWithinMs = 60_000;
 /** How long the last frames of an ended container may take to be read. Units: milliseconds. */
 const drainMs = 300;
-/** Units: milliseconds. */
-const limitAgainMs = 2_000;
+/** Until what the engine did not do is asked of it again. Units: milliseconds. */
+const againMs = 2_000;
 /** Share of the machine's memory that the executor's heap may take; the rest is the runner's and native. */
 const heapShare = 0.8;
 
@@ -81,6 +81,7 @@ export const createRunnerContainer = (
   let tenant: Tenant | null = null;
   let saidHello = false;
   let isLimited = false;
+  let mayStay = true;
   let isGone = false;
   let isDead = false;
   let removing: Promise<void> | null = null;
@@ -144,6 +145,7 @@ export const createRunnerContainer = (
       socketDir,
       bundleDir,
       runnerDir: deps.runnerDir,
+      isAhead: !isWanted,
       env: {
         LONGSHORE_SOCKET: deps.address ?? runtime.paths({ bundleDir, socketDir }).socketPath,
         LONGSHORE_RUNNER_TOKEN: record.token,
@@ -168,11 +170,13 @@ export const createRunnerContainer = (
     pausing = pausing.then(async () => {
       const shouldPause = freeze.isFenced || freeze.isParked; // C3
       if (freeze.isPaused === shouldPause || !id || isGone) return;
-      freeze.isPaused = shouldPause;
-      await settled(
-        shouldPause ? runtime.pause(id) : runtime.resume(id),
-        "a container was not frozen or thawed",
-      );
+      try {
+        await (shouldPause ? runtime.pause(id) : runtime.resume(id));
+        freeze.isPaused = shouldPause;
+      } catch (error) {
+        logger.warn("a container was not frozen or thawed yet", { key, why: String(error) });
+        after(againMs, () => void settlePause());
+      }
     });
     return pausing;
   };
@@ -188,11 +192,12 @@ export const createRunnerContainer = (
   const applyLimit = async (): Promise<void> => {
     if (isLimited || isGone || !id) return;
     try {
-      await runtime.limit(id, record.machine);
       isLimited = true;
+      mayStay = await runtime.limit(id, record.machine);
     } catch (error) {
+      isLimited = false;
       logger.warn("a container is not limited yet", { key, why: String(error) });
-      after(limitAgainMs, () => void applyLimit());
+      after(againMs, () => void applyLimit());
     }
   };
 
@@ -225,15 +230,19 @@ export const createRunnerContainer = (
       isReserved = true;
     },
     isReserved: () => isReserved,
+    unreserve(): void {
+      isReserved = false;
+    },
     enter(next: Tenant | null): void {
       tenant = next;
       isReserved = false;
       isPrepared = false;
     },
-    /** Resolves when the tenant that is leaving has left, or the container is gone. */
-    left: (): Promise<void> =>
+    /** Resolves when the tenant that is leaving has left, or the container is gone; false after `ms`. */
+    left: (ms: number): Promise<boolean> =>
       new Promise((resolve) => {
-        onLeft.push(resolve);
+        onLeft.push(() => resolve(true));
+        after(ms, () => resolve(false));
       }),
     /** Writes down that the run is in here, and puts its code where the runner finds it. Errors: `StartError`. */
     async take(run: RunRecord, binding: Binding): Promise<void> {
@@ -255,8 +264,11 @@ export const createRunnerContainer = (
       record.run = null;
       tenant = null;
       idleSinceMs = clock.monotonic();
-      await records.save(record);
-      for (const tell of onLeft.splice(0)) tell();
+      try {
+        await records.save(record);
+      } finally {
+        for (const tell of onLeft.splice(0)) tell();
+      }
     },
     /** Ends it. Resolves when no trace is left. */
     remove(): Promise<void> {
@@ -295,6 +307,8 @@ export const createRunnerContainer = (
     isConnected: () => socket?.isConnected() ?? false,
     isFenced: () => freeze.isFenced,
     isUsable: () => !isGone && !isDead,
+    /** It may serve another run: it is not frozen, and is held to its limits. */
+    mayStay: (): boolean => mayStay && !freeze.isFenced && !freeze.isParked && !freeze.isPaused,
     /** Its next executor has the code already. */
     isPrepared: () => isPrepared,
     idleSinceMs: () => idleSinceMs,

@@ -3,7 +3,7 @@ import type { Admission } from "./core/admission.ts";
 import { type ContainerRuntime, StartError } from "./ports/container-runtime.ts";
 
 /**
- * A runtime whose starts end within a time, and teach the admission.
+ * A runtime whose starts end within a time, and teach the admission where a run waits for them.
  *
  * A container that comes to be after its time is removed: nobody waits for it any more. Units: milliseconds.
  */
@@ -14,8 +14,8 @@ export const watchStarts = (
   startMsMax: number,
 ): ContainerRuntime => ({
   ...runtime,
-  start: (spec) =>
-    admission.watch(async () => {
+  start: (spec) => {
+    const inTime = async () => {
       const settled = new AbortController();
       const starting = runtime.start(spec);
       const tooLong = clock.sleep(startMsMax, settled.signal).then(() => null);
@@ -24,5 +24,7 @@ export const watchStarts = (
       starting.then((late) => runtime.remove(late)).catch(() => {}); // the sweep finds what is left
       const seconds = Math.round(startMsMax / 1_000);
       throw new StartError(`The ${runtime.name} runtime did not start the run within ${seconds} s.`, true);
-    }),
+    };
+    return spec.isAhead ? inTime() : admission.watch(inTime);
+  },
 });

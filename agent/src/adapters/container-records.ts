@@ -32,6 +32,12 @@ const StoredRecord = z.object({
 });
 const fileName = "container.json";
 
+/** What is not there has no record; what cannot be read (no descriptors left, a sick disk) may well have one. */
+const unlessAbsent = (error: NodeJS.ErrnoException): null => {
+  if (error.code === "ENOENT" || error.code === "ENOTDIR") return null;
+  throw error;
+};
+
 /** Folders under `dir`. A record is replaced by a rename, so that it is whole at any instant. */
 export const createContainerRecords = (root: string, logger: Logger): ContainerRecords => {
   const dir = (key: string): string => {
@@ -39,7 +45,7 @@ export const createContainerRecords = (root: string, logger: Logger): ContainerR
     return join(root, key);
   };
   const read = async (name: string): Promise<ContainerRecord | null> => {
-    const text = await readFile(join(root, name, fileName), "utf8").catch(() => null);
+    const text = await readFile(join(root, name, fileName), "utf8").catch(unlessAbsent);
     if (text === null) return null;
     try {
       return StoredRecord.parse(JSON.parse(text));
@@ -75,11 +81,11 @@ export const createContainerRecords = (root: string, logger: Logger): ContainerR
       await mine;
     },
     async list() {
-      const names = await readdir(root).catch(() => []);
+      const names = (await readdir(root).catch(unlessAbsent)) ?? [];
       return (await Promise.all(names.map(read))).filter((record) => record !== null);
     },
     async removeStrays(marks) {
-      const names = await readdir(root).catch(() => []);
+      const names = (await readdir(root).catch(unlessAbsent)) ?? [];
       const records = await Promise.all(names.map(read));
       const strays = names.filter((_, index) => records[index] === null);
       for (const name of strays) await rm(join(root, name), { recursive: true, force: true });

@@ -123,9 +123,13 @@ export const createDockerRuntime = (config: DockerConfig): ContainerRuntime => {
         await docker.getContainer(id).update({ NanoCpus: nanoCpus(machine, await cpus()) });
       } catch (error) {
         // A proxy that lets nobody change containers: from now on they are limited when they are made.
-        if (asEngineError(error).statusCode === 403) allowed.limitsLater = false;
+        if (asEngineError(error).statusCode === 403) {
+          allowed.limitsLater = false;
+          return false;
+        }
         ignoreGone(error);
       }
+      return true;
     },
     async kill(id) {
       await docker.getContainer(id).kill({ signal: "SIGKILL" }).catch(ignoreGone);

@@ -139,7 +139,7 @@ export const createProcessRuntime = (runsDir: string, agentId: string): Containe
       await writeFile(join(spec.dir, recordName), JSON.stringify(record), { mode: 0o600 });
       return id;
     },
-    limit: async () => {},
+    limit: async () => true,
     kill,
     async pause(id) {
       if (!isAlive(id)) return;

@@ -45,6 +45,12 @@ export const createAdmission = (clock: Clock) => {
       else obstacles.set(name, reason);
       notify();
     },
+    /** A run has begun, whatever it was that failed before. */
+    began(): void {
+      if (failures === 0) return;
+      failures = 0;
+      notify();
+    },
     /** Runs a start, and learns from how it ends. */
     async watch<T>(start: () => Promise<T>): Promise<T> {
       const token = Symbol("start");

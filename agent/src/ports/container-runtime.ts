@@ -13,6 +13,8 @@ export type StartSpec = {
   bundleDir: string;
   /** Holds `runner.mjs` and `executor.mjs`. */
   runnerDir: string;
+  /** No run waits for it: it is made to be ready. */
+  isAhead: boolean;
   /** Environment of the runner: nothing secret but its own token. */
   env: Record<string, string>;
 };
@@ -42,8 +44,8 @@ export type ContainerRuntime = {
    * processor would take half a second. Errors: `StartError`. Shape: the new container's id.
    */
   start(spec: StartSpec): Promise<string>;
-  /** Holds it to what its machine may use from now on. Gone already is fine. */
-  limit(id: string, machine: MachinePreset): Promise<void>;
+  /** Holds it to what its machine may use from now on. Gone already is fine. Shape: false where that can never be. */
+  limit(id: string, machine: MachinePreset): Promise<boolean>;
   /** Ends everything in it at once. Gone already is fine. */
   kill(id: string): Promise<void>;
   pause(id: string): Promise<void>;

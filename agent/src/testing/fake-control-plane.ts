@@ -26,6 +26,8 @@ const answer = (response: ServerResponse, status: number, body: unknown): void =
   response.end(JSON.stringify(body));
 };
 
+type Answered = { status: number; body: unknown };
+
 /**
  * A real HTTP server that speaks the agent protocol, held polls included, without a database: tests hand it leases and
  * orders and look at the facts it was told. It checks tokens, schemas, and that facts come once and in order.
@@ -49,7 +51,7 @@ export const startFakeControlPlane = async (port = 0) => {
     /** When set, every agent request gets this error. */
     refuseWith: null as { status: number; code: string; error: string } | null,
     resultFor: (_fact: Fact): Omit<FactResult, "seq"> => ({ result: "moved" }),
-    onForward: (_call: Forwarded): { status: number; body: unknown } => ({ status: 200, body: { ok: true } }),
+    onForward: (_call: Forwarded): Answered | Promise<Answered> => ({ status: 200, body: { ok: true } }),
   };
   const notify = (): void => {
     for (const watcher of [...watchers]) watcher();
@@ -136,7 +138,7 @@ export const startFakeControlPlane = async (port = 0) => {
         body: await readBody(request),
       };
       forwarded.push(call);
-      const { status, body } = state.onForward(call);
+      const { status, body } = await state.onForward(call);
       return answer(response, status, body);
     }
     if (state.refuseWith) return answer(response, state.refuseWith.status, state.refuseWith);
