@@ -77,7 +77,11 @@ export const networkOptions = ({ network, bridge }: Egress) => ({
 /** A table of iptables: every line after `-A <chain>`, the first that fits decides. */
 export type Rules = { v4: string[][]; v6: string[][] };
 
-const refuse = ["-j", "REJECT"];
+/** A reset for TCP: the kernel sends only so many ICMP answers a second, and leaves the rest to time-outs. */
+const refuse = (match: string[]): string[][] => [
+  [...match, "-p", "tcp", "-j", "REJECT", "--reject-with", "tcp-reset"],
+  [...match, "-j", "REJECT"],
+];
 const pass = ["-j", "RETURN"];
 
 /**
@@ -96,8 +100,8 @@ export const egressRules = ({ allow }: Egress, nameServers: readonly string[]): 
       ),
     ...allow.filter((cidr) => isOfFamily(cidr.split("/")[0] ?? "")).map((cidr) => ["-d", cidr, ...pass]),
     // Whatever address this host has, also a public one.
-    ["-m", "addrtype", "--dst-type", "LOCAL", ...refuse],
-    ...blocked.map((cidr) => ["-d", cidr, ...refuse]),
+    ...refuse(["-m", "addrtype", "--dst-type", "LOCAL"]),
+    ...blocked.flatMap((cidr) => refuse(["-d", cidr])),
   ];
   const neighbours = ["neighbour-solicitation", "neighbour-advertisement"].map((type) => [
     ...["-p", "icmpv6", "--icmpv6-type", type],
