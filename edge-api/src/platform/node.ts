@@ -93,13 +93,14 @@ const jsonLog =
     write(JSON.stringify({ at: new Date().toISOString(), event, ...fields }));
 
 const startSweeping = (deps: Deps, sweepMs: number): (() => void) => {
+  const bornAt = performance.now();
   let timer: NodeJS.Timeout;
   const next = () => {
     timer = setTimeout(run, sweepMs * (0.8 + Math.random() * 0.4));
     timer.unref();
   };
   const run = () => {
-    sweep(deps)
+    sweep(deps, performance.now() - bornAt)
       .catch((error: unknown) => deps.log("sweep.failed", { error: String(error) }))
       .finally(next);
   };

@@ -1,15 +1,25 @@
 import type { PollBody, PollResponse } from "@longshore/shared/contract/agent-protocol";
 import type { AgentRow } from "../db/queries/find-credentials.ts";
-import type { ClaimRequest } from "../db/transitions/claim-runs.ts";
+import type { AgentView, ClaimRequest } from "../db/transitions/claim-runs.ts";
+import { textHash } from "../domain/text-hash.ts";
 import { blindPollMs, type Listener } from "../hints/hints.ts";
 import { claimWork, type Work } from "./claim-work.ts";
 import type { Deps } from "./deps.ts";
 import { loseUnheld } from "./lose-unheld.ts";
-import { noteAgent } from "./note-agent.ts";
 import { runDueWork } from "./run-due-work.ts";
 
 /** Without a presence book, an idle poll writes its beat at least this often. Units: milliseconds. */
 const mirrorMs = 60_000;
+
+/** What a text column takes. */
+const plain = (text: string): string => text.replaceAll("\0", "");
+
+const toView = ({ drainsItself, warm, heldBack, lastError }: PollBody): AgentView => ({
+  drainsItself: drainsItself ?? false,
+  warm: warm ?? 0,
+  heldBack: heldBack ? plain(heldBack) : null,
+  lastError: lastError ? { at: lastError.at, message: plain(lastError.message) } : null,
+});
 
 const toRequest = (agent: AgentRow, body: PollBody): ClaimRequest => ({
   agentId: agent.id,
@@ -21,31 +31,42 @@ const toRequest = (agent: AgentRow, body: PollBody): ClaimRequest => ({
   runtime: body.runtime,
   labels: body.labels ?? null,
   draining: body.draining ?? null,
+  view: toView(body),
 });
 
 /** What is overdue is looked for no more often than this, should another poll be at it. Units: milliseconds. */
 const duePauseMs = 20;
 
-/** A poll's cursor: what was known of the topics, when the database was last asked, and what it said comes due next. */
-type Cursor = { topics: string; askedMs: number; nextDueMs: number | null };
+/**
+ * A poll's cursor: what was known of the topics, when the database was last asked, what it said comes due next, and what
+ * the agent said of whether it takes runs.
+ */
+type Cursor = { topics: string; askedMs: number; nextDueMs: number | null; takes: string };
 
 const readCursor = (text: string | null): Cursor | null => {
-  const [askedMs, due, ...topics] = (text ?? "").split("~");
+  const [askedMs, due, takes = "", ...topics] = (text ?? "").split("~");
   if (topics.length === 0) return null;
-  return { topics: topics.join("~"), askedMs: Number(askedMs), nextDueMs: due === "" ? null : Number(due) };
+  const nextDueMs = due === "" ? null : Number(due);
+  return { topics: topics.join("~"), askedMs: Number(askedMs), nextDueMs, takes };
 };
 
 const writeCursor = (cursor: Cursor): string =>
-  `${cursor.askedMs}~${cursor.nextDueMs ?? ""}~${cursor.topics}`;
+  `${cursor.askedMs}~${cursor.nextDueMs ?? ""}~${cursor.takes}~${cursor.topics}`;
+
+/** What decides whether the agent counts among those that take runs; short, and the same from every process. */
+const takesOf = ({ drainsItself, heldBack }: PollBody): string =>
+  drainsItself || heldBack ? textHash(`${drainsItself ?? false} ${heldBack ?? ""}`) : "";
 
 /**
  * An idle agent whose topics have not moved since it last asked needs no statement: nothing can have come for it.
- * Whoever holds runs always asks: the poll is its beat.
+ * Whoever holds runs always asks: the poll is its beat. Whoever says otherwise than before whether it takes runs asks
+ * once, which writes it down; so the cursor, not a process, remembers what it said.
  */
 const isUnchanged = (deps: Deps, body: PollBody, known: Cursor | null, topics: string | null): boolean =>
   known !== null &&
   topics !== null &&
   known.topics === topics &&
+  known.takes === takesOf(body) &&
   body.held.length === 0 &&
   (deps.presence !== null || Date.now() - known.askedMs < mirrorMs);
 
@@ -87,9 +108,9 @@ export const pollWork = async (
   try {
     deps.presence?.seen(agent.id);
     const known = readCursor(body.cursor);
-    await noteAgent(deps, agent, body);
-    let isFirst = body.cursor === null;
-    if (isFirst) await loseUnheld(deps, agent, body);
+    await loseUnheld(deps, agent, body);
+    const takes = takesOf(body);
+    let isNews = !body.cursor || known?.takes !== takes;
     let topics = await listener.cursor();
     let nextDueMs = known?.nextDueMs ?? null;
     let askedMs = known?.askedMs ?? 0;
@@ -100,8 +121,9 @@ export const pollWork = async (
       if (shouldAsk) {
         work = await claimWork(deps, toRequest(agent, body));
         // An older process with this identity may be parked, and would not learn that it is superseded until work came.
-        if (isFirst) deps.later(deps.hints.wakeAgent(agent.id));
-        isFirst = false;
+        // And should this answer be cut, the agent's next poll has an older cursor: moved topics make it ask again.
+        if (isNews) deps.later(deps.hints.wakeAgent(agent.id));
+        isNews = false;
         ({ nextDueMs, draining } = work);
         askedMs = Date.now();
         if (hasSomething(work) || isNewsOfDrain(body, draining)) {
@@ -119,7 +141,7 @@ export const pollWork = async (
       shouldAsk = isWoken || isDue || !listener.isLive();
       if (shouldAsk) topics = await listener.cursor();
     }
-    const cursor = writeCursor({ topics: topics ?? "?", askedMs, nextDueMs });
+    const cursor = writeCursor({ topics: topics ?? "?", askedMs, nextDueMs, takes });
     return answer(deps, work, cursor, draining);
   } finally {
     listener.close();

@@ -12,6 +12,7 @@ import { finalStateOf, isOutOfMemory, isRetryable } from "../domain/final-state.
 import { claimWork } from "./claim-work.ts";
 import { toCompletedWaits } from "./completed-waits.ts";
 import type { Deps } from "./deps.ts";
+import { loseUnheld } from "./lose-unheld.ts";
 import { offloadOutputs } from "./offload-packets.ts";
 import { answer } from "./poll-work.ts";
 import { wakeAfter } from "./wake.ts";
@@ -217,7 +218,8 @@ const apply = async (
 };
 
 /**
- * `POST /agent/v1/report`: what happened, a beat, and the next work, in one request. Repeating it changes nothing.
+ * `POST /agent/v1/report`: what happened, a beat, and the next work, in one request. Repeating it changes nothing. It may
+ * come before the first poll of its process, and then says in that poll's place what is held.
  *
  * Cost: one round trip for each kind of fact in it and one for the claim, however many runs it speaks of; a start and an
  * end that come together count as one.
@@ -226,6 +228,7 @@ export const reportFacts = async (deps: Deps, agent: AgentRow, body: ReportBody)
   const applied: Applied[] = [];
   const { steps, begun } = mergeStarts(planSteps(await offloadOutputs(deps, body.facts)));
   for (const step of steps) applied.push(await apply(deps, agent, step, begun));
+  await loseUnheld(deps, agent, body);
   const work = await claimWork(deps, {
     agentId: agent.id,
     bootId: body.bootId,

@@ -72,14 +72,19 @@ const loseLeases = async (deps: Deps, hasParked: boolean): Promise<void> => {
  * The safety net under every hint, run at a slow beat by each process: writes down which idle agents were heard, moves
  * what is due, takes back what silent agents held, and finds work whose wake-up was lost.
  *
+ * `upMs`: for how long agents could have been heard by now. While that is shorter than their silence may last, what is
+ * silent only had no one to speak to: nothing is taken from it. A caller that does not live between sweeps leaves it out.
+ *
  * Cost: about five statements when there is nothing to do, however many agents are parked; some more for what one of them
  * says there may be.
  */
-export const sweep = async (deps: Deps): Promise<void> => {
+export const sweep = async (deps: Deps, upMs = Number.POSITIVE_INFINITY): Promise<void> => {
   const beats = deps.presence?.drain() ?? [];
   if (beats.length > 0) await beatAgents(deps.db, beats);
   const found = await findDueWork(deps.db);
-  if (found.holdsLeases || found.hasParked) await loseLeases(deps, found.hasParked);
+  const { silentMs, beatMs } = deps.settings;
+  const isHearing = upMs >= silentMs + beatMs;
+  if (isHearing && (found.holdsLeases || found.hasParked)) await loseLeases(deps, found.hasParked);
   if (found.isDue) await runDueWork(deps);
   if (found.isPending) await releasePending(deps, null);
   if (found.hasBatches) {

@@ -3,6 +3,14 @@ import type { Database } from "../database.ts";
 import { jsonbText } from "../jsonb-text.ts";
 import { Claim } from "./claim-answer.ts";
 
+/** What an agent says of itself for people to see, and for those who count who takes runs. */
+export type AgentView = {
+  drainsItself: boolean;
+  warm: number;
+  heldBack: string | null;
+  lastError: { at: string; message: string } | null;
+};
+
 export type ClaimRequest = {
   agentId: string;
   bootId: string;
@@ -14,6 +22,8 @@ export type ClaimRequest = {
   labels: Record<string, string> | null;
   /** The agent's own word that it takes nothing more; an operator's is kept in its row. */
   draining: boolean | null;
+  /** Left out: what the row says stays, as with `version`, `runtime` and `labels` of null. */
+  view?: AgentView;
 };
 
 /*
@@ -33,13 +43,19 @@ const statement = `
 with request as (
   select * from jsonb_to_record($1::jsonb) as r(
     "agentId" text, "bootId" text, "free" int, "slots" int, "held" jsonb, "version" text, "runtime" text,
-    "labels" jsonb, "draining" boolean)
+    "labels" jsonb, "draining" boolean, "view" jsonb)
 ),
 known as (select a.* from agents a, request r where a.id = r."agentId"),
 agent as (
   update agents a
   set beat_at = (select app_now()), boot_id = r."bootId", slots = r."slots", version = coalesce(r."version", a.version),
-      runtime = coalesce(r."runtime", a.runtime), labels = coalesce(r."labels", a.labels)
+      runtime = coalesce(r."runtime", a.runtime), labels = coalesce(r."labels", a.labels),
+      drains_itself = coalesce((r."view"->>'drainsItself')::boolean, a.drains_itself),
+      warm = coalesce((r."view"->>'warm')::int, a.warm),
+      held_back = case when r."view" is null then a.held_back else r."view"->>'heldBack' end,
+      last_error = case when r."view" is null then a.last_error else r."view"->'lastError'->>'message' end,
+      last_error_at = case when r."view" is null then a.last_error_at
+        else (r."view"->'lastError'->>'at')::timestamptz end
   from request r
   where a.id = r."agentId" and a.revoked_at is null and a.boot_id <= r."bootId"
   returning a.id, a.pool_id, a.draining, case when r."draining" then 0 else r."free" end as free

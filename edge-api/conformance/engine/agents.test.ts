@@ -1,0 +1,190 @@
+import { claimRuns } from "@longshore/edge-api/db/transitions/claim-runs";
+import { startRuns } from "@longshore/edge-api/db/transitions/start-runs";
+import { triggerRuns } from "@longshore/edge-api/db/transitions/trigger-runs";
+import { pollWork } from "@longshore/edge-api/services/poll-work";
+import { reportFacts } from "@longshore/edge-api/services/report-facts";
+import { sweep } from "@longshore/edge-api/services/sweep";
+import type { HeldRun, PollBody } from "@longshore/shared/contract/agent-protocol";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { depsOf } from "./deps-of.ts";
+import { claimRequest, seed, type TestDatabase, testDrivers, triggerItem } from "./fixture.ts";
+
+const never = new AbortController().signal;
+
+describe.each(testDrivers.filter(({ isAvailable }) => isAvailable))("agents on $name", ({ open }) => {
+  let t: TestDatabase;
+  beforeAll(async () => {
+    t = await open();
+  }, 60_000);
+  afterAll(() => t?.close());
+
+  /** One API process: what it remembers of agents goes by its database. */
+  const startProcess = () => depsOf({ ...t.db });
+
+  const place = async () => {
+    const { agentIds, environmentId, poolId } = await seed(t, { tasks: [{ id: "a" }], agents: 1 });
+    const id = agentIds[0] ?? "";
+    const row = { id, poolId, publicKey: "k", isRevoked: false };
+    const state = (bootId: string, over: { cursor?: string | null; held?: HeldRun[] } = {}) => ({
+      ...{ bootId, cursor: null, free: 0, slots: 5, held: [] },
+      ...over,
+    });
+    const poll = (bootId: string, over: Partial<PollBody> = {}, deps = startProcess(), signal = never) => {
+      const body = { ...state(bootId), holdMs: 0, version: "1", runtime: "process", ...over };
+      return pollWork(deps, row, body, signal);
+    };
+    const report = (bootId: string, over: Parameters<typeof state>[1] = {}) =>
+      reportFacts(startProcess(), row, { ...state(bootId, over), facts: [] });
+    /** A run whose lease this process of the agent has acknowledged. */
+    const take = async (bootId: string): Promise<HeldRun> => {
+      const [outcome] = await triggerRuns(t.db, [triggerItem(environmentId, "a")]);
+      const held = { runId: outcome?.runId ?? "", epoch: 1 };
+      await claimRuns(t.db, claimRequest(id, 1, { bootId }));
+      await claimRuns(t.db, claimRequest(id, 0, { bootId, held: [held] }));
+      return held;
+    };
+    const begin = async (bootId: string): Promise<HeldRun> => {
+      const held = await take(bootId);
+      await startRuns(t.db, id, [held]);
+      return held;
+    };
+    const run = async ({ runId }: HeldRun) => {
+      const text = "select state, attempt, reason from runs where id = $1";
+      return (await t.query(text, [runId]))[0];
+    };
+    const seen = async () => {
+      const text =
+        'select drains_itself as "drainsItself", warm, held_back as "heldBack", last_error as "lastError" from agents where id = $1';
+      return (await t.query(text, [id]))[0];
+    };
+    return { id, poll, report, take, begin, run, seen };
+  };
+
+  describe("a new process of an agent", () => {
+    test("loses nothing that it has begun when its first poll is handled late, or twice", async () => {
+      const p = await place();
+      const held = await p.begin("boot_2");
+      await p.poll("boot_2");
+      await p.poll("boot_2", { cursor: "" });
+      await p.report("boot_2");
+      expect(await p.run(held)).toMatchObject({ state: "executing", attempt: 1 });
+    });
+
+    test("loses what an earlier one had begun once, however many copies of its first poll are handled at once", async () => {
+      const p = await place();
+      const gone = await p.begin("boot_1");
+      const kept = await p.begin("boot_1");
+      await Promise.all(Array.from({ length: 4 }, () => p.poll("boot_2", { held: [kept] })));
+      expect(await p.run(gone)).toMatchObject({ state: "delayed" });
+      expect(await p.run(kept)).toMatchObject({ state: "executing" });
+      const text =
+        "select count(*)::int as count from run_events where run_id = $1 and from_state = 'executing'";
+      expect(await t.query(text, [gone.runId])).toEqual([{ count: 1 }]);
+    });
+
+    test("says so in a report, when that comes before its first poll", async () => {
+      const p = await place();
+      const gone = await p.begin("boot_1");
+      const kept = await p.begin("boot_1");
+      const { cursor } = await p.report("boot_2", { held: [kept] });
+      expect(await p.run(gone)).toMatchObject({ state: "delayed" });
+      expect(await p.run(kept)).toMatchObject({ state: "executing" });
+      await p.poll("boot_2", { cursor, held: [kept] });
+      expect(await p.run(kept)).toMatchObject({ state: "executing" });
+    });
+
+    test("gives back at once what an earlier one had acknowledged and not begun", async () => {
+      const p = await place();
+      const gone = await p.take("boot_1");
+      const kept = await p.take("boot_1");
+      await p.poll("boot_2", { held: [kept] });
+      expect(await p.run(gone)).toMatchObject({
+        state: "delayed",
+        attempt: 0,
+        reason: "The agent was started again without this run, before it began.",
+      });
+      expect(await p.run(kept)).toMatchObject({ state: "leased" });
+    });
+  });
+
+  describe("what an agent says of itself", () => {
+    const at = "2026-11-01T00:00:00.000Z";
+
+    test("comes with its claim; a report leaves it as it is", async () => {
+      const p = await place();
+      const view = { warm: 3, heldBack: "the disk is full", lastError: { at, message: "no\0 space" } };
+      const { cursor } = await p.poll("boot_1", { ...view, drainsItself: true });
+      const all = { ...view, drainsItself: true, lastError: "no space" };
+      expect(await p.seen()).toEqual(all);
+      await p.report("boot_1", { cursor });
+      expect(await p.seen()).toEqual(all);
+      await p.poll("boot_1", { cursor });
+      expect(await p.seen()).toEqual({ warm: 0, heldBack: null, lastError: null, drainsItself: false });
+    });
+
+    test("is written down by whichever process hears that it takes runs again, or no more", async () => {
+      const p = await place();
+      const [one, other] = [startProcess(), startProcess()];
+      let cursor: string | null = null;
+      const say = async (over: Partial<PollBody>, deps: typeof one) => {
+        ({ cursor } = await p.poll("boot_1", { ...over, cursor }, deps));
+        return p.seen();
+      };
+      for (let round = 0; round < 2; round++) {
+        expect(await say({ heldBack: "full" }, one)).toMatchObject({ heldBack: "full" });
+        expect(await say({}, other)).toMatchObject({ heldBack: null });
+        expect(await say({ drainsItself: true }, one)).toMatchObject({ drainsItself: true });
+        expect(await say({ heldBack: "full" }, one)).toMatchObject({ drainsItself: false, heldBack: "full" });
+        expect(await say({}, one)).toMatchObject({ heldBack: null });
+      }
+    });
+
+    test("stands right also when the answer to what it said was cut, and it takes that back", async () => {
+      const p = await place();
+      const deps = startProcess();
+      const first = await p.poll("boot_1", {}, deps);
+      const { cursor } = await p.poll("boot_1", { cursor: first.cursor }, deps);
+      const cut = new AbortController();
+      const parked = p.poll("boot_1", { cursor, heldBack: "full", holdMs: 20_000 }, deps, cut.signal);
+      await expect.poll(p.seen).toMatchObject({ heldBack: "full" });
+      cut.abort();
+      await parked;
+      await p.poll("boot_1", { cursor }, deps);
+      expect(await p.seen()).toMatchObject({ heldBack: null });
+    });
+
+    test("costs an idle agent no statement while whether it takes runs stays the same", async () => {
+      const p = await place();
+      let statements = 0;
+      const call: typeof t.db.call = (text, values) => {
+        statements++;
+        return t.db.call(text, values);
+      };
+      const deps = depsOf({ ...t.db, call });
+      const view = { heldBack: "full" };
+      const first = await p.poll("boot_1", view, deps);
+      const { cursor } = await p.poll("boot_1", { ...view, cursor: first.cursor }, deps);
+      statements = 0;
+      await p.poll("boot_1", { ...view, cursor, warm: 1 }, deps);
+      await p.poll("boot_1", { ...view, cursor, warm: 2, lastError: { at, message: "no" } }, deps);
+      expect(statements).toBe(0);
+      await p.poll("boot_1", { cursor }, deps);
+      expect(statements).toBe(1);
+    });
+  });
+
+  test("a sweep takes nothing from silent agents until its process could have heard them", async () => {
+    const p = await place();
+    const [begun, unstarted] = [await p.begin("boot_1"), await p.take("boot_1")];
+    const deps = startProcess();
+    const { silentMs, startMs, beatMs } = deps.settings;
+    await t.advance(silentMs + startMs);
+    await sweep(deps, silentMs + beatMs - 1);
+    expect(await p.run(begun)).toMatchObject({ state: "executing" });
+    expect(await p.run(unstarted)).toMatchObject({ state: "leased" });
+    await sweep(deps, silentMs + beatMs);
+    // Due at once, and the same sweep does what is due.
+    expect(await p.run(begun)).not.toMatchObject({ state: "executing" });
+    expect(await p.run(unstarted)).toMatchObject({ state: "delayed" });
+  });
+});
