@@ -6,11 +6,10 @@ import { retryConflicts } from "../db/retry-conflicts.ts";
 /**
  * Every statement of the engine finds its rows by an index, and is planned once for each connection. A plan made while
  * the tables were still empty must be the right one when they are not: without these settings Postgres would choose to
- * read whole tables then, and keep doing so until they are next analysed. Bitmap scans are off because they never mark what
- * is dead in an index: a busy agent's claims would pass its thousands of ended leases until the next vacuum.
+ * read whole tables then, and keep doing so until they are next analysed.
  */
 export const sessionSettings =
-  "set enable_seqscan = off; set enable_bitmapscan = off; set jit = off; set plan_cache_mode = force_generic_plan";
+  "set enable_seqscan = off; set jit = off; set plan_cache_mode = force_generic_plan";
 
 /**
  * Postgres over TCP through a pool of connections, for Node.
