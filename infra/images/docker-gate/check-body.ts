@@ -127,10 +127,18 @@ const hostFor = (policy: Policy) =>
         .optional(),
       Runtime: z
         .string()
-        .refine((name) => policy.runtimes.includes(name), {
-          error: ({ input }) => `it asks for the runtime ${String(input)}`,
-        })
-        .optional(),
+        .optional()
+        // With one that is pinned, none would be the engine's own.
+        .refine(
+          (name) =>
+            policy.runtimes.length === 0 ? name === undefined : policy.runtimes.includes(name ?? ""),
+          {
+            error: ({ input }) =>
+              input === undefined
+                ? `it does not ask for the runtime ${policy.runtimes.join(" or ")}`
+                : `it asks for the runtime ${String(input)}`,
+          },
+        ),
     })
     .refine(hasNoSwap, swaps);
 

@@ -274,6 +274,10 @@ describe("how a container may be made", () => {
     });
     expect(checkCreate(withHost({ Runtime: "runsc" }), gvisor).kind).toBe("ok");
     expect(checkCreate(withHost({ Runtime: "runc" }), gvisor).kind).toBe("refuse");
+    // Without a name it would get the engine's own.
+    for (const none of [{}, { Runtime: undefined }, { Runtime: "" }, { runtime: "runsc" }])
+      expect(checkCreate(withHost(none), gvisor)).toMatchObject({ kind: "refuse" });
+    expect(checkCreate(good, gvisor)).toMatchObject({ why: "it does not ask for the runtime runsc" });
   });
 
   test.each(refusals)("not with %j", (body, why) => {
