@@ -127,20 +127,17 @@ const hostFor = (policy: Policy) =>
         .optional(),
       Runtime: z
         .string()
-        .optional()
-        // With one that is pinned, none would be the engine's own.
-        .refine(
-          (name) =>
-            policy.runtimes.length === 0 ? name === undefined : policy.runtimes.includes(name ?? ""),
-          {
-            error: ({ input }) =>
-              input === undefined
-                ? `it does not ask for the runtime ${policy.runtimes.join(" or ")}`
-                : `it asks for the runtime ${String(input)}`,
-          },
-        ),
+        .refine((name) => policy.runtimes.includes(name), {
+          error: ({ input }) => `it asks for the runtime ${String(input)}`,
+        })
+        .optional(),
     })
-    .refine(hasNoSwap, swaps);
+    .refine(hasNoSwap, swaps)
+    // Without a name it would get the engine's own.
+    .refine(
+      ({ Runtime }) => policy.runtimes.length === 0 || Runtime !== undefined,
+      `it does not ask for the runtime ${policy.runtimes.join(" or ")}`,
+    );
 
 const createFor = (policy: Policy) =>
   z.strictObject({
