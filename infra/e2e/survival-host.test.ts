@@ -1,9 +1,11 @@
 import { spawnSync } from "node:child_process";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { askAgent } from "@longshore/agent/adapters/local-client";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { connectDocker } from "../src/services/connect-docker.ts";
 import { needs } from "../src/testing/need.ts";
+import { type FlakyProxy, startFlakyProxy } from "./stage/flaky-proxy.ts";
 import { hasRealParts, realApi } from "./stage/real-api.ts";
 import { ended, spawnCli } from "./stage/spawn-part.ts";
 import { type Stage, startStage } from "./stage/start-stage.ts";
@@ -22,11 +24,16 @@ export const nap = task({ id: "nap", retry: { maxAttempts: 1 }, run: async (payl
 describe.skipIf(!hasRealParts)("an agent whose host", () => {
   const docker = connectDocker(needs("docker"));
   let stage: Stage;
+  let way: FlakyProxy;
   beforeAll(async () => {
     stage = await startStage("survival-host", realApi({}));
+    way = await startFlakyProxy(stage.url);
     await stage.deploy(stage.project({ "trigger/tasks.ts": tasks }));
   });
-  afterAll(() => stage?.close());
+  afterAll(async () => {
+    await stage?.close();
+    await way?.close();
+  });
 
   const trigger = async (ms: number) => (await stage.client.tasks.trigger("nap", { ms })).id;
   const end = (id: string) => stage.client.runs.poll(id, { pollIntervalMs: 150 });
@@ -170,12 +177,26 @@ describe.skipIf(!hasRealParts)("an agent whose host", () => {
       // The first signal lets go: the container goes on, and the next start adopts it.
       one.kill("SIGTERM");
       expect(await one.untilExit()).toBe(0);
-      const again = await stage.spawnAgent("one", "docker");
+      const again = await stage.spawnAgent("one", "docker", { LONGSHORE_URL: way.url });
       expect(await end(next)).toMatchObject({ status: "COMPLETED", attemptCount: 1 });
-      // The second one does not wait for anything: here for an API whose answers are held.
+      // The second one does not wait for anything: here for an API that does not answer what there is to report.
+      const last = await trigger(2_000);
+      await isUp(last);
+      way.hold();
+      const folder = join(stage.folder, "agents/one");
+      const unreported = async () => (await askAgent(folder, "GET", "/status")).outbox.facts > 0;
+      await until("there is something to report", unreported);
       again.kill("SIGTERM");
+      const isStopping = () =>
+        askAgent(folder, "GET", "/status").then(
+          ({ free }) => free === 0,
+          () => true,
+        );
+      await until("it has heard the first signal", isStopping);
       again.kill("SIGINT");
-      expect([0, 130]).toContain(await again.untilExit());
+      expect(await again.untilExit()).toBe(130);
+      await stage.spawnAgent("one", "docker");
+      expect(await end(last)).toMatchObject({ status: "COMPLETED", attemptCount: 1 });
       two.kill("SIGTERM");
       expect(await two.untilExit()).toBe(0);
       expect((await foreign.inspect()).State.Running).toBe(true);

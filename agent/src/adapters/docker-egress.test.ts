@@ -1,7 +1,8 @@
 import { execFile } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import { type AddressInfo, connect } from "node:net";
-import { networkInterfaces } from "node:os";
+import { networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { systemClock } from "@longshore/shared/core/clock";
@@ -13,6 +14,7 @@ import { attackTable } from "../testing/attacks.ts";
 import { hasDocker, testRunnerImage } from "../testing/docker-image.ts";
 import { canMakeOutside, type OutsideWorld, openOutside, outside } from "../testing/outside-world.ts";
 import { openEgress } from "./docker-egress.ts";
+import { writeEgressMark } from "./egress-mark.ts";
 import { setEgressRules } from "./firewall.ts";
 
 const available = await hasDocker();
@@ -167,3 +169,37 @@ test("without rules there is no network rather than an open one, and the log say
   expect(await open()).toBe("none");
   expect(said.join()).toMatch(/containers get no network.*nobody has set the rules/);
 });
+
+test.skipIf(!available)(
+  "a helper that is late gives later containers their network",
+  { timeout: 30_000 },
+  async () => {
+    const said: string[] = [];
+    const log = (message: string) => void said.push(message);
+    const folder = await mkdtemp(join(tmpdir(), "longshore-egress-"));
+    const markPath = join(folder, "mark");
+    const egress = egressFor([]);
+    const open = openEgress({
+      network: "filtered",
+      allow: [],
+      markPath,
+      host: process.env.DOCKER_HOST,
+      logger: { info: log, warn: log, error: log },
+      clock: { ...systemClock, monotonic: leaps(), sleep: async () => {} },
+      signal: new AbortController().signal,
+    });
+    try {
+      expect(await open()).toBe("none");
+      expect(await open()).toBe("none");
+      await writeEgressMark(markPath, egress.bridge);
+      await expect.poll(open, { timeout: 20_000 }).toBe(egress.network);
+      expect(await open()).toBe(egress.network);
+      expect(said).toEqual([
+        "containers get no network: what they may reach cannot be filtered",
+        "containers get a network again",
+      ]);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  },
+);

@@ -27,6 +27,8 @@ const markWithinMs = 20_000;
 const markLookMs = 250;
 /** How often rules are looked at again: a reload of the host's firewall drops them. */
 const mendMs = 60_000;
+/** How long containers go without a network before it is tried again for later ones. */
+const againMs = 30_000;
 
 /** Shape: why the rules are not there, null when they are. */
 const whyNoRules = async (
@@ -84,12 +86,12 @@ const whyNoNetwork = async (egress: Egress, { host, markPath }: EgressWanted): P
  * Opens the network of the runs' containers. Rules come first, the network after them: it is open at no moment. Where
  * they cannot be set, containers get no network, and the log says why and what to do.
  *
- * Shape: a function that answers the network's name; it does its work once, and again after an engine that did not
- * answer. Errors: those of the engine. Cost: some 100 ms the first time on a host, 40 ms later.
+ * Shape: a function that answers the network's name; it does its work once. After an engine that did not answer it does
+ * it again at once, and while there is no network again after a pause, in the background. Errors: those of the engine. Cost: some 100 ms the first time on a host, 40 ms later.
  */
 export const openEgress = (wanted: EgressWanted): (() => Promise<string>) => {
   if (wanted.network !== filteredNetwork) return async () => wanted.network;
-  const { logger, signal, markPath } = wanted;
+  const { logger, signal, markPath, clock } = wanted;
   const egress = egressFor(wanted.allow);
 
   const mend = async (): Promise<void> => {
@@ -101,6 +103,7 @@ export const openEgress = (wanted: EgressWanted): (() => Promise<string>) => {
     const timer = setInterval(() => void mend(), mendMs).unref();
     signal.addEventListener("abort", () => clearInterval(timer), { once: true });
   };
+  let saidNone = false;
   const open = async (): Promise<string> => {
     let why: string | null;
     try {
@@ -112,21 +115,49 @@ export const openEgress = (wanted: EgressWanted): (() => Promise<string>) => {
     }
     if (why === null) {
       if (markPath === undefined) keepMended();
+      if (saidNone) logger.info("containers get a network again", { network: egress.network });
       return egress.network;
     }
-    logger.warn("containers get no network: what they may reach cannot be filtered", {
-      why,
-      hint: "run the agent as root on the engine's host or with docker-compose.agent.yml, or choose with LONGSHORE_NETWORK",
-    });
+    if (!saidNone)
+      logger.warn("containers get no network: what they may reach cannot be filtered", {
+        why,
+        hint: "run the agent as root on the engine's host or with docker-compose.agent.yml, or choose with LONGSHORE_NETWORK",
+      });
+    saidNone = true;
     return "none";
   };
 
   let opened: Promise<string> | null = null;
-  return () => {
-    opened ??= open();
-    opened.catch(() => {
-      opened = null;
+  /** Until this moment "none" is the answer; then one asks again while the others go on without. */
+  let noneUntilMs = 0;
+  let isAsking = false;
+  const settle = (asked: Promise<string>): void => {
+    asked.then(
+      (name) => {
+        if (name === "none") noneUntilMs = clock.monotonic() + againMs;
+        opened = asked;
+      },
+      () => {
+        if (opened === asked) opened = null;
+      },
+    );
+  };
+  const askAgain = async (): Promise<void> => {
+    isAsking = true;
+    const asked = open();
+    settle(asked);
+    await asked.catch(() => {
+      noneUntilMs = clock.monotonic() + againMs;
     });
-    return opened;
+    isAsking = false;
+  };
+  return async () => {
+    if (opened === null) {
+      opened = open();
+      settle(opened);
+    }
+    const name = await opened;
+    if (name === "none" && !isAsking && clock.monotonic() >= noneUntilMs) void askAgain();
+    return name;
   };
 };

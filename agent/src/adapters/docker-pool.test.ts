@@ -24,9 +24,42 @@ const tasks = {
     const { spawn } = await import("node:child_process");
     spawn(process.execPath, ["-e", "setInterval(() => {}, 1000)"], { detached: true, stdio: "ignore" }).unref();
   }`,
+  hop: `run: async () => {
+    const { spawn } = await import("node:child_process");
+    const options = { detached: true, stdio: "ignore", env: { ...process.env } };
+    options.env.NEXT = 'require("child_process").spawn(process.execPath, ["-e", process.env.NEXT], '
+      + '{ detached: true, stdio: "ignore" }).unref()';
+    spawn(process.execPath, ["-e", options.env.NEXT], options).unref();
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }`,
+  fill: `run: async () => {
+    const fs = await import("node:fs");
+    fs.mkdirSync("/tmp/deep/er", { recursive: true });
+    fs.writeFileSync("/dev/shm/left", "by a run");
+    fs.symlinkSync("/longshore/bundle", "/tmp/deep/link");
+    try {
+      for (let nth = 0; ; nth++) fs.writeFileSync("/tmp/deep/er/" + nth, Buffer.alloc(4 * 1024 * 1024));
+    } catch (error) {
+      return { code: error.code };
+    }
+  }`,
+  lock: `run: async () => {
+    const fs = await import("node:fs");
+    fs.mkdirSync("/tmp/locked");
+    fs.writeFileSync("/tmp/locked/file", "by a run");
+    fs.chmodSync("/tmp/locked", 0);
+  }`,
+  write: `run: async () => {
+    const fs = await import("node:fs");
+    const found = ["/tmp", "/dev/shm"].flatMap((path) => fs.readdirSync(path));
+    fs.writeFileSync("/tmp/mine", Buffer.alloc(8 * 1024 * 1024));
+    return { found, bundle: fs.readdirSync("/longshore/bundle") };
+  }`,
   count: `run: async () => {
     const fs = await import("node:fs");
-    return fs.readdirSync("/proc").filter((name) => Number(name) > 0).length;
+    // A dead child of a process that rested is asked for only now.
+    const lives = (pid) => { try { return !/\\) Z /.test(fs.readFileSync("/proc/" + pid + "/stat", "utf8")); } catch { return false; } };
+    return fs.readdirSync("/proc").filter((name) => Number(name) > 0 && lives(name)).length;
   }`,
   slow: `run: () => new Promise((resolve) => setTimeout(resolve, 1500))`,
 };
@@ -143,6 +176,39 @@ describe.skipIf(!available)("the pool of runner containers", { timeout: 120_000 
     expect(await output<number>("count")).toBeLessThanOrEqual(3);
   });
 
+  test("what goes on forking is gone too", async () => {
+    const agent = await begin({});
+    await output("hop");
+    await until("the successor", isPrepared(agent));
+    expect(await output<number>("count")).toBeLessThanOrEqual(3);
+  });
+
+  test("a kept process is all that is left of the runs in it", async () => {
+    const agent = await begin({});
+    const deployment = { ...makeLease(hash, "leave").deployment, keepAlive: { maxExecutions: 50 } };
+    const first = await output<Seen>("look", { deployment });
+    await until("its rest", isPrepared(agent));
+    await output("leave", { deployment });
+    await until("its rest", isPrepared(agent));
+    expect(await output<number>("count", { deployment })).toBeLessThanOrEqual(3);
+    await until("its rest", isPrepared(agent));
+    expect(await output<Seen>("look", { deployment })).toMatchObject({ pid: first.pid });
+  });
+
+  test("files of one run are not there for the next, also when they have filled all", async () => {
+    const agent = await begin({});
+    expect(await output("fill", { machine: "micro" })).toEqual({ code: "ENOSPC" });
+    await until("the successor", isPrepared(agent));
+    const [before] = await ours(agent);
+    const seen = await output("write", { machine: "micro" });
+    expect(seen).toEqual({ found: [], bundle: ["tasks.mjs"] });
+    expect((await ours(agent)).map(({ Id }) => Id)).toEqual([before?.Id]);
+    // What cannot be removed takes the container with it.
+    await output("lock", { machine: "micro" });
+    await until("its end", async () => !(await ours(agent)).some(({ Id }) => Id === before?.Id));
+    expect(await output("write", { machine: "micro" })).toMatchObject({ found: [] });
+  });
+
   test("a container that waits costs no processor, with or without code that ticks", async () => {
     const agent = await begin({ min: 1 });
     await output("look");
@@ -160,7 +226,8 @@ describe.skipIf(!available)("the pool of runner containers", { timeout: 120_000 
     await new Promise((resolve) => setTimeout(resolve, 2_000)); // the time under test
     const spentMs = (await used()).map((ms, nth) => ms - (before[nth] ?? 0));
     expect(spentMs).toHaveLength(2);
-    for (const ms of spentMs) expect(ms).toBeLessThan(20);
+    // Code that ticks would take half of each second, by what it does when it is loaded.
+    for (const ms of spentMs) expect(ms).toBeLessThan(100);
   });
 
   test("waiting and working containers together never exceed the slots", async () => {

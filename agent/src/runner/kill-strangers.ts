@@ -1,35 +1,60 @@
 import { readdirSync, readFileSync } from "node:fs";
 
-/** The process group of a process; null when it is gone. */
-const groupOf = (pid: number): number | null => {
+/** Each finds what was born during the one before; who cannot be outrun in that many is not outrun by more. */
+const passesMax = 20;
+
+/** As the kernel tells it. `name`: pid and start, which together name one process for good. Null when it is gone. */
+const look = (pid: number): { name: string; group: number } | null => {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[2]);
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    // A dead one whose parent has not asked for it yet.
+    if (fields[0] === "Z" || fields[0] === "X") return null;
+    return { name: `${pid} ${fields[19]}`, group: Number(fields[2]) };
   } catch {
     return null;
   }
 };
 
-/**
- * Ends what a run started and left behind. In a container that is every other process; a runner among foreign processes
- * ends those of its own group. Where there is no /proc nothing is found.
- */
-export const killStrangers = (isAlone: boolean): void => {
-  let names: string[] = [];
+const pids = (): number[] => {
   try {
-    names = readdirSync("/proc");
+    return readdirSync("/proc").map(Number);
   } catch {
-    return;
+    return []; // there is no /proc: nobody is found
   }
-  const own = groupOf(process.pid);
-  for (const name of names) {
-    const pid = Number(name);
-    if (!(pid > 1) || pid === process.pid) continue;
-    if (!isAlone && (own === null || groupOf(pid) !== own)) continue;
-    try {
-      process.kill(pid, "SIGKILL");
-    } catch {
-      // gone already
+};
+
+const signal = (pid: number, name: NodeJS.Signals): void => {
+  try {
+    process.kill(pid, name);
+  } catch {
+    // gone already
+  }
+};
+
+/**
+ * Ends what runs have started and left behind. In a container that is every other process but the `kept` one; a runner
+ * among foreign processes ends those of its own group. Where there is no /proc nothing is found.
+ *
+ * I1  It passes until it finds nobody new: one that was sent SIGKILL can start no other.
+ *
+ * Shape: whether none is left. Cost: a pass over /proc, mostly two.
+ */
+export const killStrangers = (isAlone: boolean, kept: number | undefined): boolean => {
+  // To all but this process and the first, in one step that no fork slips through. The kept one rests now anyway.
+  if (isAlone) signal(-1, "SIGSTOP");
+  const group = look(process.pid)?.group;
+  const sent = new Set<string>();
+  for (let pass = 0; pass < passesMax; pass++) {
+    const before = sent.size;
+    for (const pid of pids()) {
+      if (!(pid > 1) || pid === process.pid || pid === kept) continue;
+      const one = look(pid);
+      if (one === null || sent.has(one.name) || (!isAlone && one.group !== group)) continue;
+      sent.add(one.name);
+      signal(pid, "SIGKILL");
     }
+    if (sent.size === before) return true; // I1
   }
+  return false;
 };

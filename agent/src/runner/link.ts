@@ -15,8 +15,8 @@ export type LinkOptions = {
   onFrame(frame: AgentFrame): void;
   /** How long a run may go on executing until the agent, which alone knows whether it still may, first says so. Units: milliseconds. */
   fenceMs: number;
-  /** The run may not execute any more. */
-  onFenced(): void;
+  /** The run may not execute any more, and that since `lateMs`: so long this process itself stood still. */
+  onFenced(lateMs: number): void;
   /** It may. */
   onLeased(): void;
   /** The agent has said `welcome`. */
@@ -54,9 +54,15 @@ export const createLink = (options: LinkOptions) => {
   const waiting: string[] = [];
   let orphanTimer: NodeJS.Timeout | null = null;
   let fenceTimer: NodeJS.Timeout | null = null;
+  /** On the monotonic clock; nothing is due once it is told. */
+  let fenceAtMs = performance.now() + options.fenceMs;
 
+  const tellFenced = (): void => {
+    options.onFenced(Math.max(0, performance.now() - fenceAtMs));
+    fenceAtMs = Number.POSITIVE_INFINITY;
+  };
   const fence = (): void => {
-    options.onFenced();
+    tellFenced();
     // This process may itself have stood still (its container was frozen) while the agent was at work: it is asked at once.
     if (welcomed) socket?.write(encodeLine({ t: "beat", runId: null } satisfies RunnerFrame));
   };
@@ -64,8 +70,11 @@ export const createLink = (options: LinkOptions) => {
   const extend = (leftMs: number): void => {
     if (fenceTimer) clearTimeout(fenceTimer);
     fenceTimer = leftMs > 0 ? setTimeout(fence, leftMs) : null;
-    if (leftMs > 0) options.onLeased();
-    else options.onFenced();
+    // What was read before the timer, after this process stood still.
+    if (leftMs <= 0 || performance.now() > fenceAtMs) tellFenced();
+    if (leftMs <= 0) return;
+    fenceAtMs = performance.now() + leftMs;
+    options.onLeased();
   };
   const drop = (upTo: number): void => {
     for (const [seq, text] of unacked) {

@@ -2,6 +2,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { AgentFrame, RunnerJob } from "@longshore/shared/contract/runner-protocol";
 import { readMemoryBytes } from "./cgroup-memory.ts";
+import { emptyFolder } from "./empty-folder.ts";
 import { hide } from "./hide.ts";
 import { killStrangers } from "./kill-strangers.ts";
 import { createLink } from "./link.ts";
@@ -15,6 +16,7 @@ import { createSpare, type ReadyExecutor } from "./spare.ts";
  * I2  Runs come one at a time. Between them nothing of the last one runs, and nothing ticks: an idle runner costs no
  *     processor.
  * I3  Without its agent a run is frozen before its lease can have passed to another (L1).
+ * I4  A process finds no file of another. Where that, or I2, cannot be had, the runner ends and its container with it.
  */
 const beatMsMax = 5_000;
 /** Beyond this much unacknowledged output the task is held up instead of filling the memory. Units: bytes. */
@@ -23,6 +25,9 @@ const defaultOrphanGraceMs = 10 * 60 * 1000;
 const defaultFenceMs = 30_000;
 /** A repeat comes while its run is on, or right after it. */
 const acceptedMax = 64;
+/** All that a run can write to in its container. */
+const writable = ["/tmp", "/dev/shm", "/dev/mqueue"];
+const emptyWithinMs = 10_000;
 
 const setting = (name: string): string => {
   const value = process.env[name];
@@ -53,17 +58,37 @@ const spare = createSpare(executorPath, sayReady);
 if (process.env.LONGSHORE_SPARE === "1") spare.fork(givenOldSpace > 0 ? givenOldSpace : null);
 
 const pending = new Set<number>();
-const getReady = (job: RunnerJob, kept: ReadyExecutor | null): void => {
-  if (kept) {
-    spare.keep(kept, job);
-    return;
+/** What comes while files are removed; it is taken up in order after that. Null when none are. */
+let held: AgentFrame[] | null = null;
+let isEnding = false;
+
+/** Shape: whether it has (I4). */
+const emptyWritable = async (): Promise<boolean> => {
+  const late = new Promise<boolean>((resolve) => setTimeout(resolve, emptyWithinMs, false).unref());
+  const emptied = Promise.all(writable.map(emptyFolder)).then(
+    () => true,
+    () => false,
+  );
+  return Promise.race([emptied, late]);
+};
+const getReady = async (job: RunnerJob, kept: ReadyExecutor | null): Promise<void> => {
+  if (!killStrangers(isAlone, kept?.executor.pid)) return end(4); // I2
+  if (kept) return spare.keep(kept, job); // It may have files open: they stay for the next run in it.
+  if (!keepsWarm) return;
+  if (isAlone) {
+    held = [];
+    // Not in one go: the run's last fact is still on its way out.
+    if (!(await emptyWritable())) return end(4);
   }
-  killStrangers(isAlone); // I2
-  if (keepsWarm) spare.prepare(job);
+  const frames = held ?? [];
+  held = null;
+  if (isEnding) return;
+  spare.prepare(job);
+  for (const frame of frames) receive(frame);
 };
 const run = (job: RunnerJob): void => {
   const name = `${job.runId} ${job.epoch}`;
-  if (accepted.has(name) || current) return; // I1
+  if (accepted.has(name) || current || isEnding) return; // I1
   accepted.add(name);
   if (accepted.size > acceptedMax) accepted.delete(accepted.values().next().value as string);
   beats = setInterval(() => link.beat(job.runId), beatMs);
@@ -77,10 +102,10 @@ const run = (job: RunnerJob): void => {
       current = null;
       pending.clear();
       if (beats) clearInterval(beats);
-      getReady(job, kept);
+      void getReady(job, kept);
     },
   });
-  if (isFenced) current.kill("SIGSTOP"); // I3
+  if (isFenced) current.freeze(0); // I3
 };
 
 const answer = (id: number, status: number, headers: Record<string, string>, body: string): void => {
@@ -88,6 +113,7 @@ const answer = (id: number, status: number, headers: Record<string, string>, bod
 };
 
 const end = (code: number): void => {
+  isEnding = true;
   spare.drop();
   current?.kill("SIGKILL");
   link.close();
@@ -96,6 +122,10 @@ const end = (code: number): void => {
 };
 
 const receive = (frame: AgentFrame): void => {
+  if (held && frame.t !== "shutdown") {
+    held.push(frame);
+    return;
+  }
   switch (frame.t) {
     case "run":
       run(frame.job);
@@ -122,12 +152,12 @@ const link = createLink({
   onFrame: receive,
   fenceMs,
   // I3
-  onFenced: () => {
+  onFenced: (lateMs) => {
     isFenced = true;
-    current?.kill("SIGSTOP");
+    current?.freeze(lateMs);
   },
   onLeased: () => {
-    if (isFenced) current?.kill("SIGCONT");
+    if (isFenced) current?.thaw();
     isFenced = false;
   },
   onWelcomed: () => {

@@ -25,6 +25,9 @@ export type RunningJob = {
   answer(message: Extract<ToExecutor, { t: "response" }>): void;
   /** Stops and starts reading the executor's output, which stops the task once its pipe is full. */
   holdOutput(hold: boolean): void;
+  /** Stops the task where it is, until `thaw`. Either may be repeated. `lateMs`: how long it has stood still already. */
+  freeze(lateMs: number): void;
+  thaw(): void;
   kill(signal: NodeJS.Signals): void;
 };
 
@@ -32,7 +35,7 @@ export type RunningJob = {
  * Drives one executor through one run.
  *
  * I1  Exactly one final fact, after every log line of the run.
- * I2  Time is counted only while the run executes; waits are excluded.
+ * I2  Time is counted only while the run executes: not in waits, and not while it is frozen.
  * I3  What the task does after its cancellation or time-out does not change how the run ends.
  */
 export const runJob = (
@@ -55,6 +58,9 @@ export const runJob = (
   let openWait: number | null = null;
   let executedMs = 0;
   let runningSince: number | null = null;
+  /** Between its start and its end, and in no wait. */
+  let executes = false;
+  let isFrozen = false;
   const timers = new Set<NodeJS.Timeout>();
   let durationTimer: NodeJS.Timeout | null = null;
 
@@ -72,18 +78,27 @@ export const runJob = (
   const after = (ms: number, act: () => void): void => {
     timers.add(setTimeout(act, ms));
   };
-  const stopClock = (): void => {
+  const pauseClock = (lateMs = 0): void => {
     if (durationTimer) clearTimeout(durationTimer);
-    if (runningSince !== null) executedMs += performance.now() - runningSince;
+    if (runningSince !== null) executedMs += Math.max(0, performance.now() - lateMs - runningSince);
     runningSince = null;
   };
-  const startClock = (): void => {
-    runningSince = performance.now(); // I2
+  const goOnCounting = (): void => {
+    if (!executes || isFrozen || runningSince !== null) return; // I2
+    runningSince = performance.now();
     if (job.maxDurationS === null) return;
     durationTimer = setTimeout(
       onTimeUp,
       Math.min(2 ** 31 - 1, Math.max(0, job.maxDurationS * 1000 - executedMs)),
     );
+  };
+  const stopClock = (): void => {
+    executes = false;
+    pauseClock();
+  };
+  const startClock = (): void => {
+    executes = true;
+    goOnCounting();
   };
   const onTimeUp = (): void => {
     if (ending) return;
@@ -184,6 +199,16 @@ export const runJob = (
     holdOutput(hold) {
       if (isOver || concluding) return;
       for (const stream of [executor.stdout, executor.stderr]) hold ? stream.pause() : stream.resume();
+    },
+    freeze(lateMs) {
+      isFrozen = true;
+      pauseClock(lateMs);
+      executor.kill("SIGSTOP");
+    },
+    thaw() {
+      isFrozen = false;
+      if (!isOver && !concluding) goOnCounting();
+      executor.kill("SIGCONT");
     },
     kill: (signal) => executor.kill(signal),
   };

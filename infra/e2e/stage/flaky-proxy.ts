@@ -1,13 +1,22 @@
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 
 /** A way to a server that a test can cut and mend. */
-export type FlakyProxy = { url: string; cut(): void; mend(): void; close(): Promise<void> };
+export type FlakyProxy = {
+  url: string;
+  cut(): void;
+  /** Lets connections be, and nothing come back through them or through new ones, for good. */
+  hold(): void;
+  mend(): void;
+  close(): Promise<void>;
+};
 
 /** Passes TCP on to `target`. Cut, it breaks every connection and each new one. */
 export const startFlakyProxy = async (target: string): Promise<FlakyProxy> => {
   const { hostname, port } = new URL(target);
   const open = new Set<Socket>();
   let isCut = false;
+  let isHeld = false;
+  const answering = new Set<Socket>();
   const server = createServer((from) => {
     if (isCut) return void from.destroy();
     const to = connect(Number(port), hostname);
@@ -22,7 +31,11 @@ export const startFlakyProxy = async (target: string): Promise<FlakyProxy> => {
         other.destroy();
       });
     }
-    from.pipe(to).pipe(from);
+    from.pipe(to);
+    if (isHeld) return void to.resume();
+    to.pipe(from);
+    answering.add(to);
+    to.on("close", () => answering.delete(to));
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return {
@@ -30,6 +43,10 @@ export const startFlakyProxy = async (target: string): Promise<FlakyProxy> => {
     cut() {
       isCut = true;
       for (const socket of open) socket.destroy();
+    },
+    hold() {
+      isHeld = true;
+      for (const socket of answering) socket.unpipe().resume();
     },
     mend() {
       isCut = false;

@@ -132,7 +132,12 @@ const hostFor = (policy: Policy) =>
         })
         .optional(),
     })
-    .refine(hasNoSwap, swaps);
+    .refine(hasNoSwap, swaps)
+    // Without a name it would get the engine's own.
+    .refine(
+      ({ Runtime }) => policy.runtimes.length === 0 || Runtime !== undefined,
+      `it does not ask for the runtime ${policy.runtimes.join(" or ")}`,
+    );
 
 const createFor = (policy: Policy) =>
   z.strictObject({

@@ -12,7 +12,7 @@ export type Policy = {
   egress: Egress | null;
   /** Images that containers are made of; `*` stands for any characters but a slash. */
   images: readonly string[];
-  /** Runtimes besides the engine's own. */
+  /** Runtimes of which a container must ask for one; the engine's own where there are none. */
   runtimes: readonly string[];
   /** User and group of the containers' processes. */
   user: string;
