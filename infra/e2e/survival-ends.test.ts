@@ -1,3 +1,4 @@
+import type { Agent } from "@longshore/agent/agent";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { connectDocker } from "../src/services/connect-docker.ts";
 import { needs } from "../src/testing/need.ts";
@@ -37,10 +38,11 @@ type Task = "eats" | "segfaults" | "exits" | "deaf" | "listens" | "stubborn" | "
 describe.skipIf(!hasRealParts)("how runs end in containers", () => {
   const docker = connectDocker(needs("docker"));
   let stage: Stage;
+  let agent: Agent;
   beforeAll(async () => {
     stage = await startStage("survival-ends", realApi());
     await stage.deploy(stage.project({ "trigger/tasks.ts": tasks }));
-    await stage.agent({ name: "ends", runtime: "docker", slots: 6, startS: 90 });
+    agent = await stage.agent({ name: "ends", runtime: "docker", slots: 6, startS: 90 });
   }, 90_000);
   afterAll(() => stage?.close());
 
@@ -116,6 +118,8 @@ describe.skipIf(!hasRealParts)("how runs end in containers", () => {
     const { data } = await stage.client.agents.list();
     const label = `dev.longshore.agent=${data.find(({ name }) => name === "ends")?.id}`;
     const left = () => docker.listContainers({ all: true, filters: { label: [label] } });
+    // What is kept ready for more goes with the agent.
+    await agent.stop();
     await until("no container is left", async () => (await left()).length === 0, { saw: left });
     expect(data.map(({ executing, leased }) => executing + leased)).toEqual([0]);
   });

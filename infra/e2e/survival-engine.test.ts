@@ -88,10 +88,11 @@ describe.skipIf(!hasRealParts || process.getuid?.() !== 0)("an engine that", () 
       const all = await docker.listContainers({ all: true });
       return all.map(({ Id }) => Id).filter((id) => id !== neighbour.id);
     };
+    // What is kept ready for more goes with the agent.
+    await agent.stop();
     await until("no container of ours is left", async () => (await left()).length === 0, { saw: left });
     expect((await neighbour.inspect()).State.Status).toBe("created");
     await neighbour.remove();
-    await agent.stop();
   });
 
   test("is gone when the agent starts: it is online, takes nothing, and works as soon as there is one", {
