@@ -120,7 +120,7 @@ function seedingDeps(db: Deps["db"]): Deps {
   return {
     db,
     hints: createInProcessHints("seeding"),
-    blobs: { put: async () => undefined, get: async () => null },
+    blobs: { put: async () => undefined, get: async () => null, remove: async () => undefined },
     secret: new Uint8Array(32),
     encryptionKeys: [],
     settings: defaultSettings,

@@ -74,3 +74,37 @@ test("a bundle larger than the quota is still placed", async () => {
   const { place } = await begin(1, { a: "more than a byte" });
   expect(await readFile(join(await place("a"), "tasks.mjs"), "utf8")).toBe("a");
 });
+
+test("the layers that a bundle's manifest names lie beside its code, and are shared with the next version", async () => {
+  const archives = new Map<string, Buffer>();
+  const fetched: string[] = [];
+  const add = async (files: Record<string, string>): Promise<string> => {
+    const archive = await makeBundle(files);
+    const hash = createHash("sha256").update(archive).digest("hex");
+    archives.set(hash, archive);
+    return hash;
+  };
+  const layer = await add({ "node_modules/a/index.js": "module.exports = 1;" });
+  const codeOf = (text: string) =>
+    add({ "index.mjs": text, "manifest.json": JSON.stringify({ layers: [{ hash: layer, sizeBytes: 1 }] }) });
+  const fetchBundle = async (hash: string) => {
+    fetched.push(hash);
+    return { kind: "ok" as const, value: archives.get(hash) as Buffer };
+  };
+  const store = createBundleStore(join(root, "store"), { fetchBundle }, 1_000 * kib);
+  for (const text of ["first", "second"]) {
+    const folder = await mkdtemp(join(root, "box-"));
+    await store.place(await codeOf(text), folder, never);
+    expect(await readFile(join(folder, "index.mjs"), "utf8")).toBe(text);
+    expect(await readFile(join(folder, "node_modules/a/index.js"), "utf8")).toBe("module.exports = 1;");
+  }
+  expect(fetched.filter((hash) => hash === layer)).toHaveLength(1);
+});
+
+test("a manifest that nobody can read stops the start with a reason", async () => {
+  const archive = await makeBundle({ "index.mjs": "1", "manifest.json": "{" });
+  const hash = createHash("sha256").update(archive).digest("hex");
+  const fetchBundle = async () => ({ kind: "ok" as const, value: archive });
+  const store = createBundleStore(join(root, "store"), { fetchBundle }, 1_000 * kib);
+  await expect(store.place(hash, await mkdtemp(join(root, "box-")), never)).rejects.toThrow("manifest");
+});

@@ -1,10 +1,23 @@
 import { createHash } from "node:crypto";
-import { copyFile, link, mkdir, readdir, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
+import {
+  copyFile,
+  link,
+  mkdir,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  utimes,
+  writeFile,
+} from "node:fs/promises";
 import { dirname, join, normalize } from "node:path";
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
 import { BundleHash } from "@longshore/shared/contract/deployments";
+import { BundleLayer } from "@longshore/shared/contract/manifest";
 import { extract } from "tar-stream";
+import { z } from "zod";
 import type { BundleStore } from "../ports/bundle-store.ts";
 import { StartError } from "../ports/container-runtime.ts";
 import type { ControlPlane } from "../ports/control-plane.ts";
@@ -70,6 +83,22 @@ const linkFiles = async (from: string, to: string): Promise<void> => {
       });
     }),
   );
+};
+
+const Layered = z.object({ layers: z.array(BundleLayer).optional() });
+
+/**
+ * The layers of an unpacked bundle, as its own manifest names them: what is signed is the bundle's hash, and so these.
+ * Errors: `StartError` when the manifest cannot be read.
+ */
+const layersOf = async (folder: string): Promise<string[]> => {
+  const text = await readFile(join(folder, "manifest.json"), "utf8").catch(() => null);
+  if (text === null) return [];
+  try {
+    return (Layered.parse(JSON.parse(text)).layers ?? []).map((layer) => layer.hash);
+  } catch (error) {
+    throw new StartError("The manifest in the code of this version cannot be read.", false, { cause: error });
+  }
 };
 
 /** What the files of a folder take. Units: bytes. */
@@ -170,14 +199,19 @@ export const createBundleStore = (
     return made;
   };
 
+  const placeOne = (hash: string, folder: string, signal: AbortSignal): Promise<string> =>
+    use(hash, async () => {
+      const found = await find(hash, signal);
+      const now = new Date();
+      await utimes(found, now, now);
+      await linkFiles(found, folder);
+      return found;
+    });
+
   return {
     async place(hash, folder, signal) {
-      await use(hash, async () => {
-        const found = await find(hash, signal);
-        const now = new Date();
-        await utimes(found, now, now);
-        await linkFiles(found, folder);
-      });
+      const found = await placeOne(hash, folder, signal);
+      for (const layer of await layersOf(found)) await placeOne(layer, folder, signal);
     },
   };
 };

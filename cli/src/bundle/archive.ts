@@ -1,36 +1,48 @@
 import { createHash } from "node:crypto";
-import { gzipSync } from "node:zlib";
-import type { BundleManifest } from "@longshore/shared/contract/manifest";
+import { promisify } from "node:util";
+import { gzip } from "node:zlib";
 import { pack } from "tar-stream";
-import { type Bundle, bundleEntry } from "./bundle-project.ts";
 
-/** A bundle's archive (tar.gz) and its name: the SHA-256 of these bytes, in hex. */
+/** An archive (tar.gz) and its name: the SHA-256 of these bytes, in hex. */
 export type Archive = { bytes: Uint8Array<ArrayBuffer>; hash: string };
+
+/** A file of an archive. `name` has `/` between its folders. */
+export type ArchiveFile = { name: string; content: string | Uint8Array; isExecutable?: boolean };
 
 /** Position in a gzip header of the operating system that wrote it; 255 = unknown. Source: RFC 1952, 2.3. */
 const gzipOsByte = 9;
 
-const tarOf = async (files: [name: string, text: string][]): Promise<Buffer> => {
+const gzipAsync = promisify(gzip);
+
+const tarOf = async (files: ArchiveFile[]): Promise<Buffer> => {
   const tar = pack();
-  for (const [name, content] of files) {
-    tar.entry({ name, mode: 0o644, uid: 0, gid: 0, uname: "", gname: "", mtime: new Date(0) }, content);
+  const read = (async () => {
+    const chunks: Buffer[] = [];
+    for await (const chunk of tar) chunks.push(chunk as Buffer);
+    return Buffer.concat(chunks);
+  })();
+  for (const { name, content, isExecutable } of files) {
+    const mode = isExecutable ? 0o755 : 0o644;
+    tar.entry(
+      { name, mode, uid: 0, gid: 0, uname: "", gname: "", mtime: new Date(0) },
+      typeof content === "string" ? content : Buffer.from(content),
+    );
   }
   tar.finalize();
-  const chunks: Buffer[] = [];
-  for await (const chunk of tar) chunks.push(chunk as Buffer);
-  return Buffer.concat(chunks);
+  return read;
 };
 
-/** Packs a bundle so that the same code always gives the same bytes: names sorted, no times, no owners. */
-export const archiveBundle = async (bundle: Bundle, manifest: BundleManifest): Promise<Archive> => {
-  const files: [string, string][] = [
-    [bundleEntry, bundle.code],
-    [`${bundleEntry}.map`, bundle.sourcemap],
-    ["manifest.json", `${JSON.stringify(manifest, null, 2)}\n`],
-  ];
-  const bytes = new Uint8Array(
-    gzipSync(await tarOf(files.sort(([a], [b]) => (a < b ? -1 : 1))), { level: 9 }),
-  );
+/** The name of these bytes. */
+export const hashOfBytes = (bytes: Uint8Array | string): string =>
+  createHash("sha256").update(bytes).digest("hex");
+
+/**
+ * Packs files so that the same files always give the same bytes: names sorted, no times, no owners. `level`: how hard gzip
+ * tries, 9 most.
+ */
+export const archiveFiles = async (files: ArchiveFile[], level = 9): Promise<Archive> => {
+  const sorted = [...files].sort((a, b) => (a.name < b.name ? -1 : 1));
+  const bytes = new Uint8Array(await gzipAsync(await tarOf(sorted), { level }));
   bytes[gzipOsByte] = 255;
-  return { bytes, hash: createHash("sha256").update(bytes).digest("hex") };
+  return { bytes, hash: hashOfBytes(bytes) };
 };

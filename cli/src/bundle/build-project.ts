@@ -1,10 +1,19 @@
+import { mkdtemp, readdir, readFile, realpath, rm, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import path from "node:path";
 import type { BundleManifest } from "@longshore/shared/contract/manifest";
-import { type Archive, archiveBundle } from "./archive.ts";
+import { CliError } from "../cli-error.ts";
+import type { BuildLayer, BuildTarget } from "../extensions/build-extension.ts";
+import { type Archive, type ArchiveFile, archiveFiles } from "./archive.ts";
 import { formatProblem } from "./bundle-error.ts";
-import { bundleProject } from "./bundle-project.ts";
+import { type Bundle, bundleEntry, bundleProject } from "./bundle-project.ts";
+import { buildDependencyLayer, type DependencyLayer } from "./dependency-layer.ts";
+import { type SyncedVariables, startExtensions, variablesOf } from "./extension-host.ts";
 import { indexBundle } from "./index-bundle.ts";
 import { loadConfig, type ProjectConfig } from "./load-config.ts";
+import { readPackageJson } from "./package-of.ts";
+import { openProjectFolder } from "./project-folder.ts";
+import { hostPlatform, parsePlatform, type TargetPlatform } from "./target-platform.ts";
 
 /** A project, ready to be deployed. */
 export type BuiltProject = {
@@ -12,25 +21,129 @@ export type BuiltProject = {
   configFile: string;
   manifest: BundleManifest;
   archive: Archive;
+  /** The packages beside the code. */
+  layers: Archive[];
   inputs: string[];
+  /** Variables that extensions set. */
+  variables: SyncedVariables[];
+  /** What extensions ask of the system that the runs see. */
+  system: BuildLayer[];
   /** What the build and the user's own code had to say, a line each. */
   warnings: string[];
 };
 
-/** Loads the configuration, bundles, indexes and packs. Errors: CliError and BundleError of each step. */
-export const buildProject = async (projectDir: string): Promise<BuiltProject> => {
+/** How a project is built. */
+export type BuildOptions = {
+  /** `dev`: for this machine; `deploy`, the default: for the agents. */
+  target?: Exclude<BuildTarget, "unmanaged">;
+  /** `linux/amd64` or `linux/arm64`; this machine's processor unless said. */
+  platform?: string | undefined;
+  environment?: string | undefined;
+  branch?: string | undefined;
+  /** Written into the manifest as it is. */
+  image?: BundleManifest["image"];
+};
+
+const readOutput = async (dir: string): Promise<ArchiveFile[]> => {
+  const entries = await readdir(dir, { recursive: true, withFileTypes: true });
+  const files = entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => path.join(entry.parentPath, entry.name));
+  return Promise.all(
+    files.map(async (file) => ({
+      name: path.relative(dir, file).split(path.sep).join("/"),
+      content: await readFile(file),
+      isExecutable: ((await stat(file)).mode & 0o111) !== 0,
+    })),
+  );
+};
+
+const filesOfLayers = (layers: readonly BuildLayer[]): ArchiveFile[] =>
+  layers.flatMap(({ files = {} }) =>
+    Object.entries(files).map(([name, content]) => {
+      const clean = path.posix.normalize(name.replaceAll("\\", "/"));
+      if (clean.startsWith("../") || path.isAbsolute(clean)) {
+        throw new CliError(`an extension wants to write "${name}", outside the deployment`);
+      }
+      return { name: clean, content };
+    }),
+  );
+
+const archiveOf = (bundle: Bundle, manifest: BundleManifest, more: ArchiveFile[]): Promise<Archive> => {
+  const files = new Map<string, ArchiveFile>(more.map((file) => [file.name, file]));
+  for (const file of [
+    { name: bundleEntry, content: bundle.code },
+    { name: `${bundleEntry}.map`, content: bundle.sourcemap },
+    { name: "manifest.json", content: `${JSON.stringify(manifest, null, 2)}\n` },
+  ]) {
+    if (files.has(file.name))
+      throw new CliError(`"${file.name}" is the name of a file of ours: call yours otherwise`);
+    files.set(file.name, file);
+  }
+  return archiveFiles([...files.values()]);
+};
+
+const layerOf = async (
+  dir: string,
+  bundle: Bundle,
+  layers: BuildLayer[],
+  platform: TargetPlatform,
+): Promise<DependencyLayer> =>
+  buildDependencyLayer({
+    projectDir: dir,
+    externals: bundle.externals,
+    extra: Object.assign({}, ...layers.map((layer) => layer.dependencies ?? {})),
+    platform,
+    cacheDir: await openProjectFolder(dir, "cache", "layers"),
+  });
+
+/**
+ * Loads the configuration, bundles, indexes and packs. Errors: CliError and BundleError of each step.
+ */
+export const buildProject = async (projectDir: string, options: BuildOptions = {}): Promise<BuiltProject> => {
   const dir = path.resolve(projectDir);
+  const { target = "deploy", environment, branch } = options;
+  const platform = target === "dev" ? hostPlatform() : parsePlatform(options.platform);
   const { config, file } = await loadConfig(dir);
-  const bundle = await bundleProject({ dir, config });
-  const { manifest, output } = await indexBundle(bundle, config);
-  const archive = await archiveBundle(bundle, manifest);
-  const printed = output.split("\n").filter((line) => line.trim() !== "");
-  return {
-    config,
-    configFile: file,
-    manifest,
-    archive,
-    inputs: bundle.inputs,
-    warnings: [...bundle.warnings.map(formatProblem), ...printed],
-  };
+  const said: string[] = [];
+  const say = (line: string) => void said.push(line);
+  const extensions = await startExtensions({ dir, config, target, environment, branch, say });
+  const bundle = await bundleProject({ dir, config, extensions });
+  const { manifest: indexed, output } = await indexBundle(bundle, config);
+
+  const outputPath = await realpath(await mkdtemp(path.join(tmpdir(), "longshore-build-")));
+  try {
+    const externals = [...bundle.externals].map(([name, from]) => ({
+      name,
+      version: from === null ? undefined : readPackageJson(from)?.version,
+    }));
+    const files = bundle.taskFiles.map((entry) => ({ entry }));
+    await extensions.complete({ target, outputPath, configPath: file, files, externals });
+    const layer = await layerOf(dir, bundle, extensions.layers, platform);
+    const layers = layer.archive ? [layer.archive] : [];
+    const manifest: BundleManifest = {
+      ...indexed,
+      ...(layers.length === 0
+        ? {}
+        : { layers: layers.map(({ hash, bytes }) => ({ hash, sizeBytes: bytes.length })) }),
+      ...(options.image === undefined ? {} : { image: options.image }),
+    };
+    const more = [...(await readOutput(outputPath)), ...filesOfLayers(extensions.layers)];
+    const printed = output.split("\n").filter((line) => line.trim() !== "");
+    return {
+      config,
+      configFile: file,
+      manifest,
+      archive: await archiveOf(bundle, manifest, more),
+      layers,
+      inputs: bundle.inputs,
+      variables: variablesOf(extensions.layers),
+      system: extensions.layers.filter(
+        ({ image, commands }) => image !== undefined || commands !== undefined,
+      ),
+      warnings: [...bundle.warnings.map(formatProblem), ...said, ...layer.warnings, ...printed],
+    };
+  } finally {
+    await rm(outputPath, { recursive: true, force: true });
+  }
 };

@@ -3,6 +3,8 @@ import { type BuildResult, build } from "esbuild";
 import { CliError } from "../cli-error.ts";
 import { BundleError, type Problem } from "./bundle-error.ts";
 import { problemOf, problemsOf, requireBanner } from "./esbuild-options.ts";
+import type { ExtensionHost } from "./extension-host.ts";
+import { type Externals, externalsPlugin } from "./externals-plugin.ts";
 import { findTaskFiles } from "./find-task-files.ts";
 import type { ProjectConfig } from "./load-config.ts";
 import { sdkPlugin } from "./sdk-plugin.ts";
@@ -15,6 +17,8 @@ export type Bundle = {
   taskFiles: string[];
   /** Every source of the project that is in it, relative to the project. */
   inputs: string[];
+  /** Packages that it imports but does not contain. */
+  externals: Externals;
   warnings: Problem[];
 };
 
@@ -28,8 +32,18 @@ const entryCode = (taskFiles: string[]): string => {
   return `${imports.join("\n")}\nexport const files = [${pairs.join(", ")}];\n`;
 };
 
-const runEsbuild = (dir: string, taskFiles: string[], external: string[]) =>
-  build({
+type Shape = {
+  dir: string;
+  config: ProjectConfig;
+  taskFiles: string[];
+  externals: Externals;
+  extensions: Pick<ExtensionHost, "plugins" | "externals" | "conditions"> | undefined;
+};
+
+const runEsbuild = ({ dir, config, taskFiles, externals, extensions }: Shape) => {
+  const { build: wish = {}, tsconfig } = config;
+  const conditions = [...(wish.conditions ?? []), ...(extensions?.conditions ?? [])];
+  return build({
     stdin: {
       contents: entryCode(taskFiles),
       resolveDir: dir,
@@ -44,15 +58,31 @@ const runEsbuild = (dir: string, taskFiles: string[], external: string[]) =>
     format: "esm",
     platform: "node",
     target: "node20",
-    jsx: "automatic",
-    keepNames: true,
+    jsx: wish.jsx?.automatic === false ? "transform" : "automatic",
+    ...(wish.jsx?.factory === undefined ? {} : { jsxFactory: wish.jsx.factory }),
+    ...(wish.jsx?.fragment === undefined ? {} : { jsxFragment: wish.jsx.fragment }),
+    keepNames: wish.keepNames ?? true,
+    minify: wish.minify ?? false,
+    // Node's own come first; esbuild adds "import" or "require" itself.
+    ...(conditions.length === 0 ? {} : { conditions: [...conditions, "node", "module"] }),
+    ...(tsconfig === undefined ? {} : { tsconfig: path.resolve(dir, tsconfig) }),
     sourcemap: "linked",
     logLevel: "silent",
     logOverride: { "import-is-undefined": "error" },
     banner: { js: requireBanner },
-    external,
-    plugins: [sdkPlugin(dir)],
+    plugins: [
+      ...(extensions?.plugins("first") ?? []),
+      sdkPlugin(dir),
+      externalsPlugin({
+        projectDir: dir,
+        external: [...(wish.external ?? []), ...(extensions?.externals ?? [])],
+        detect: wish.autoDetectExternal ?? true,
+        found: externals,
+      }),
+      ...(extensions?.plugins("last") ?? []),
+    ],
   });
+};
 
 const outputText = (result: BuildResult<{ write: false }>, suffix: string): string => {
   const file = result.outputFiles.find((output) => output.path.endsWith(suffix));
@@ -69,9 +99,14 @@ const isOwnSource = (input: string): boolean =>
  * Errors: CliError when there are no task files; BundleError with file and line for everything esbuild refuses (syntax,
  * a missing module, a missing export).
  */
-export const bundleProject = async (options: { dir: string; config: ProjectConfig }): Promise<Bundle> => {
+export const bundleProject = async (options: {
+  dir: string;
+  config: ProjectConfig;
+  extensions?: Shape["extensions"];
+}): Promise<Bundle> => {
   const dir = path.resolve(options.dir);
-  const { dirs, ignorePatterns, build: buildOptions } = options.config;
+  const { config, extensions } = options;
+  const { dirs, ignorePatterns } = config;
   const taskFiles = await findTaskFiles(dir, { dirs, ignorePatterns }).catch((error: unknown) => {
     throw new CliError(`cannot read the task folders: ${error instanceof Error ? error.message : error}`, {
       next: "check `dirs` in the configuration",
@@ -84,12 +119,14 @@ export const bundleProject = async (options: { dir: string; config: ProjectConfi
     });
   }
   try {
-    const result = await runEsbuild(dir, taskFiles, buildOptions?.external ?? []);
+    const externals: Externals = new Map();
+    const result = await runEsbuild({ dir, config, taskFiles, externals, extensions });
     return {
       code: outputText(result, bundleEntry),
       sourcemap: outputText(result, `${bundleEntry}.map`),
       taskFiles,
       inputs: Object.keys(result.metafile.inputs).filter(isOwnSource).sort(),
+      externals,
       warnings: result.warnings.map(problemOf),
     };
   } catch (error) {

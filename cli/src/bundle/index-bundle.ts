@@ -1,4 +1,4 @@
-import { mkdtemp, realpath, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, realpath, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { sdkVersion } from "@longshore/sdk/version";
@@ -94,6 +94,16 @@ const manifestFrom = (tasks: Located[], config: ProjectConfig): BundleManifest =
   });
 };
 
+/** What the bundle does not contain is found where the project has it. */
+const linkExternals = async (bundle: Bundle, dir: string): Promise<void> => {
+  for (const [name, from] of bundle.externals) {
+    if (from === null) continue;
+    const link = path.join(dir, "node_modules", ...name.split("/"));
+    await mkdir(path.dirname(link), { recursive: true });
+    await symlink(from, link, "junction");
+  }
+};
+
 /**
  * Imports the bundle in a process of its own, without network or platform, and answers the manifest of what it registers.
  *
@@ -110,6 +120,7 @@ export const indexBundle = async (
     const entry = path.join(dir, bundleEntry);
     await writeFile(entry, bundle.code);
     await writeFile(`${entry}.map`, bundle.sourcemap);
+    await linkExternals(bundle, dir);
     const { answer, output } = await runIndexChild(entry, options.timeoutMs ?? timeoutMs);
     if (!answer.ok) throw new BundleError([importProblem(answer, dir, bundle)]);
     const tasks = answer.registrations.map((registration) => locate(registration, dir, bundle));

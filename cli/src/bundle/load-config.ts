@@ -1,13 +1,15 @@
 import { access, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { machineNames } from "@longshore/shared/contract/machines";
 import { build } from "esbuild";
 import { z } from "zod";
 import { CliError } from "../cli-error.ts";
+import { buildNamesPlugin } from "./build-names-plugin.ts";
 import { BundleError } from "./bundle-error.ts";
 import { problemsOf, requireBanner } from "./esbuild-options.ts";
+import { type Externals, externalsPlugin } from "./externals-plugin.ts";
+import { openProjectFolder } from "./project-folder.ts";
 import { sdkPlugin } from "./sdk-plugin.ts";
 
 /** What the CLI reads of a project's configuration; the rest is let through. */
@@ -30,7 +32,24 @@ const ProjectConfig = z.looseObject({
       }),
     ])
     .optional(),
-  build: z.looseObject({ external: z.array(z.string()).optional() }).optional(),
+  tsconfig: z.string().optional(),
+  build: z
+    .looseObject({
+      external: z.array(z.string()).optional(),
+      autoDetectExternal: z.boolean().optional(),
+      conditions: z.array(z.string()).optional(),
+      keepNames: z.boolean().optional(),
+      minify: z.boolean().optional(),
+      jsx: z
+        .looseObject({
+          factory: z.string().optional(),
+          fragment: z.string().optional(),
+          automatic: z.boolean().optional(),
+        })
+        .optional(),
+      extensions: z.array(z.unknown()).optional(),
+    })
+    .optional(),
 });
 export type ProjectConfig = z.infer<typeof ProjectConfig>;
 
@@ -55,6 +74,7 @@ export const findConfigFile = async (dir: string): Promise<string | null> => {
 };
 
 const bundleConfig = async (dir: string, file: string): Promise<string> => {
+  const found: Externals = new Map();
   try {
     const result = await build({
       entryPoints: [file],
@@ -66,7 +86,11 @@ const bundleConfig = async (dir: string, file: string): Promise<string> => {
       target: "node20",
       logLevel: "silent",
       banner: { js: requireBanner },
-      plugins: [sdkPlugin(dir)],
+      plugins: [
+        sdkPlugin(dir),
+        buildNamesPlugin(),
+        externalsPlugin({ projectDir: dir, external: [], detect: true, found }),
+      ],
     });
     return result.outputFiles[0]?.text ?? "";
   } catch (error) {
@@ -74,8 +98,9 @@ const bundleConfig = async (dir: string, file: string): Promise<string> => {
   }
 };
 
-const importText = async (code: string): Promise<{ default?: unknown }> => {
-  const dir = await mkdtemp(path.join(tmpdir(), "longshore-config-"));
+/** In the project, so that packages that are not part of the code are found from there. */
+const importText = async (code: string, projectDir: string): Promise<{ default?: unknown }> => {
+  const dir = await mkdtemp(path.join(await openProjectFolder(projectDir), "config-"));
   try {
     const file = path.join(dir, "config.mjs");
     await writeFile(file, code);
@@ -100,7 +125,7 @@ export const loadConfig = async (dir: string): Promise<{ file: string; config: P
   }
   const name = path.basename(file);
   const code = await bundleConfig(dir, file);
-  const module = await importText(code).catch((error: unknown) => {
+  const module = await importText(code, dir).catch((error: unknown) => {
     const reason = error instanceof Error ? error.message : String(error);
     throw new CliError(`${name} failed when it was loaded: ${reason}`, { cause: error });
   });

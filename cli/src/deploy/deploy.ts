@@ -1,13 +1,15 @@
 import type { KeyObject } from "node:crypto";
-import { type Client, createClient, NotFoundError } from "@longshore/sdk";
-import { BundleReceipt, Deployment } from "@longshore/shared/contract/deployments";
-import type { Archive } from "../bundle/archive.ts";
-import { type BuiltProject, buildProject } from "../bundle/build-project.ts";
+import path from "node:path";
+import { ApiError, type Client, createClient } from "@longshore/sdk";
+import { Deployment, DeploymentVariables } from "@longshore/shared/contract/deployments";
+import { type BuildOptions, type BuiltProject, buildProject } from "../bundle/build-project.ts";
+import { findEnvReads } from "../bundle/find-env-reads.ts";
 import { CliError } from "../cli-error.ts";
 import { signDeployment } from "./sign-deployment.ts";
+import { uploadArchive } from "./upload-archive.ts";
 
 /** What a deployment does next, for whoever shows its progress. */
-export type DeployStep = "build" | "upload" | "create" | "finalise" | "promote";
+export type DeployStep = "build" | "upload" | "create" | "finalise" | "variables" | "promote";
 
 /** What to deploy, and where to. */
 export type DeployOptions = {
@@ -20,6 +22,10 @@ export type DeployOptions = {
   externalId?: string;
   /** Signs what is deployed. `envNames`: the only variables that its runs may get; null = any. */
   signing?: { key: KeyObject; envNames: string[] | null };
+  /** How it is built. */
+  build?: BuildOptions;
+  /** Leaves the variables of the environment as they are, whatever extensions say. */
+  skipSyncEnvVars?: boolean;
 };
 
 /** What became of it. */
@@ -33,45 +39,50 @@ export type DeployedProject = {
   warnings: string[];
 };
 
-const isStored = async (client: Client, hash: string): Promise<boolean> => {
+/**
+ * Sets what extensions bring along, and answers a line when variables are read that the environment does not have. Whoever
+ * may deploy but not see variables is not told.
+ */
+const setVariables = async (
+  client: Client,
+  deploymentId: string,
+  built: BuiltProject,
+  options: Pick<DeployOptions, "onStep" | "skipSyncEnvVars">,
+): Promise<string[]> => {
+  const imports = options.skipSyncEnvVars ? [] : built.variables;
+  const reads = await findEnvReads(path.dirname(built.configFile), built.inputs);
+  if (imports.length === 0 && reads.length === 0) return [];
+  const count = imports.reduce((sum, one) => sum + Object.keys(one.variables).length, 0);
+  if (count > 0) options.onStep?.("variables", `${count} set by extensions`);
+  const place = `/api/v1/deployments/${encodeURIComponent(deploymentId)}/variables`;
   try {
-    await client.send("HEAD", `/api/v1/bundles/${hash}`);
-    return true;
+    const { names } = await client.request(DeploymentVariables, "POST", place, { body: { imports } });
+    const missing = reads.filter((name) => !names.includes(name));
+    if (missing.length === 0) return [];
+    return [`the code reads variables that this environment does not have: ${missing.join(", ")}`];
   } catch (error) {
-    if (error instanceof NotFoundError) return false;
+    if (imports.length === 0 && error instanceof ApiError && error.status === 403) return [];
     throw error;
   }
 };
 
-const upload = async (client: Client, { bytes, hash }: Archive): Promise<void> => {
-  const receipt = await client.request(BundleReceipt, "PUT", `/api/v1/bundles/${hash}`, {
-    bytes,
-    headers: { "content-type": "application/gzip" },
-  });
-  if (receipt.hash !== hash) {
-    throw new CliError(`the upload arrived damaged: sent ${hash}, stored ${receipt.hash}`, {
-      next: "deploy again",
-    });
-  }
-};
-
 /**
- * Deploys what `buildProject` made: the archive is uploaded unless the API has it, then a version is created, checked
+ * Deploys what `buildProject` made: the archives are uploaded unless the API has them, then a version is created, checked
  * and made current. The last step is the only one that changes what runs, so a failure before it changes nothing.
  *
- * Cost: 4 or 5 requests. Errors: ApiError of the request that failed.
+ * Cost: 5 or 6 requests, and one or two for each layer. Errors: ApiError of the request that failed.
  */
 export const deployBuilt = async (
   built: BuiltProject,
   options: Omit<DeployOptions, "dir">,
 ): Promise<DeployedProject> => {
   const client = createClient({ baseURL: options.apiUrl, accessToken: options.apiKey });
-  const { archive, manifest, warnings } = built;
+  const { archive, layers, manifest } = built;
   const step = options.onStep ?? (() => {});
 
-  const stored = await isStored(client, archive.hash);
-  step("upload", stored ? "already there" : `${Math.ceil(archive.bytes.length / 1024)} KiB`);
-  if (!stored) await upload(client, archive);
+  for (const layer of layers)
+    await uploadArchive(client, layer, (text) => step("upload", `packages: ${text}`));
+  await uploadArchive(client, archive, (text) => step("upload", text));
 
   step("create", `${manifest.tasks.length} tasks`);
   const created = await client.request(Deployment, "POST", "/api/v1/deployments", {
@@ -92,6 +103,7 @@ export const deployBuilt = async (
   if (final.status !== "DEPLOYED") {
     throw new CliError(`version ${final.version} is ${final.status}, not DEPLOYED; nothing was promoted`);
   }
+  const warnings = [...built.warnings, ...(await setVariables(client, created.id, built, options))];
   if (!options.skipPromotion) {
     step("promote", final.version);
     await move("promote");
@@ -109,5 +121,5 @@ export const deployBuilt = async (
 /** Builds the project in `dir` and deploys it. Errors: those of `buildProject` and `deployBuilt`. */
 export const deployProject = async (options: DeployOptions): Promise<DeployedProject> => {
   options.onStep?.("build", options.dir);
-  return deployBuilt(await buildProject(options.dir), options);
+  return deployBuilt(await buildProject(options.dir, options.build), options);
 };

@@ -8,7 +8,7 @@ export const depsOf = (db: Database): Deps => ({
   db,
   log: () => undefined,
   hints: createInProcessHints("test"),
-  blobs: { put: async () => undefined, get: async () => null },
+  blobs: { put: async () => undefined, get: async () => null, remove: async () => undefined },
   secret: new Uint8Array(32),
   encryptionKeys: [],
   settings: defaultSettings,

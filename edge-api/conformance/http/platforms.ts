@@ -35,7 +35,7 @@ export const redisServer = process.env.LONGSHORE_TEST_REDIS_URL;
 const seedingDeps = (db: Deps["db"]): Deps => ({
   db,
   hints: createInProcessHints("seed"),
-  blobs: { put: async () => undefined, get: async () => null },
+  blobs: { put: async () => undefined, get: async () => null, remove: async () => undefined },
   secret: new Uint8Array(32),
   encryptionKeys: [],
   settings: defaultSettings,

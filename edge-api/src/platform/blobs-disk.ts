@@ -1,5 +1,5 @@
 import { createReadStream } from "node:fs";
-import { mkdir, open, readFile, rename, stat } from "node:fs/promises";
+import { mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { Readable } from "node:stream";
 import type { BlobStore } from "../services/deps.ts";
@@ -31,5 +31,9 @@ export const createDiskBlobs = (root: string): BlobStore => ({
     const contentType = await readFile(`${path}.type`, "utf8").catch(() => null);
     const body = Readable.toWeb(createReadStream(path)) as ReadableStream<Uint8Array>;
     return { body, size: found.size, contentType };
+  },
+  remove: async (key) => {
+    await rm(join(root, key), { force: true });
+    await rm(`${join(root, key)}.type`, { force: true });
   },
 });

@@ -36,6 +36,11 @@ export const createS3Blobs = (options: S3Options): BlobStore => {
       const size = Number(answer.headers.get("content-length") ?? 0);
       return { body: answer.body, size, contentType: answer.headers.get("content-type") };
     },
+    remove: async (key) => {
+      const answer = await client.fetch(`${base}/${key}`, { method: "DELETE" });
+      await answer.body?.cancel();
+      if (!answer.ok && answer.status !== 404) refuse("DELETE", answer.status);
+    },
     presign: async (method, key, lifeS) => {
       const url = new URL(`${base}/${key}`);
       url.searchParams.set("X-Amz-Expires", String(lifeS));

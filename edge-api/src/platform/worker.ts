@@ -42,6 +42,7 @@ const createR2Blobs = (bucket: R2Bucket): BlobStore => ({
     const body = object.body as unknown as ReadableStream<Uint8Array>;
     return { body, size: object.size, contentType: object.httpMetadata?.contentType ?? null };
   },
+  remove: (key) => bucket.delete(key),
 });
 
 const makeDeps = (env: Bindings): Omit<Deps, "later"> => {

@@ -1,7 +1,9 @@
-import { BundleHash, bundleBytesMax } from "@longshore/shared/contract/deployments";
+import { BundleHash, bundleBytesMax, bundlePartBytesMax } from "@longshore/shared/contract/deployments";
 import { AppError } from "@longshore/shared/core/error-codes";
 import { Hono } from "hono";
+import { assembleBundle, requireBundlePart, storeBundlePart } from "../services/bundle-parts.ts";
 import { requireBundle, storeBundle } from "../services/bundles.ts";
+import { setDeploymentVariables } from "../services/deployment-variables.ts";
 import {
   createDeployment,
   failDeployment,
@@ -42,6 +44,25 @@ export const deploymentRoutes = (): Hono<AppEnv> => {
     const bytes = new Uint8Array(await c.req.arrayBuffer());
     return c.json(await storeBundle(c.var.deps, c.var.principal, hashOf(c.req.param("hash")), bytes));
   });
+  app.get(r.hasBundlePart.path, withPrincipal, async (c) => {
+    if (c.req.method !== "HEAD") throw new AppError("method_not_allowed", "Parts of bundles are not read.");
+    await requireBundlePart(c.var.deps, c.var.principal, hashOf(c.req.param("part")));
+    return c.body(null, 200);
+  });
+  app.put(r.storeBundlePart.path, withPrincipal, limitBody(bundlePartBytesMax), async (c) => {
+    const bytes = new Uint8Array(await c.req.arrayBuffer());
+    return c.json(await storeBundlePart(c.var.deps, c.var.principal, hashOf(c.req.param("part")), bytes));
+  });
+  app.post(
+    r.assembleBundle.path,
+    withPrincipal,
+    smallBody,
+    ...validBody(r.assembleBundle.body),
+    async (c) => {
+      const hash = hashOf(c.req.param("hash"));
+      return c.json(await assembleBundle(c.var.deps, c.var.principal, hash, c.req.valid("json")));
+    },
+  );
   app.post(
     r.createDeployment.path,
     withPrincipal,
@@ -71,6 +92,16 @@ export const deploymentRoutes = (): Hono<AppEnv> => {
     async (c) => {
       const { error } = c.req.valid("json");
       return c.json(await failDeployment(c.var.deps, c.var.principal, c.req.param("deploymentId"), error));
+    },
+  );
+  app.post(
+    r.setDeploymentVariables.path,
+    withPrincipal,
+    limitBody(manifestBytesMax),
+    ...validBody(r.setDeploymentVariables.body),
+    async (c) => {
+      const id = c.req.param("deploymentId");
+      return c.json(await setDeploymentVariables(c.var.deps, c.var.principal, id, c.req.valid("json")));
     },
   );
   app.post(r.finaliseDeployment.path, withPrincipal, async (c) =>

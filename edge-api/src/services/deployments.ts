@@ -45,7 +45,7 @@ export const createDeployment = async (
   return serialiseDeployment(row);
 };
 
-/** `POST /api/v1/deployments/:id/finalise`. Errors: `not_found`; `unprocessable` when its bundle was never uploaded. */
+/** `POST /api/v1/deployments/:id/finalise`. Errors: `not_found`; `unprocessable` when its bundle or a layer was never uploaded. */
 export const finaliseDeployment = async (
   deps: Deps,
   principal: Principal,
@@ -62,7 +62,11 @@ export const finaliseDeployment = async (
     environmentId: principal.environmentId,
     ...content,
   });
-  if (row === null) throw new AppError("unprocessable", "The deployment's bundle has not been uploaded.");
+  if (row === null)
+    throw new AppError(
+      "unprocessable",
+      "The deployment's bundle, or one of its layers, has not been uploaded.",
+    );
   if (row.externalId !== null) deps.later(releasePending(deps, principal.environmentId));
   return serialiseDeployment(row);
 };

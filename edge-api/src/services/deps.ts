@@ -9,6 +9,8 @@ export type StoredBlob = { body: ReadableStream<Uint8Array>; size: number; conte
 export type BlobStore = {
   put(key: string, bytes: Uint8Array, contentType?: string): Promise<void>;
   get(key: string): Promise<StoredBlob | null>;
+  /** Nothing happens to a key that is not there. */
+  remove(key: string): Promise<void>;
   /** An address that reads or writes it without us, for `lifeS` seconds. A store without one goes through signed routes of ours. */
   presign?(method: "GET" | "PUT", key: string, lifeS: number): Promise<string>;
 };

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { ImportEnvVarsBody } from "./env-vars.ts";
 import { BundleManifest } from "./manifest.ts";
 import { DeploymentSignature } from "./signatures.ts";
 
@@ -10,6 +11,13 @@ export const BundleHash = z.string().regex(/^[0-9a-f]{64}$/);
 
 export const BundleReceipt = z.object({ hash: BundleHash, sizeBytes: z.int(), created: z.boolean() });
 export type BundleReceipt = z.infer<typeof BundleReceipt>;
+
+/** Largest part of an archive that is uploaded in parts. Units: bytes. */
+export const bundlePartBytesMax = 8 * 1024 * 1024;
+
+/** The parts of an archive in their order, each by the SHA-256 of its bytes. */
+export const AssembleBundleBody = z.object({ parts: z.array(BundleHash).min(1).max(100) });
+export type AssembleBundleBody = z.infer<typeof AssembleBundleBody>;
 
 /** Units: characters of JSON. */
 const gitCharactersMax = 16_384;
@@ -40,6 +48,14 @@ export const DeploymentError = z.object({
 export type DeploymentError = z.infer<typeof DeploymentError>;
 
 export const FailDeploymentBody = z.object({ error: DeploymentError });
+
+/** Variables that a deployment brings along, as imports in their order. */
+export const DeploymentVariablesBody = z.object({ imports: z.array(ImportEnvVarsBody).max(100) });
+export type DeploymentVariablesBody = z.infer<typeof DeploymentVariablesBody>;
+
+/** Every variable that runs of the environment get, by name. */
+export const DeploymentVariables = z.object({ names: z.array(z.string()) });
+export type DeploymentVariables = z.infer<typeof DeploymentVariables>;
 
 /** Without `version`: to the one before the current. `from`: only if that is current, so that a repeat does nothing. */
 export const RollBackBody = z.object({

@@ -64,6 +64,14 @@ export type ManifestTask = z.infer<typeof ManifestTask>;
 export const KeepAlive = z.object({ maxExecutions: z.int().min(1).max(1_000_000) });
 export type KeepAlive = z.infer<typeof KeepAlive>;
 
+/** Packages that the code imports but does not contain, as an archive of their own: it changes less often than the code. */
+export const BundleLayer = z.object({
+  /** SHA-256 of the archive, lower-case hex: it is stored and fetched like a bundle. */
+  hash: z.string().regex(/^[0-9a-f]{64}$/),
+  sizeBytes: z.int().min(0),
+});
+export type BundleLayer = z.infer<typeof BundleLayer>;
+
 /** What a bundle holds: made by the indexer, stored with the deployment. */
 export const BundleManifest = z.object({
   format: z.literal(1),
@@ -79,6 +87,10 @@ export const BundleManifest = z.object({
     .array(LimitShape.extend({ name: limitName }))
     .max(1_000)
     .optional(),
+  /** Unpacked beside the code, in this order. */
+  layers: z.array(BundleLayer).max(8).optional(),
+  /** The image whose containers its runs need, as an engine knows it. Absent: the agent's own. */
+  image: z.string().min(1).max(500).optional(),
   /** Absent: every run gets a process of its own. */
   processKeepAlive: KeepAlive.optional(),
 });

@@ -50,6 +50,54 @@ export const deploymentCases = (platform: () => Platform) =>
       expect(answer).toMatchObject({ status: 413 });
     });
 
+    test("a bundle is assembled of its parts, which are gone then; a missing part is named, another order is refused", async () => {
+      const parts = [await upload(), await upload()];
+      const whole = new Uint8Array(parts.flatMap(({ bytes }) => [...bytes]));
+      const assemble = (hashes: string[]) =>
+        api("POST", `/api/v1/bundles/${hashOf(whole)}/assemble`, { json: { parts: hashes } });
+      const [one, two] = parts.map(({ hash }) => hash) as [string, string];
+      expect((await api("HEAD", `/api/v1/bundle-parts/${one}`)).status).toBe(404);
+      expectError(
+        await api("PUT", `/api/v1/bundle-parts/${two}`, { body: parts[0]?.bytes as BodyInit }),
+        422,
+      );
+      for (const { hash, bytes } of parts) {
+        const put = await api("PUT", `/api/v1/bundle-parts/${hash}`, { body: bytes });
+        expect(put.json).toEqual({ sizeBytes: 32 });
+        expect((await api("HEAD", `/api/v1/bundle-parts/${hash}`)).status).toBe(200);
+        expectError(await api("GET", `/api/v1/bundle-parts/${hash}`), 405, "method_not_allowed");
+      }
+      const lacking = await assemble([one, "0".repeat(64)]);
+      expectError(lacking, 422, "unprocessable");
+      expect(lacking.text).toContain(`The part ${"0".repeat(64)} has not been uploaded`);
+      expectError(await assemble([two, one]), 422, "unprocessable");
+      expectError(await assemble([]), 400);
+      expect((await assemble([one, two])).json).toMatchObject({ hash: hashOf(whole), sizeBytes: 64 });
+      expect((await api("HEAD", `/api/v1/bundles/${hashOf(whole)}`)).status).toBe(200);
+      await expect.poll(async () => (await api("HEAD", `/api/v1/bundle-parts/${one}`)).status).toBe(404);
+    });
+
+    test("finalise needs every layer; a deployment's variables are set, and the names of all are answered", async () => {
+      const [code, layer] = [await upload(), await upload()];
+      const layers = [{ hash: layer.hash, sizeBytes: 32 }];
+      await api("PUT", `/api/v1/bundles/${code.hash}`, { body: code.bytes });
+      const manifest = { ...manifestOf(common), layers };
+      const made = await api("POST", "/api/v1/deployments", { json: { bundleHash: code.hash, manifest } });
+      const { id } = Deployment.parse(made.json);
+      expectError(await api("POST", `/api/v1/deployments/${id}/finalise`), 422, "unprocessable");
+      await api("PUT", `/api/v1/bundles/${layer.hash}`, { body: layer.bytes });
+      expect((await api("POST", `/api/v1/deployments/${id}/finalise`)).json).toMatchObject({
+        status: "DEPLOYED",
+      });
+      const set = (imports: object[], of = id) =>
+        api("POST", `/api/v1/deployments/${of}/variables`, { json: { imports } });
+      const one = { variables: { OF_DEPLOYMENT: "1" }, isSecret: false };
+      const answer = await set([one, { variables: { ALSO_SECRET: "2" }, isSecret: true }]);
+      expect(answer.json).toMatchObject({ names: expect.arrayContaining(["OF_DEPLOYMENT", "ALSO_SECRET"]) });
+      expectError(await set([one], "deployment_none"), 404);
+      expectError(await set([{ variables: { "no name": "1" } }]), 400);
+    });
+
     test("create answers a version that nothing uses yet; finalise needs the bundle: 422; promote needs finalise: 422", async () => {
       const before = (await api("GET", "/api/v1/tasks")).text;
       const { bytes, hash } = await upload();

@@ -131,6 +131,11 @@ with target as (
     and exists (
       select from bundles b join environments e on e.project_id = b.project_id
       where e.id = d.environment_id and b.hash = d.bundle_hash)
+    and not exists (
+      select from jsonb_array_elements(coalesce(d.manifest->'layers', '[]'::jsonb)) layer
+      where not exists (
+        select from bundles b join environments e on e.project_id = b.project_id
+        where e.id = d.environment_id and b.hash = layer->>'hash'))
 ),
 task_rows as (
   insert into tasks (deployment_id, environment_id, slug, file_path, export_name, description, queue_name, retry, machine,

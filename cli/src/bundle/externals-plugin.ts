@@ -1,0 +1,64 @@
+import { isBuiltin } from "node:module";
+import path from "node:path";
+import type { OnResolveArgs, OnResolveResult, Plugin, PluginBuild } from "esbuild";
+import { globMatcher } from "./glob.ts";
+import { isNativePackage } from "./native-package.ts";
+import { packageDirOf, packageNameOf } from "./package-of.ts";
+
+/** Packages that the bundle imports but does not contain: name → folder; null for one that is not installed. */
+export type Externals = Map<string, string | null>;
+
+/** Marks what this plugin asks itself. What other plugins said of an import is kept, or they would wait for each other. */
+const mark = { longshoreExternals: true };
+const isMarked = (data: unknown): boolean => (data as typeof mark | undefined)?.longshoreExternals === true;
+const fromPackage = /[\\/]node_modules[\\/]/;
+
+/** Whether `build.external` names the import: by package, by path, or with `*`. */
+const matcherOf = (patterns: readonly string[]): ((specifier: string, name: string) => boolean) => {
+  const isMatch = globMatcher(patterns);
+  return (specifier, name) => isMatch(specifier) || isMatch(name);
+};
+
+/**
+ * Leaves packages out of the bundle that must stay files: those that the configuration names, and, if `detect`, those
+ * with native modules or WebAssembly. What was left out is added to `found`.
+ */
+export const externalsPlugin = (options: {
+  projectDir: string;
+  external: readonly string[];
+  detect: boolean;
+  found: Externals;
+}): Plugin => ({
+  name: "longshore-externals",
+  setup(build: PluginBuild) {
+    const isNamed = matcherOf(options.external);
+    const native = new Map<string, boolean>();
+    const isNative = (dir: string): boolean => {
+      const known = native.get(dir) ?? isNativePackage(dir);
+      native.set(dir, known);
+      return known;
+    };
+    const leaveOut = (args: OnResolveArgs, name: string, dir: string | null): OnResolveResult => {
+      // The one that the project's own code gets, when two packages bring one each.
+      if (!options.found.get(name) || !fromPackage.test(args.importer)) options.found.set(name, dir);
+      return { path: args.path, external: true };
+    };
+    build.onResolve({ filter: /^[^./#]/ }, async (args) => {
+      const name = packageNameOf(args.path);
+      if (args.kind === "entry-point" || isMarked(args.pluginData) || name === null) return;
+      if (isBuiltin(args.path) || path.isAbsolute(args.path)) return;
+      const wanted = isNamed(args.path, name);
+      if (!wanted && !options.detect) return;
+      const { importer, resolveDir, kind } = args;
+      const asked = { ...args.pluginData, ...mark };
+      const resolved = await build.resolve(args.path, { importer, resolveDir, kind, pluginData: asked });
+      if (resolved.errors.length > 0) return wanted ? leaveOut(args, name, null) : undefined;
+      if (resolved.external) return { path: resolved.path, external: true };
+      const dir = resolved.namespace === "file" ? packageDirOf(resolved.path) : null;
+      if (wanted) return leaveOut(args, name, dir);
+      if (dir !== null && fromPackage.test(resolved.path) && isNative(dir)) return leaveOut(args, name, dir);
+      const { path: file, namespace, suffix, sideEffects, pluginData } = resolved;
+      return { path: file, namespace, suffix, sideEffects, pluginData };
+    });
+  },
+});
