@@ -18,6 +18,8 @@ const leavingMsMax = 2_000;
 /** How long a run waits for one before another container is started for it. Units: milliseconds. */
 const leavingWaitMs = 1_000;
 
+const imageOf = ({ deployment }: Lease): string | null => deployment.image ?? null;
+
 export type Containers = ReturnType<typeof createContainers>;
 
 /**
@@ -59,13 +61,14 @@ export const createContainers = (
     byKey.set(record.key, container);
     return container;
   };
-  const fresh = (machine: MachinePreset, isWanted: boolean): RunnerContainer => {
+  const fresh = (machine: MachinePreset, image: string | null, isWanted: boolean): RunnerContainer => {
     const key = newId("container", clock.now());
     const container = make({
       key,
       token: randomText(40),
       generation: deps.generation,
       machine,
+      image,
       binding: null,
       framesHeard: 0,
       run: null,
@@ -143,7 +146,7 @@ export const createContainers = (
         next && isOpen && isAlive && !deps.isShort();
         next = plan().create[0]
       ) {
-        const container = fresh(next, false);
+        const container = fresh(next, null, false);
         await container.started().catch((error: unknown) => {
           logger.warn("a container could not be kept ready", { why: String(error) });
           void discard(container);
@@ -163,7 +166,7 @@ export const createContainers = (
     const binding = bindingOf(lease);
     const fits = idle().filter((one) => one.record.machine === lease.machine);
     const bound = fits.filter((one) => one.record.binding && isSameBinding(one.record.binding, binding));
-    const generic = fits.filter((one) => one.record.binding === null);
+    const generic = fits.filter((one) => one.record.binding === null && one.record.image === imageOf(lease));
     const rank = (one: RunnerContainer) => (one.isConnected() ? 2 : 0) + (one.isPrepared() ? 1 : 0);
     // The one used last first: the others may grow old enough to go.
     const best = (some: RunnerContainer[]) =>
@@ -196,7 +199,7 @@ export const createContainers = (
       const isLeft = (await leaving?.left(leavingWaitMs)) ?? false;
       if (!isLeft) leaving?.unreserve();
       const usable = ready ?? (isLeft && leaving?.isUsable() ? leaving : null);
-      const container = usable ?? fresh(lease.machine, true);
+      const container = usable ?? fresh(lease.machine, imageOf(lease), true);
       container.reserve();
       queueMicrotask(settle); // I2
       return container;

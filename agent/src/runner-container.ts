@@ -141,6 +141,7 @@ export const createRunnerContainer = (
     id = await runtime.start({
       labels: { key },
       machine: record.machine,
+      image: record.image,
       dir: records.dir(key),
       socketDir,
       bundleDir,

@@ -19,6 +19,8 @@ const StoredRecord = z.object({
   token: z.string(),
   generation: z.string(),
   machine: z.enum(machineNames),
+  // Agents before images wrote none.
+  image: z.string().nullable().default(null),
   binding: z
     .object({
       environmentId: z.string(),

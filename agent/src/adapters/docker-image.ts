@@ -62,6 +62,25 @@ const pull = async (docker: Docker, image: string, signal: AbortSignal): Promise
   await Promise.race([pulled, aborted]);
 };
 
+const pulls = new Map<string, Promise<string>>();
+
+/**
+ * Pulls an image that a version needs; many runs that need it wait for one pull. Shape: why it failed, "" when it is there.
+ * Cost: up to 60 s.
+ */
+export const pullImage = (host: string | undefined, image: string): Promise<string> => {
+  const known = pulls.get(image);
+  if (known) return known;
+  const work = pull(new Docker(connection(host)), image, new AbortController().signal)
+    .then(
+      () => "",
+      (error: unknown) => says(error).replace(/[\s.]+$/, ""),
+    )
+    .finally(() => pulls.delete(image));
+  pulls.set(image, work);
+  return work;
+};
+
 /** Its name may be asked for through docker-gate, which refuses lists. */
 const findLocalBase = async (docker: Docker): Promise<string | null> => {
   const ofThisNode = `${localBase}:${process.versions.node.split(".")[0]}-local`;

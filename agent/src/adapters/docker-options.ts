@@ -56,7 +56,7 @@ export const containerOptions = (
   const onHost = (path: string): string => resolve(config.hostDataDir, relative(config.dataDir, path));
   return {
     name: `longshore-${spec.labels.key}`,
-    Image: config.image,
+    Image: spec.image ?? config.image,
     Entrypoint: ["node"],
     Cmd: ["/longshore/bin/runner.mjs"],
     WorkingDir: "/tmp",

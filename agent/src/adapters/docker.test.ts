@@ -1,4 +1,5 @@
 import Docker from "dockerode";
+import { pack } from "tar-stream";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { AgentError } from "../agent-error.ts";
 import { boxesOf } from "../testing/boxes-of.ts";
@@ -26,11 +27,20 @@ const tasks = {
     };
   }`,
   eat: `run: async () => { console.log("eating"); const all = []; for (;;) all.push(Buffer.alloc(8 * 1024 * 1024, 1)); }`,
+  whichImage: `run: async () => process.env.OF_IMAGE ?? "the agent's"`,
   slow: `run: async () => {
     for (let i = 0; i < 30; i++) { console.log("tick " + i); await new Promise((r) => setTimeout(r, 100)); }
     return "slept";
   }`,
   endless: `run: () => { console.log("up"); return new Promise(() => setInterval(() => {}, 1000)); }`,
+};
+
+/** What the engine builds an image of. */
+const packDockerfile = async (text: string): Promise<NodeJS.ReadableStream> => {
+  const tar = pack();
+  tar.entry({ name: "Dockerfile" }, text);
+  tar.finalize();
+  return tar as unknown as NodeJS.ReadableStream;
 };
 
 describe.skipIf(!available)("docker", () => {
@@ -94,6 +104,39 @@ describe.skipIf(!available)("docker", () => {
     await within("the removal of its container", 5_000, () => gone(before[0]?.Id ?? ""));
     second.kill("SIGKILL");
     await new Promise((resolve) => second.once("exit", resolve));
+  });
+
+  test("a version that names an image runs in it; one that nobody has fails with the reason", {
+    timeout: 60_000,
+  }, async () => {
+    const own = "longshore-image:of-a-test";
+    const built = await docker.buildImage(await packDockerfile(`FROM ${image}\nENV OF_IMAGE=yes\n`), {
+      t: own,
+    });
+    await new Promise((resolve, reject) =>
+      docker.modem.followProgress(built, (error) => (error ? reject(error) : resolve(undefined))),
+    );
+    const agent = await harness.start();
+    try {
+      const leaseOf = (named: string | null) => {
+        const lease = makeLease(hash, "whichImage");
+        lease.deployment.image = named;
+        harness.api.lease(lease);
+        return harness.final(lease.runId, 25_000);
+      };
+      expect(await leaseOf(own)).toMatchObject({ kind: "completed", output: "yes" });
+      expect(await leaseOf(null)).toMatchObject({ kind: "completed", output: "the agent's" });
+      // A name of a registry that is not there: on loopback, so that the answer comes at once.
+      expect(await leaseOf("127.0.0.1:1/nowhere/none:1")).toMatchObject({
+        kind: "released",
+        reason: expect.stringContaining(
+          "The image 127.0.0.1:1/nowhere/none:1 of this version is not on the agent's host",
+        ),
+      });
+    } finally {
+      await agent.stop();
+      await docker.getImage(own).remove({ force: true });
+    }
   });
 
   test("on start a leftover of ours is destroyed and a foreign container is not", {

@@ -7,6 +7,7 @@ import {
   type StartSpec,
 } from "../ports/container-runtime.ts";
 import { asEngineError, connection, engineSays } from "./docker-engine.ts";
+import { pullImage } from "./docker-image.ts";
 import { containerOptions, type DockerConfig, labelNames, labelsFrom, nanoCpus } from "./docker-options.ts";
 
 /** Units: milliseconds. Waits and event streams go through a client without one. */
@@ -23,7 +24,7 @@ const ignoreGone = (error: unknown): void => {
 const startError = (error: unknown, image: string): StartError => {
   if (error instanceof StartError) return error;
   const engine = asEngineError(error);
-  if (engine.statusCode === 404 && /no such image/i.test(engineSays(engine))) {
+  if (isMissingImage(error)) {
     return new StartError(
       `The runner image ${image} is not on the agent's host. Pull it there, or set LONGSHORE_RUNNER_IMAGE.`,
       true,
@@ -37,6 +38,14 @@ const startError = (error: unknown, image: string): StartError => {
     cause: error,
   });
 };
+
+const isMissingImage = (error: unknown): boolean => {
+  const engine = asEngineError(error);
+  return engine.statusCode === 404 && /no such image/i.test(engineSays(engine));
+};
+
+const noImage = (image: string, reason: string): string =>
+  `The image ${image} of this version is not on the agent's host and cannot be pulled: ${reason}.`;
 
 const exitFrom = (inspected: Docker.ContainerInspectInfo): ExitInfo => ({
   code: inspected.State.ExitCode,
@@ -108,13 +117,20 @@ export const createDockerRuntime = (config: DockerConfig): ContainerRuntime => {
     name: "docker",
     paths: () => ({ bundleDir: "/longshore/bundle", socketPath: "/longshore/agent/agent.sock" }),
     async start(spec) {
+      // Null until a pull was tried; then why it failed, or "".
+      let pulled: string | null = null;
       for (;;) {
         const tried = { ...allowed };
         try {
           return await createAndStart(spec, tried);
         } catch (error) {
-          if (!giveUpWhatIsRefused(tried, engineSays(asEngineError(error))))
-            throw startError(error, config.image);
+          if (isMissingImage(error) && spec.image !== null && pulled === null) {
+            pulled = await pullImage(config.host, spec.image);
+            if (pulled === "") continue;
+          }
+          if (giveUpWhatIsRefused(tried, engineSays(asEngineError(error)))) continue;
+          if (pulled) throw new StartError(noImage(spec.image ?? "", pulled), true, { cause: error });
+          throw startError(error, config.image);
         }
       }
     },

@@ -107,6 +107,12 @@ export const createProcessRuntime = (runsDir: string, agentId: string): Containe
       socketPath: shortSocketPath(join(socketDir, "agent.sock")),
     }),
     async start(spec: StartSpec) {
+      if (spec.image !== null) {
+        throw new StartError(
+          `This version needs containers of the image ${spec.image}, and this agent runs plain processes.`,
+          true,
+        );
+      }
       const base = passedOn.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : []));
       const log = openSync(join(spec.dir, "runner.log"), "a", 0o600);
       const child = spawn(process.execPath, [join(spec.runnerDir, "runner.mjs")], {

@@ -46,6 +46,8 @@ describe("an agent with a pinned key", () => {
     ["another key", lease({ signature: { ...good, key: other } }), "does not trust"],
     ["another code", lease({ bundleHash: "b".repeat(64) }), "other code"],
     ["another entry", lease({ entry: "other.mjs" }), "other code"],
+    ["an image that was not signed", lease({ image: "other:1" }), "another image"],
+    ["no image in place of the signed one", lease({}, { ...statement, image: "own:1" }), "another image"],
     ["another task", { ...lease(), task: "c" }, 'the task "c"'],
     [
       "a changed statement",

@@ -45,6 +45,8 @@ export const whyUntrusted = (lease: Leased, trustedKeys: readonly string[]): str
   if (said === null) return refuse(`what was signed of version ${version} cannot be read`);
   if (said.bundleHash !== bundleHash || said.entry !== entry)
     return refuse(`version ${version} carries a signature of other code`);
+  if ((said.image ?? null) !== (lease.deployment.image ?? null))
+    return refuse(`version ${version} names another image than was signed`);
   if (!said.tasks.includes(lease.task))
     return refuse(`the task "${lease.task}" is not among those that were signed`);
   const { envNames } = said;

@@ -25,6 +25,8 @@ export type ContainerRecord = {
   /** The runner, image and network that it was made with: one of another generation gets no further run. */
   generation: string;
   machine: MachinePreset;
+  /** The image it was made of for its deployment; null for the agent's own. */
+  image: string | null;
   /** Null while it holds no code; set once. */
   binding: Binding | null;
   /** The runner's frames up to this one belong to runs that are over. */

@@ -5,6 +5,8 @@ import type { ContainerLabels, ExitInfo, Observed } from "../core/observed.ts";
 export type StartSpec = {
   labels: ContainerLabels;
   machine: MachinePreset;
+  /** The image it is made of; null for the agent's own. */
+  image: string | null;
   /** The container's own folder; a runtime may keep a record in it. */
   dir: string;
   /** Holds only `agent.sock`. */

@@ -40,8 +40,8 @@ export type BuildOptions = {
   platform?: string | undefined;
   environment?: string | undefined;
   branch?: string | undefined;
-  /** Written into the manifest as it is. */
-  image?: BundleManifest["image"];
+  /** Makes the image that the layers ask for, and answers its name. */
+  makeImage?: ((layers: BuildLayer[]) => Promise<string>) | undefined;
 };
 
 const readOutput = async (dir: string): Promise<ArchiveFile[]> => {
@@ -97,6 +97,13 @@ const layerOf = async (
     cacheDir: await openProjectFolder(dir, "cache", "layers"),
   });
 
+/** An image is made when it is asked for and the extensions need one. */
+const imageOf = async (
+  system: BuildLayer[],
+  { target, makeImage }: BuildOptions,
+): Promise<Pick<BundleManifest, "image">> =>
+  system.length === 0 || target === "dev" || !makeImage ? {} : { image: await makeImage(system) };
+
 /**
  * Loads the configuration, bundles, indexes and packs. Errors: CliError and BundleError of each step.
  */
@@ -121,12 +128,15 @@ export const buildProject = async (projectDir: string, options: BuildOptions = {
     await extensions.complete({ target, outputPath, configPath: file, files, externals });
     const layer = await layerOf(dir, bundle, extensions.layers, platform);
     const layers = layer.archive ? [layer.archive] : [];
+    const system = extensions.layers.filter(
+      ({ image, commands }) => image !== undefined || commands !== undefined,
+    );
     const manifest: BundleManifest = {
       ...indexed,
       ...(layers.length === 0
         ? {}
         : { layers: layers.map(({ hash, bytes }) => ({ hash, sizeBytes: bytes.length })) }),
-      ...(options.image === undefined ? {} : { image: options.image }),
+      ...(await imageOf(system, options)),
     };
     const more = [...(await readOutput(outputPath)), ...filesOfLayers(extensions.layers)];
     const printed = output.split("\n").filter((line) => line.trim() !== "");
@@ -138,9 +148,7 @@ export const buildProject = async (projectDir: string, options: BuildOptions = {
       layers,
       inputs: bundle.inputs,
       variables: variablesOf(extensions.layers),
-      system: extensions.layers.filter(
-        ({ image, commands }) => image !== undefined || commands !== undefined,
-      ),
+      system,
       warnings: [...bundle.warnings.map(formatProblem), ...said, ...layer.warnings, ...printed],
     };
   } finally {

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
-import { buildProject } from "../bundle/build-project.ts";
+import { type BuildOptions, buildProject } from "../bundle/build-project.ts";
 import { CliError } from "../cli-error.ts";
+import { buildImage, defaultBase, refuseSystem } from "../deploy/build-image.ts";
 import { deployProject } from "../deploy/deploy.ts";
 import { readSigningKey } from "../deploy/sign-deployment.ts";
 import { print, printJson, printNote } from "../terminal/output.ts";
@@ -16,6 +17,13 @@ type Options = ConnectionOptions & {
   signKey?: string;
   signEnv?: string;
   json?: boolean;
+  branch?: string;
+  platform?: string;
+  image?: string | true;
+  imageBase?: string;
+  push?: boolean;
+  /** False with `--no-sync-env-vars`. */
+  syncEnvVars?: boolean;
 };
 
 const keyPrefixes: Record<string, string> = {
@@ -46,12 +54,34 @@ const checkEnvironment = (env: string | undefined, apiKey: string): void => {
   }
 };
 
-const dryRun = async (dir: string, json: boolean | undefined): Promise<void> => {
-  const { manifest, archive, warnings } = await buildProject(dir);
+const buildOptionsOf = (options: Options): BuildOptions => {
+  const { platform, image, imageBase, push } = options;
+  if (push && typeof image !== "string") {
+    throw new CliError("--push needs a name for the image", { next: "add --image <name>", exitCode: 2 });
+  }
+  const base = imageBase ?? (process.env.LONGSHORE_RUNNER_IMAGE || defaultBase);
+  const name = typeof image === "string" ? image : undefined;
+  const say = (line: string) => printNote(`${style("dim", "image".padEnd(9))} ${line}`);
+  return {
+    platform,
+    environment: options.env,
+    branch: options.branch,
+    ...(image === undefined
+      ? {}
+      : { makeImage: (layers) => buildImage(layers, { base, name, push: push ?? false, platform, say }) }),
+  };
+};
+
+const dryRun = async (dir: string, options: Options): Promise<void> => {
+  const { json, platform, env: environment, branch } = options;
+  const built = await buildProject(dir, { platform, environment, branch });
+  const { manifest, archive, layers, system, warnings } = built;
+  if (options.image === undefined) refuseSystem(system);
   for (const warning of warnings) printNote(warning);
   if (json)
     return printJson({ dryRun: true, bundleHash: archive.hash, sizeBytes: archive.bytes.length, manifest });
   print(`${manifest.tasks.length} tasks, ${Math.ceil(archive.bytes.length / 1024)} KiB, ${archive.hash}`);
+  for (const { bytes, hash } of layers) print(`packages, ${Math.ceil(bytes.length / 1024)} KiB, ${hash}`);
   for (const task of manifest.tasks) print(`  ${task.id}  ${style("dim", task.filePath)}`);
   print("Dry run: nothing was uploaded.");
 };
@@ -70,13 +100,15 @@ const readSigning = async ({ signKey, signEnv }: Options) => {
 };
 
 const deploy = async (dir: string, options: Options): Promise<void> => {
-  if (options.dryRun) return dryRun(dir, options.json);
+  if (options.dryRun) return dryRun(dir, options);
   const connection = await getConnection(options, dir);
   checkEnvironment(options.env, connection.apiKey);
   const signing = await readSigning(options);
   const deployed = await deployProject({
     dir,
     ...connection,
+    build: buildOptionsOf(options),
+    ...(options.syncEnvVars === false ? { skipSyncEnvVars: true } : {}),
     ...(signing === undefined ? {} : { signing }),
     ...(options.skipPromotion ? { skipPromotion: true } : {}),
     ...(options.externalId === undefined ? {} : { externalId: options.externalId }),
@@ -98,6 +130,15 @@ export const addDeployCommand = (program: Command): void => {
     .option("--env <name>", "refuse to deploy unless the key is of this environment")
     .option("--dry-run", "build and index only")
     .option("--skip-promotion", "deploy without making the version current")
+    .option("--branch <name>", "the branch that extensions are told")
+    .option(
+      "--platform <os/cpu>",
+      "what the agents run on: linux/amd64 or linux/arm64 (this machine's processor)",
+    )
+    .option("--image [name]", "build an image with the system packages that extensions ask for")
+    .option("--image-base <image>", `what the image is made of (LONGSHORE_RUNNER_IMAGE, or ${defaultBase})`)
+    .option("--push", "push the image, for agents on other hosts")
+    .option("--no-sync-env-vars", "leave the environment's variables as they are")
     .option("--external-id <id>", "your own name for this deployment, such as a commit")
     .option(
       "--sign-key <file>",

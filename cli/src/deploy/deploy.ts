@@ -5,6 +5,7 @@ import { Deployment, DeploymentVariables } from "@longshore/shared/contract/depl
 import { type BuildOptions, type BuiltProject, buildProject } from "../bundle/build-project.ts";
 import { findEnvReads } from "../bundle/find-env-reads.ts";
 import { CliError } from "../cli-error.ts";
+import { refuseSystem } from "./build-image.ts";
 import { signDeployment } from "./sign-deployment.ts";
 import { uploadArchive } from "./upload-archive.ts";
 
@@ -78,6 +79,7 @@ export const deployBuilt = async (
 ): Promise<DeployedProject> => {
   const client = createClient({ baseURL: options.apiUrl, accessToken: options.apiKey });
   const { archive, layers, manifest } = built;
+  if (manifest.image === undefined) refuseSystem(built.system);
   const step = options.onStep ?? (() => {});
 
   for (const layer of layers)

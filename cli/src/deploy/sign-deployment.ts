@@ -58,6 +58,7 @@ export const signDeployment = (
     entry: manifest.entry,
     tasks: manifest.tasks.map(({ id }) => id).sort(),
     sdkVersion: manifest.sdkVersion,
+    ...(manifest.image === undefined ? {} : { image: manifest.image }),
     envNames: envNames === null ? null : [...envNames].sort(),
   };
   const statement = JSON.stringify(said);

@@ -45,7 +45,7 @@ const leaseOf = async (
   deployment: NonNullable<ClaimedLease["deployment"]>,
   { env, secrets }: { env: Record<string, string>; secrets: string[] },
 ): Promise<Lease> => {
-  const { id, version, shortCode, bundleHash, entry, keepAlive, signature } = deployment;
+  const { id, version, shortCode, bundleHash, entry, keepAlive, image, signature } = deployment;
   const machine = isMachine(claimed.machine) ? claimed.machine : defaultMachine;
   const now = new Date().toISOString();
   const claims = { token_use: "run" as const, run: claimed.runId, epoch: claimed.epoch, scopes: ["admin"] };
@@ -58,7 +58,15 @@ const leaseOf = async (
     payload: claimed.payload,
     payloadType: packetTypeOf(claimed.payloadType),
     ...(await payloadAddress(deps, claimed)),
-    deployment: { id, version, bundleHash, entry, signature, ...(keepAlive === null ? {} : { keepAlive }) },
+    deployment: {
+      id,
+      version,
+      bundleHash,
+      entry,
+      signature,
+      ...(keepAlive === null ? {} : { keepAlive }),
+      ...(image === null ? {} : { image }),
+    },
     environmentId: claimed.environment.id,
     env,
     secretEnv: secrets,

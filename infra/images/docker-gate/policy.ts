@@ -74,7 +74,11 @@ export const readPolicy = (env: Record<string, string | undefined>): Policy => {
   const allow = readAllowed(env);
   const egress = network === filteredNetwork ? egressFor(allow) : null;
   const chosen = list(env.LONGSHORE_GATE_IMAGES);
-  const byDefault = [env.LONGSHORE_RUNNER_IMAGE || "node:22-bookworm-slim", "longshore-runner-base:*-local"];
+  const byDefault = [
+    env.LONGSHORE_RUNNER_IMAGE || "node:22-bookworm-slim",
+    "longshore-runner-base:*-local",
+    "longshore-image:*",
+  ];
   return {
     dataDir,
     networks: ["none", egress?.network ?? network],

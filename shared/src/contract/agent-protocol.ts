@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { BundleHash } from "./deployments.ts";
 import { machineNames } from "./machines.ts";
-import { KeepAlive } from "./manifest.ts";
+import { ImageName, KeepAlive } from "./manifest.ts";
 import { PacketType } from "./packets.ts";
 import { RunContext } from "./run-context.ts";
 import { LogLine } from "./runs.ts";
@@ -92,6 +92,8 @@ export const Lease = z.object({
     entry: z.string(),
     /** Its processes may serve several runs. */
     keepAlive: KeepAlive.nullish(),
+    /** Its runs need containers of this image; the agent's own otherwise. */
+    image: ImageName.nullish(),
     /** What whoever deployed it has signed; an agent with pinned keys believes nothing else. */
     signature: DeploymentSignature.nullish(),
   }),

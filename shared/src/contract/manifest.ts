@@ -64,6 +64,12 @@ export type ManifestTask = z.infer<typeof ManifestTask>;
 export const KeepAlive = z.object({ maxExecutions: z.int().min(1).max(1_000_000) });
 export type KeepAlive = z.infer<typeof KeepAlive>;
 
+/** An image as an engine knows it: `registry/name:tag`, perhaps with `@sha256:…`. */
+export const ImageName = z
+  .string()
+  .max(255)
+  .regex(/^[a-z0-9][\w./:@-]*$/i, "must be the name of an image");
+
 /** Packages that the code imports but does not contain, as an archive of their own: it changes less often than the code. */
 export const BundleLayer = z.object({
   /** SHA-256 of the archive, lower-case hex: it is stored and fetched like a bundle. */
@@ -89,8 +95,8 @@ export const BundleManifest = z.object({
     .optional(),
   /** Unpacked beside the code, in this order. */
   layers: z.array(BundleLayer).max(8).optional(),
-  /** The image whose containers its runs need, as an engine knows it. Absent: the agent's own. */
-  image: z.string().min(1).max(500).optional(),
+  /** The image whose containers its runs need. Absent: the agent's own. */
+  image: ImageName.optional(),
   /** Absent: every run gets a process of its own. */
   processKeepAlive: KeepAlive.optional(),
 });

@@ -26,6 +26,8 @@ export const SignedStatement = z.object({
   entry: z.string(),
   tasks: z.array(z.string()),
   sdkVersion: z.string(),
+  /** The image that its runs need; none when it is left out. */
+  image: z.string().optional(),
   /** Names of the environment variables that its runs may get; null leaves all but those that change what Node loads. */
   envNames: z.array(z.string()).nullable(),
 });

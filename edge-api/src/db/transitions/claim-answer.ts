@@ -44,6 +44,7 @@ export const ClaimedLease = z.object({
       bundleHash: z.string(),
       entry: z.string(),
       keepAlive: KeepAlive.nullable(),
+      image: z.string().nullable(),
       signature: DeploymentSignature.nullable(),
     })
     .nullable(),

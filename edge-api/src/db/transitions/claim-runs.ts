@@ -321,7 +321,7 @@ select (case
         'queue', json_build_object('id', q.id, 'name', q.name),
         'deployment', case when d.id is not null then json_build_object('id', d.id, 'version', d.version,
           'shortCode', d.short_code, 'bundleHash', d.bundle_hash, 'entry', d.manifest->>'entry',
-          'keepAlive', d.manifest->'processKeepAlive', 'signature', d.manifest->'signature') end,
+          'keepAlive', d.manifest->'processKeepAlive', 'image', d.manifest->'image', 'signature', d.manifest->'signature') end,
         'environment', json_build_object('id', e.id, 'slug', e.slug, 'type', e.type),
         'project', json_build_object('id', p.id, 'ref', p.ref, 'slug', p.slug, 'name', p.name),
         'organization', json_build_object('id', o.id, 'slug', o.slug, 'name', o.name),
