@@ -23,18 +23,14 @@ export {
   runs,
 } from "./runs.ts";
 export {
-  type AnyTask,
   type Context,
   type RetryOptions,
-  type Task,
-  type TaskIdentifier,
   type TaskOptions,
-  type TaskOutput,
-  type TaskPayload,
   type TaskRunParams,
   task,
   timeout,
 } from "./task.ts";
+export type { AnyTask, Task, TaskIdentifier, TaskOutput, TaskPayload } from "./task-handle.ts";
 export { type TasksClient, tasks } from "./tasks.ts";
 export type { RunHandle, TaskRunPromise, TaskRunResult } from "./trigger.ts";
 export type { TriggerAndWaitOptions, TriggerOptions } from "./trigger-options.ts";

@@ -2,16 +2,8 @@ import type { MachinePreset } from "@longshore/shared/contract/machines";
 import type { ManifestTask } from "@longshore/shared/contract/manifest";
 import type { RunContext } from "@longshore/shared/contract/run-context";
 import { type RegisteredTask, registerTask } from "./catalog.ts";
-import { ambientApi } from "./configure.ts";
 import type { Queue } from "./queue.ts";
-import {
-  currentParent,
-  type RunHandle,
-  type TaskRunPromise,
-  triggerTask,
-  triggerTaskAndWait,
-} from "./trigger.ts";
-import type { TriggerAndWaitOptions, TriggerOptions } from "./trigger-options.ts";
+import { type Task, taskHandle } from "./task-handle.ts";
 
 /** `ctx` as a task receives it. */
 export type Context = RunContext;
@@ -47,32 +39,6 @@ export type TaskOptions<TId extends string, TInput, TOutput> = {
   /** After the last attempt failed; what it throws is logged and changes nothing. */
   onFailure?: (params: HookParams<TInput> & { error: unknown }) => unknown;
 };
-
-/** Any task, whatever its payload and output. */
-export type AnyTask = {
-  readonly id: string;
-  readonly "~types"?: { id: string; input: unknown; output: unknown };
-};
-
-/** A task as the rest of the code holds it. */
-export type Task<TId extends string, TInput = void, TOutput = unknown> = {
-  readonly id: TId;
-  readonly description?: string;
-  /** Triggers a run and answers at once. */
-  trigger(payload: TInput, options?: TriggerOptions): Promise<RunHandle<TId, TInput, TOutput>>;
-  /** Triggers a run and waits for its end; only inside a task. */
-  triggerAndWait(payload: TInput, options?: TriggerAndWaitOptions): TaskRunPromise<TId, TOutput>;
-  /** Carries the types only; never set. */
-  readonly "~types"?: { id: TId; input: TInput; output: TOutput };
-};
-
-type Types<TTask extends AnyTask> = NonNullable<TTask["~types"]>;
-/** The id of a task, as a type. */
-export type TaskIdentifier<TTask extends AnyTask> = Types<TTask>["id"];
-/** What a task receives. */
-export type TaskPayload<TTask extends AnyTask> = Types<TTask>["input"];
-/** What a task returns. */
-export type TaskOutput<TTask extends AnyTask> = Types<TTask>["output"];
 
 const unlimitedS = 0x7fff_ffff;
 
@@ -141,11 +107,5 @@ export const task = <TId extends string, TInput = void, TOutput = unknown>(
 ): Task<TId, TInput, TOutput> => {
   warnOfUnsupported(options.id, options);
   registerTask(eraseTypes(options));
-  return {
-    id: options.id,
-    ...(options.description === undefined ? {} : { description: options.description }),
-    trigger: async (payload, triggerOptions) =>
-      triggerTask<TId, TInput, TOutput>(ambientApi(), options.id, payload, triggerOptions, currentParent()),
-    triggerAndWait: (payload, triggerOptions) => triggerTaskAndWait(options.id, payload, triggerOptions),
-  };
+  return taskHandle<TId, TInput, TOutput>(options.id, { description: options.description });
 };

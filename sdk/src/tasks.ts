@@ -1,6 +1,6 @@
 import { ambientApi } from "./configure.ts";
 import type { Api } from "./http/api.ts";
-import type { AnyTask, TaskIdentifier, TaskOutput, TaskPayload } from "./task.ts";
+import type { AnyTask, TaskIdentifier, TaskOutput, TaskPayload } from "./task-handle.ts";
 import {
   currentParent,
   type RunHandle,
