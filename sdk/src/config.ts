@@ -1,5 +1,5 @@
 import type { MachinePreset } from "@longshore/shared/contract/machines";
-import type { RetryOptions } from "./task.ts";
+import type { RetryOptions } from "./lifecycle/hooks.ts";
 
 /**
  * A project, as `longshore.config.ts` (or `trigger.config.ts`) exports it by default. Keys that only the reference

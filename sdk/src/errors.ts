@@ -15,13 +15,20 @@ export {
   UnprocessableEntityError,
 } from "./http/api-error.ts";
 
-/** Thrown by a task to fail its run without another attempt. */
-export class AbortTaskRunError extends Error {
-  constructor(message: string) {
-    super(message);
-    this.name = "AbortTaskRunError";
-  }
-}
+export {
+  AbortTaskRunError,
+  CompleteTaskWithOutput,
+  ConcurrentWaitError,
+  isAbortTaskRunError,
+  isCompleteTaskWithOutput,
+  isConcurrentWaitError,
+  isOutOfMemoryError,
+  isTaskPayloadParsedError,
+  isWaitpointTimeoutError,
+  OutOfMemoryError,
+  TaskPayloadParsedError,
+  WaitpointTimeoutError,
+} from "./task-errors.ts";
 
 /** What `triggerAndWait(…).unwrap()` throws when the other run failed. */
 export class SubtaskUnwrapError extends Error {

@@ -1,6 +1,7 @@
 import type { CompletedWait, WaitSpec } from "@longshore/shared/contract/agent-protocol";
 import type { RunContext } from "@longshore/shared/contract/run-context";
 import type { LogLevel } from "@longshore/shared/contract/runs";
+import { waitInAttempt } from "./lifecycle/wait-in-attempt.ts";
 
 /**
  * What surrounds a task while it runs: the executor installs one for each attempt, the SDK asks it. It lives on the
@@ -28,8 +29,24 @@ export type TaskHost = {
 const key = Symbol.for("longshore.host.1");
 type WithHost = { [key]?: TaskHost | undefined };
 
+const inAttempt = new WeakMap<TaskHost, TaskHost>();
+
+/** The same host, whose waits go through the life cycle of the attempt: hooks hear of them. */
+const withWaits = (host: TaskHost): TaskHost => {
+  const known = inAttempt.get(host);
+  if (known) return known;
+  const wait: TaskHost["wait"] = (specs) => waitInAttempt(host, specs);
+  // It inherits, so that members that change (a kept process has one host for every run) stay what they are.
+  const made: TaskHost = Object.create(host, { wait: { value: wait } });
+  inAttempt.set(host, made);
+  return made;
+};
+
 /** The host of the task that runs in this process; undefined outside a task. */
-export const currentHost = (): TaskHost | undefined => (globalThis as WithHost)[key];
+export const currentHost = (): TaskHost | undefined => {
+  const host = (globalThis as WithHost)[key];
+  return host && withWaits(host);
+};
 
 export const installHost = (host: TaskHost | undefined): void => {
   (globalThis as WithHost)[key] = host;

@@ -8,7 +8,15 @@ export type LogAttributes = Record<string, unknown>;
 export type LogSpan = {
   setAttribute(name: string, value: unknown): LogSpan;
   setAttributes(attributes: LogAttributes): LogSpan;
+  updateName(name: string): LogSpan;
+  /** Logs a line of its own. */
+  addEvent(name: string, attributes?: LogAttributes): LogSpan;
+  recordException(error: unknown): void;
+  /** Once; what comes later changes nothing. */
+  end(): void;
 };
+
+type SpanOptions = { attributes?: LogAttributes };
 
 const consoleMethod = {
   trace: "debug",
@@ -30,37 +38,63 @@ const write = (level: LogLevel, message: string, attributes?: LogAttributes): vo
   else print(message);
 };
 
-const spanOver = (attributes: LogAttributes): LogSpan => {
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+/** Starts a span that whoever started it must end: it is logged, at level `trace`, when it does. Units: `durationMs`. */
+const startSpan = (name: string, options: SpanOptions = {}): LogSpan => {
+  const attributes: LogAttributes = { ...options.attributes };
+  const startedMs = performance.now();
+  let title = name;
+  let isOk = true;
+  let isOver = false;
   const span: LogSpan = {
-    setAttribute: (name, value) => {
-      attributes[name] = value;
+    setAttribute(key, value) {
+      attributes[key] = value;
       return span;
     },
-    setAttributes: (more) => {
+    setAttributes(more) {
       Object.assign(attributes, more);
       return span;
+    },
+    updateName(next) {
+      title = next;
+      return span;
+    },
+    addEvent(event, more) {
+      write("trace", `${title}: ${event}`, more);
+      return span;
+    },
+    recordException(error) {
+      isOk = false;
+      attributes.exception = messageOf(error);
+    },
+    end() {
+      if (isOver) return;
+      isOver = true;
+      write("trace", title, {
+        ...attributes,
+        ok: isOk,
+        durationMs: Math.round(performance.now() - startedMs),
+      });
     },
   };
   return span;
 };
 
-/** Runs `fn` and logs, at level `trace`, how long it took and whether it threw. Units: `durationMs`. */
+/** Runs `fn` in a span that ends with it. Errors: what `fn` throws. */
 const trace = async <T>(
   name: string,
   fn: (span: LogSpan) => T | Promise<T>,
-  options: { attributes?: LogAttributes } = {},
+  options: SpanOptions = {},
 ): Promise<T> => {
-  const attributes: LogAttributes = { ...options.attributes };
-  const startedMs = performance.now();
-  const finish = (ok: boolean) =>
-    write("trace", name, { ...attributes, ok, durationMs: Math.round(performance.now() - startedMs) });
+  const span = startSpan(name, options);
   try {
-    const value = await fn(spanOver(attributes));
-    finish(true);
-    return value;
+    return await fn(span);
   } catch (error) {
-    finish(false);
+    span.recordException(error);
     throw error;
+  } finally {
+    span.end();
   }
 };
 
@@ -72,4 +106,5 @@ export const logger = {
   warn: (message: string, attributes?: LogAttributes): void => write("warn", message, attributes),
   error: (message: string, attributes?: LogAttributes): void => write("error", message, attributes),
   trace,
+  startSpan,
 };

@@ -1,7 +1,7 @@
 import { defaultRetryPolicy, type RetryPolicy, retryDelayMs } from "@longshore/shared/core/back-off";
 import { systemClock } from "@longshore/shared/core/clock";
-import { AbortTaskRunError } from "./errors.ts";
 import { currentHost } from "./host.ts";
+import { isAbortTaskRunError } from "./task-errors.ts";
 
 type Backoff = { strategy: "backoff" } & Partial<RetryPolicy>;
 /** Waits until the moment that the answer's own header names. */
@@ -45,7 +45,7 @@ const onThrow = async <T>(
       return await fn({ attempt, maxAttempts: policy.maxAttempts });
     } catch (error) {
       const delayMs = retryDelayMs(policy, attempt, Math.random);
-      if (delayMs === null || error instanceof AbortTaskRunError) throw error;
+      if (delayMs === null || isAbortTaskRunError(error)) throw error;
       await pause(delayMs);
     }
   }

@@ -4,7 +4,7 @@ import { systemClock } from "@longshore/shared/core/clock";
 import { ambientApi } from "./configure.ts";
 import type { Api } from "./http/api.ts";
 import { listPages, type PagePromise } from "./http/pages.ts";
-import type { AnyTask, TaskOutput, TaskPayload } from "./task.ts";
+import type { AnyTask, TaskOutput, TaskPayload } from "./task-handle.ts";
 import type { RunHandle } from "./trigger.ts";
 
 const dateFields = [

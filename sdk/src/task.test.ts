@@ -7,7 +7,8 @@ import { logger } from "./logger.ts";
 import { parsePacket, stringifyPacket } from "./packets.ts";
 import { queue } from "./queue.ts";
 import { type Run, runs } from "./runs.ts";
-import { type TaskOutput, type TaskPayload, task } from "./task.ts";
+import { task } from "./task.ts";
+import type { TaskOutput, TaskPayload } from "./task-handle.ts";
 import { tasks } from "./tasks.ts";
 import { createFakeHost, testContext } from "./testing/fake-host.ts";
 import { wait } from "./wait.ts";
@@ -34,23 +35,17 @@ test("a task is registered with what the indexer needs", async () => {
     machine: "micro",
     retry: { maxAttempts: 5 },
   });
-  const params = { ctx: testContext, signal: new AbortController().signal };
-  expect(await found?.run({ when: new Date("2026-01-01") }, params)).toEqual({ year: 2026 });
-});
-
-test("hooks receive one object, as in the reference system", () => {
-  const onSuccess = vi.fn();
-  task({ id: "hooked", run: () => "out", onSuccess });
-  const params = { ctx: testContext, signal: new AbortController().signal };
-  findTask("hooked")?.onSuccess?.("in", "out", params);
-  expect(onSuccess).toHaveBeenCalledWith({ ...params, payload: "in", output: "out", task: "hooked" });
+  const packet = await stringifyPacket({ when: new Date("2026-01-01") });
+  const signal = new AbortController().signal;
+  const outcome = await found?.execute({ payload: packet, context: testContext, signal });
+  expect(outcome?.kind === "completed" && (await parsePacket(outcome.output))).toEqual({ year: 2026 });
 });
 
 test("an option that is not supported is named, not swallowed", () => {
   const warn = vi.spyOn(console, "warn").mockImplementation(() => {});
-  const options = { id: "odd", run: () => 1, catchError: () => undefined };
+  const options = { id: "odd", run: () => 1, tool: () => undefined };
   task(options);
-  expect(warn).toHaveBeenCalledWith('task "odd": not supported and ignored: catchError');
+  expect(warn).toHaveBeenCalledWith('task "odd": not supported and ignored: tool');
   warn.mockRestore();
 });
 

@@ -1,151 +1,18 @@
-import type { MachinePreset } from "@longshore/shared/contract/machines";
-import type { ManifestTask } from "@longshore/shared/contract/manifest";
-import type { RunContext } from "@longshore/shared/contract/run-context";
-import { type RegisteredTask, registerTask } from "./catalog.ts";
-import { ambientApi } from "./configure.ts";
-import type { Queue } from "./queue.ts";
-import {
-  currentParent,
-  type RunHandle,
-  type TaskRunPromise,
-  triggerTask,
-  triggerTaskAndWait,
-} from "./trigger.ts";
-import type { TriggerAndWaitOptions, TriggerOptions } from "./trigger-options.ts";
-
-/** `ctx` as a task receives it. */
-export type Context = RunContext;
-
-/** How failed attempts are tried again. Units: milliseconds; `maxAttempts` counts the first one too. */
-export type RetryOptions = NonNullable<ManifestTask["retry"]>;
-
-/** What `run` receives beside the payload. `signal` aborts when the run is cancelled or its time is over. */
-export type TaskRunParams = { ctx: Context; signal: AbortSignal };
-
-type HookParams<TInput> = TaskRunParams & { payload: TInput; task: string };
+import { defineTask, type ErasedOptions } from "./define-task.ts";
+import { type Task, taskHandle } from "./task-handle.ts";
+import type { TaskOptions } from "./task-options.ts";
 
 /**
- * A task: what it is called, what it does, and under which limits.
- *
- * Units: `maxDuration` in seconds of execution, waits excluded; `ttl` a duration or seconds.
+ * Defines a task. It need not be exported to run, but only an exported one can be imported to trigger it.
+ * Errors: TypeError that names the task and what is wrong with its options.
  */
-export type TaskOptions<TId extends string, TInput, TOutput> = {
-  /** Unique within the project. */
-  id: TId;
-  description?: string;
-  run: (payload: TInput, params: TaskRunParams) => Promise<TOutput> | TOutput;
-  retry?: RetryOptions & { outOfMemory?: { machine?: MachinePreset } };
-  /** A name is needed only to share the queue between tasks. */
-  queue?: Queue | { concurrencyLimit?: number };
-  machine?: MachinePreset | { preset: MachinePreset };
-  maxDuration?: number;
-  ttl?: string | number;
-  /** Before the first attempt. Errors: a throw fails the attempt. */
-  onStart?: (params: HookParams<TInput>) => unknown;
-  /** After a successful run; what it throws is logged and changes nothing. */
-  onSuccess?: (params: HookParams<TInput> & { output: TOutput }) => unknown;
-  /** After the last attempt failed; what it throws is logged and changes nothing. */
-  onFailure?: (params: HookParams<TInput> & { error: unknown }) => unknown;
-};
-
-/** Any task, whatever its payload and output. */
-export type AnyTask = {
-  readonly id: string;
-  readonly "~types"?: { id: string; input: unknown; output: unknown };
-};
-
-/** A task as the rest of the code holds it. */
-export type Task<TId extends string, TInput = void, TOutput = unknown> = {
-  readonly id: TId;
-  readonly description?: string;
-  /** Triggers a run and answers at once. */
-  trigger(payload: TInput, options?: TriggerOptions): Promise<RunHandle<TId, TInput, TOutput>>;
-  /** Triggers a run and waits for its end; only inside a task. */
-  triggerAndWait(payload: TInput, options?: TriggerAndWaitOptions): TaskRunPromise<TId, TOutput>;
-  /** Carries the types only; never set. */
-  readonly "~types"?: { id: TId; input: TInput; output: TOutput };
-};
-
-type Types<TTask extends AnyTask> = NonNullable<TTask["~types"]>;
-/** The id of a task, as a type. */
-export type TaskIdentifier<TTask extends AnyTask> = Types<TTask>["id"];
-/** What a task receives. */
-export type TaskPayload<TTask extends AnyTask> = Types<TTask>["input"];
-/** What a task returns. */
-export type TaskOutput<TTask extends AnyTask> = Types<TTask>["output"];
-
-const unlimitedS = 0x7fff_ffff;
-
-/** `maxDuration: timeout.None` takes the limit away. */
-export const timeout = { None: unlimitedS } as const;
-
-const supported: ReadonlySet<string> = new Set<keyof TaskOptions<string, unknown, unknown>>([
-  "id",
-  "description",
-  "run",
-  "retry",
-  "queue",
-  "machine",
-  "maxDuration",
-  "ttl",
-  "onStart",
-  "onSuccess",
-  "onFailure",
-]);
-
-/** Code written for the reference system may use more than we know; leaving it out silently would be a trap. */
-const warnOfUnsupported = (id: string, options: object): void => {
-  const unknown = Object.keys(options).filter((name) => !supported.has(name));
-  if (unknown.length > 0) console.warn(`task "${id}": not supported and ignored: ${unknown.join(", ")}`);
-};
-
-const settingsOf = <TId extends string, TInput, TOutput>(options: TaskOptions<TId, TInput, TOutput>) => {
-  const { description, retry, queue, machine, maxDuration, ttl } = options;
-  return {
-    ...(description === undefined ? {} : { description }),
-    ...(retry === undefined ? {} : { retry }),
-    ...(queue === undefined ? {} : { queue: { name: `task/${options.id}`, ...queue } }),
-    ...(machine === undefined ? {} : { machine: typeof machine === "string" ? machine : machine.preset }),
-    ...(maxDuration === undefined ? {} : { maxDuration: maxDuration >= unlimitedS ? null : maxDuration }),
-    ...(ttl === undefined ? {} : { ttl }),
-  };
-};
-
-const eraseTypes = <TId extends string, TInput, TOutput>(
-  options: TaskOptions<TId, TInput, TOutput>,
-): RegisteredTask => {
-  const { id, run, onStart, onSuccess, onFailure } = options;
-  const hook = (payload: unknown, params: TaskRunParams) => ({
-    ...params,
-    payload: payload as TInput,
-    task: id,
-  });
-  return {
-    id,
-    ...settingsOf(options),
-    run: (payload, params) => run(payload as TInput, params),
-    ...(onStart && { onStart: (payload, params) => onStart(hook(payload, params)) }),
-    ...(onSuccess && {
-      onSuccess: (payload, output, params) =>
-        onSuccess({ ...hook(payload, params), output: output as TOutput }),
-    }),
-    ...(onFailure && {
-      onFailure: (payload, error, params) => onFailure({ ...hook(payload, params), error }),
-    }),
-  };
-};
-
-/** Defines a task. It need not be exported to run, but only an exported one can be imported to trigger it. */
-export const task = <TId extends string, TInput = void, TOutput = unknown>(
-  options: TaskOptions<TId, TInput, TOutput>,
+export const task = <TId extends string, TInput = void, TOutput = unknown, TInit = unknown>(
+  options: TaskOptions<TId, TInput, TOutput, TInit>,
 ): Task<TId, TInput, TOutput> => {
-  warnOfUnsupported(options.id, options);
-  registerTask(eraseTypes(options));
-  return {
-    id: options.id,
-    ...(options.description === undefined ? {} : { description: options.description }),
-    trigger: async (payload, triggerOptions) =>
-      triggerTask<TId, TInput, TOutput>(ambientApi(), options.id, payload, triggerOptions, currentParent()),
-    triggerAndWait: (payload, triggerOptions) => triggerTaskAndWait(options.id, payload, triggerOptions),
-  };
+  const { jsonSchema } = options;
+  defineTask(options as unknown as ErasedOptions, {
+    options: ["jsonSchema"],
+    ...(jsonSchema === undefined ? {} : { describePayload: () => jsonSchema }),
+  });
+  return taskHandle<TId, TInput, TOutput>(options.id, { description: options.description });
 };

@@ -1,6 +1,7 @@
 import { ambientApi } from "./configure.ts";
+import { globalHooks } from "./global-hooks.ts";
 import type { Api } from "./http/api.ts";
-import type { AnyTask, TaskIdentifier, TaskOutput, TaskPayload } from "./task.ts";
+import type { AnyTask, TaskIdentifier, TaskOutput, TaskPayload } from "./task-handle.ts";
 import {
   currentParent,
   type RunHandle,
@@ -31,5 +32,5 @@ const triggerAndWait = <TTask extends AnyTask>(
   options?: TriggerAndWaitOptions,
 ): TaskRunPromise<TaskIdentifier<TTask>, TaskOutput<TTask>> => triggerTaskAndWait(id, payload, options);
 
-/** Triggers tasks by id. `triggerAndWait` works only inside a task. */
-export const tasks = { ...tasksOf(ambientApi, currentParent), triggerAndWait };
+/** Triggers tasks by id, and sets hooks for all of them. `triggerAndWait` works only inside a task. */
+export const tasks = { ...tasksOf(ambientApi, currentParent), triggerAndWait, ...globalHooks };

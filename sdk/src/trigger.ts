@@ -30,6 +30,8 @@ export type TaskRunPromise<TId extends string, TOutput> = Promise<TaskRunResult<
   unwrap(): Promise<TOutput>;
 };
 
+type ParsePayload = (payload: unknown) => Promise<unknown>;
+
 const triggerPath = (taskId: string): string => `/api/v1/tasks/${encodeURIComponent(taskId)}/trigger`;
 
 /** Hand-written, so that a trigger does not pay for loading the schemas. */
@@ -84,11 +86,12 @@ const waitForChild = async <TId extends string, TOutput>(
   taskId: TId,
   payload: unknown,
   options: TriggerAndWaitOptions | undefined,
+  parsePayload: ParsePayload,
 ): Promise<TaskRunResult<TId, TOutput>> => {
   const host = currentHost();
   if (!host) throw new Error("triggerAndWait can only be used from inside a task.run()");
   const version = host.context.deployment?.version ?? host.context.run.version;
-  const body = await triggerBody(payload, options, {
+  const body = await triggerBody(await parsePayload(payload), options, {
     ...parentOf(host),
     resumeParentOnCompletion: true,
     lockToVersion: version,
@@ -108,8 +111,9 @@ export const triggerTaskAndWait = <TId extends string, TOutput>(
   taskId: TId,
   payload: unknown,
   options?: TriggerAndWaitOptions,
+  parsePayload: ParsePayload = async (unchecked) => unchecked,
 ): TaskRunPromise<TId, TOutput> => {
-  const result = waitForChild<TId, TOutput>(taskId, payload, options);
+  const result = waitForChild<TId, TOutput>(taskId, payload, options, parsePayload);
   return Object.assign(result, {
     unwrap: async () => {
       const ended = await result;

@@ -10,7 +10,7 @@ const tasks = {
   text: `run: () => "plain"`,
   nothing: `run: () => undefined`,
   fail: `run: () => { throw new TypeError("it broke"); }`,
-  abort: `run: () => { const e = new Error("no more"); e.name = "AbortTaskRunError"; throw e; }`,
+  abort: `run: () => { throw new sdk.AbortTaskRunError("no more"); }`,
   talk: `run: () => {
     for (let i = 0; i < 300; i++) {
       if (i % 3 === 0) console.log("line " + i);
@@ -29,8 +29,7 @@ const tasks = {
     return done[0].output;
   }`,
   twoWaits: `run: async () => {
-    const wait = (id) => host().wait([{ kind: "token", id }]);
-    await Promise.all([wait("waitpoint_a"), wait("waitpoint_b")]);
+    await Promise.all([sdk.wait.forToken("waitpoint_a"), sdk.wait.forToken("waitpoint_b")]);
   }`,
   listens: `run: (_, { signal }) => new Promise((_resolve, reject) => {
     console.log("listening");

@@ -1,4 +1,5 @@
 import type { TaskHost } from "@longshore/sdk/host";
+import { ConcurrentWaitError } from "@longshore/sdk/task-errors";
 import type { CompletedWait, WaitSpec } from "@longshore/shared/contract/agent-protocol";
 import type { RunContext } from "@longshore/shared/contract/run-context";
 import type { LogLevel } from "@longshore/shared/contract/runs";
@@ -6,17 +7,6 @@ import type { FromExecutor, ToExecutor } from "./ipc.ts";
 
 /** Waits up to this long are not worth giving the slot away. Units: milliseconds. */
 const waitInProcessMs = 5_000;
-
-/** The task opened a second wait beside one that is still open. */
-class ConcurrentWaitError extends Error {
-  readonly code = "TASK_DID_CONCURRENT_WAIT";
-  constructor() {
-    super(
-      "The run waits already. Waits cannot run beside each other: use the batch variants instead of Promise.all.",
-    );
-    this.name = "ConcurrentWaitError";
-  }
-}
 
 /** A callback that a run left behind asked for something in its name. */
 class RunOverError extends Error {
@@ -41,7 +31,6 @@ export const createExecutorHost = (
 ) => {
   const requests = new Map<number, Settle<Response>>();
   let openWait: Settle<CompletedWait[]> | null = null;
-  let concurrentWait = false;
   signal.addEventListener("abort", () => {
     openWait?.reject(signal.reason);
     openWait = null;
@@ -63,10 +52,7 @@ export const createExecutorHost = (
       new Promise((resolve, reject) => {
         if (isOver()) return reject(new RunOverError());
         if (signal.aborted) return reject(signal.reason);
-        if (openWait) {
-          concurrentWait = true;
-          return reject(new ConcurrentWaitError());
-        }
+        if (openWait) return reject(new ConcurrentWaitError());
         openWait = { resolve, reject };
         send({ t: "waiting", waits });
       }),
@@ -74,8 +60,6 @@ export const createExecutorHost = (
 
   return {
     host,
-    /** Whether the task broke the rule of one wait at a time. */
-    didConcurrentWait: () => concurrentWait,
     isWaiting: () => openWait !== null,
     receive(message: Extract<ToExecutor, { t: "continue" | "response" }>): void {
       if (message.t === "continue") {

@@ -1,15 +1,13 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { findTask, type RegisteredTask, type RunParams } from "@longshore/sdk/catalog";
+import { type AttemptOutcome, findTask, type RegisteredTask } from "@longshore/sdk/catalog";
 import { installHost, type TaskHost } from "@longshore/sdk/host";
-import { parsePacket, stringifyPacket } from "@longshore/sdk/packets";
+import { internalError } from "@longshore/sdk/lifecycle/task-error";
 import type { RunnerJob } from "@longshore/shared/contract/runner-protocol";
-import { defaultRetryPolicy } from "@longshore/shared/core/back-off";
 import { captureConsole } from "./console-capture.ts";
 import { createExecutorHost } from "./executor-host.ts";
-import type { FromExecutor, RunOutcome, ToExecutor } from "./ipc.ts";
-import { internalError, isAbort, toTaskError } from "./task-error.ts";
+import type { AbortCode, FromExecutor, ToExecutor } from "./ipc.ts";
 
 /**
  * The process that runs task runs: forked by the runner before there is a job, so that Node is up when one comes, or
@@ -24,94 +22,58 @@ const send = (message: FromExecutor): void => {
   process.send?.(message);
 };
 
-const failed = (error: ReturnType<typeof toTaskError>, skip = false): RunOutcome => ({
+const failed = (error: ReturnType<typeof internalError>): AttemptOutcome => ({
   kind: "failed",
   error,
-  ...(skip ? { retry: { skip: true } } : {}),
+  retry: { skip: true },
 });
-
-/** The same rule as the API's: is there an attempt after this one? */
-const isLastAttempt = (job: RunnerJob, task: RegisteredTask): boolean => {
-  const most = job.context.run.maxAttempts ?? task.retry?.maxAttempts ?? defaultRetryPolicy.maxAttempts;
-  return job.attempt >= most;
-};
-
-const runHook = async (name: string, hook: () => unknown): Promise<void> => {
-  try {
-    await hook();
-  } catch (error) {
-    console.error(`${name} failed:`, error);
-  }
-};
 
 /** Tells a left-over callback of an earlier run from the run that is on now. Only kept processes pay for it. */
 const scopes = new AsyncLocalStorage<Scope>();
 
 /** The code that this process holds: the environment as it left it, and why it could not be loaded. */
-type Code = { env: NodeJS.ProcessEnv; failure: RunOutcome | null };
+type Code = { env: NodeJS.ProcessEnv; failure: AttemptOutcome | null };
 type Spot = { bundleDir: string; entry: string };
 
 let code: Promise<Code> | null = null;
 const loadCode = ({ bundleDir, entry }: Spot): Promise<Code> => {
   // Out of any run's scope: what the code does by itself belongs to whichever run is on.
   code ??= scopes.exit(async () => {
-    let failure: RunOutcome | null = null;
+    let failure: AttemptOutcome | null = null;
     try {
       await import(pathToFileURL(join(bundleDir, entry)).href);
     } catch (error) {
-      failure = failed(
-        internalError("COULD_NOT_IMPORT_TASK", error, "The tasks could not be loaded: "),
-        true,
-      );
+      failure = failed(internalError("COULD_NOT_IMPORT_TASK", error, "The tasks could not be loaded: "));
     }
     return { env: { ...process.env }, failure };
   });
   return code;
 };
 
-const pickTask = async (job: RunnerJob): Promise<RegisteredTask | RunOutcome> => {
+/** Under this name an SDK of before kept its tasks; it cannot execute them itself. */
+const formerCatalog = Symbol.for("longshore.catalog.1");
+const notFound = (task: string): string =>
+  formerCatalog in globalThis
+    ? "This version was built with an older @longshore/sdk than its agent supports: deploy it again."
+    : `This version has no task with the id "${task}".`;
+
+const pickTask = async (job: RunnerJob): Promise<RegisteredTask | AttemptOutcome> => {
   const { failure } = await loadCode(job);
   if (failure) return failure;
   const task = findTask(job.task);
   if (task) return task;
-  const text = `This version has no task with the id "${job.task}".`;
-  return failed({ type: "INTERNAL_ERROR", code: "COULD_NOT_FIND_TASK", message: text }, true);
+  return failed(internalError("COULD_NOT_FIND_TASK", notFound(job.task)));
 };
 
-const execute = async (
-  job: RunnerJob,
-  signal: AbortSignal,
-  didConcurrentWait: () => boolean,
-): Promise<RunOutcome> => {
+/** What the tasks of a bundle mean, its own SDK knows: here they are only found and told to execute. */
+const execute = async (job: RunnerJob, signal: AbortSignal): Promise<AttemptOutcome> => {
   const task = await pickTask(job);
   if ("kind" in task) return task;
-  let payload: unknown;
+  const payload = { data: job.payload, type: job.payloadType };
   try {
-    payload = await parsePacket({ data: job.payload, type: job.payloadType });
+    return await task.execute({ payload, context: job.context, signal });
   } catch (error) {
-    return failed(internalError("TASK_INPUT_ERROR", error, "The payload cannot be read: "), true);
-  }
-  const params: RunParams = { ctx: job.context, signal };
-  let output: unknown;
-  try {
-    if (job.attempt === 1) await task.onStart?.(payload, params);
-    output = await task.run(payload, params);
-  } catch (error) {
-    const skip = isAbort(error);
-    const { onFailure } = task;
-    if (onFailure && !signal.aborted && (skip || isLastAttempt(job, task))) {
-      await runHook("onFailure", () => onFailure(payload, error, params));
-    }
-    if (didConcurrentWait()) return failed(internalError("TASK_DID_CONCURRENT_WAIT", error), true);
-    return failed(toTaskError(error), skip);
-  }
-  try {
-    const packet = await stringifyPacket(output);
-    const { onSuccess } = task;
-    if (onSuccess) await runHook("onSuccess", () => onSuccess(payload, output, params));
-    return { kind: "completed", output: packet };
-  } catch (error) {
-    return failed(internalError("TASK_OUTPUT_ERROR", error, "The output cannot be written: "), true);
+    return failed(internalError("TASK_EXECUTION_FAILED", error));
   }
 };
 
@@ -120,7 +82,7 @@ type Scope = {
   mark: string;
   isOver: boolean;
   host: TaskHost;
-  abort(reason: string): void;
+  abort(code: AbortCode, reason: string): void;
   receive(message: Extract<ToExecutor, { t: "continue" | "response" }>): void;
   uncaught(error: unknown): void;
 };
@@ -178,7 +140,7 @@ const begin = (job: RunnerJob, mark: string): { scope: Scope; go: () => Promise<
     captured.log,
     () => scope.isOver,
   );
-  const finish = (outcome: RunOutcome, isReusable: boolean): void => {
+  const finish = (outcome: AttemptOutcome, isReusable: boolean): void => {
     if (scope.isOver) return; // I1
     captured.end(mark);
     scope.isOver = true;
@@ -188,9 +150,8 @@ const begin = (job: RunnerJob, mark: string): { scope: Scope; go: () => Promise<
     mark,
     isOver: false,
     host: wiring.host,
-    abort(text) {
-      const reason = new Error(text);
-      reason.name = "AbortError";
+    abort(code, text) {
+      const reason = Object.assign(new Error(text), { name: "AbortError", code });
       abort.abort(reason);
     },
     receive: wiring.receive,
@@ -198,14 +159,14 @@ const begin = (job: RunnerJob, mark: string): { scope: Scope; go: () => Promise<
       if (scope.isOver) return;
       // Once it is aborted, whatever breaks off inside the task is a consequence and no news.
       if (!abort.signal.aborted) console.error(error);
-      finish(failed(internalError("TASK_UNCAUGHT_EXCEPTION", error)), false);
+      finish({ kind: "failed", error: internalError("TASK_UNCAUGHT_EXCEPTION", error) }, false);
     },
   };
   const go = async (): Promise<void> => {
     startCatching();
     installHost(isKept ? hostOfCaller : wiring.host);
     send({ t: "started" });
-    const outcome = await execute(job, abort.signal, wiring.didConcurrentWait);
+    const outcome = await execute(job, abort.signal);
     finish(outcome, !abort.signal.aborted);
   };
   return { scope, go };
@@ -236,7 +197,7 @@ process.on("message", (message: ToExecutor) => {
       void run(message);
       return;
     case "abort":
-      return current?.abort(message.reason);
+      return current?.abort(message.code, message.reason);
     default:
       current?.receive(message);
   }

@@ -1,8 +1,11 @@
+import type { AttemptOutcome } from "@longshore/sdk/catalog";
 import type { CompletedWait, WaitSpec } from "@longshore/shared/contract/agent-protocol";
-import type { Packet } from "@longshore/shared/contract/packets";
 import type { RunnerJob } from "@longshore/shared/contract/runner-protocol";
 import type { LogLine } from "@longshore/shared/contract/runs";
-import type { TaskError } from "@longshore/shared/contract/task-error";
+import type { InternalErrorCode } from "@longshore/shared/contract/task-error";
+
+/** Why a run is ended from outside: the code of its signal's reason. */
+export type AbortCode = Extract<InternalErrorCode, "TASK_RUN_CANCELLED" | "MAX_DURATION_EXCEEDED">;
 
 /** Runner → executor, over the channel of `fork`. */
 export type ToExecutor =
@@ -11,12 +14,8 @@ export type ToExecutor =
   /** Load this code now; a run of it comes later, with the same mark. */
   | { t: "prepare"; bundleDir: string; entry: string; mark: string }
   | { t: "continue"; waits: CompletedWait[] }
-  | { t: "abort"; reason: string }
+  | { t: "abort"; code: AbortCode; reason: string }
   | { t: "response"; id: number; status: number; headers: Record<string, string>; body: string };
-
-export type RunOutcome =
-  | { kind: "completed"; output: Packet }
-  | { kind: "failed"; error: TaskError; retry?: { skip?: boolean } };
 
 /** Executor → runner. */
 export type FromExecutor =
@@ -32,7 +31,7 @@ export type FromExecutor =
       body: string | null;
     }
   /** Everything the task wrote is on the output streams, before their end marks. `isReusable`: the process may serve another run. */
-  | { t: "done"; outcome: RunOutcome; isReusable: boolean };
+  | { t: "done"; outcome: AttemptOutcome; isReusable: boolean };
 
 /** What a marked line on the output holds: a log line, or word that the run's part of this stream begins or ends here. */
 export type MarkedLine =

@@ -1,8 +1,9 @@
+import type { AttemptOutcome } from "@longshore/sdk/catalog";
 import type { CompletedWait } from "@longshore/shared/contract/agent-protocol";
 import type { RunnerFact, RunnerJob } from "@longshore/shared/contract/runner-protocol";
 import { exitError } from "@longshore/shared/core/exit-error";
 import { countMemoryKills } from "./cgroup-memory.ts";
-import type { FromExecutor, RunOutcome, ToExecutor } from "./ipc.ts";
+import type { FromExecutor, ToExecutor } from "./ipc.ts";
 import { createLogBatch } from "./log-batch.ts";
 import { limitLog } from "./log-limit.ts";
 import { createMask, secretsOf } from "./mask-secrets.ts";
@@ -103,12 +104,12 @@ export const runJob = (
   const onTimeUp = (): void => {
     if (ending) return;
     ending = { kind: "time_up" };
-    send({ t: "abort", reason: "The run exceeded its maximum duration." });
+    send({ t: "abort", code: "MAX_DURATION_EXCEEDED", reason: "The run exceeded its maximum duration." });
     after(timeUp.termAfterMs, () => executor.kill("SIGTERM"));
     after(timeUp.killAfterMs, () => executor.kill("SIGKILL"));
   };
 
-  const finalFact = (outcome: RunOutcome): Distribute<RunnerFact> => {
+  const finalFact = (outcome: AttemptOutcome): Distribute<RunnerFact> => {
     const ms = Math.round(executedMs);
     if (ending?.kind === "canceled") return { kind: "canceled", executedMs: ms }; // I3
     if (ending?.kind === "time_up") {
@@ -125,7 +126,7 @@ export const runJob = (
     };
   };
   const keeps = (): boolean => served + 1 < (job.keepAlive?.maxExecutions ?? 0) && executor.connected;
-  const conclude = async (outcome: () => RunOutcome, isReusable = false): Promise<void> => {
+  const conclude = async (outcome: () => AttemptOutcome, isReusable = false): Promise<void> => {
     if (isOver || concluding) return;
     concluding = true;
     stopClock();
@@ -192,7 +193,7 @@ export const runJob = (
     cancel(graceMs) {
       if (ending || isOver) return;
       ending = { kind: "canceled" };
-      send({ t: "abort", reason: "The run was cancelled." });
+      send({ t: "abort", code: "TASK_RUN_CANCELLED", reason: "The run was cancelled." });
       after(graceMs, () => executor.kill("SIGKILL"));
     },
     answer: send,

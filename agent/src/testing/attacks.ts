@@ -1,7 +1,7 @@
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 import { pack } from "tar-stream";
-import { taskModule } from "./make-bundle.ts";
+import { taskFiles } from "./make-bundle.ts";
 import { forkBomb, syscallProgram } from "./syscall-program.ts";
 
 export const errno = { EPERM: 1, ESRCH: 3, EIO: 5, EAGAIN: 11, EACCES: 13, ENOSYS: 38 };
@@ -165,7 +165,8 @@ export const attackTasks = {
 /** The bundle of all attacks: the tasks, and the programs as executable files. */
 export const attackBundle = async (): Promise<Buffer> => {
   const archive = pack();
-  archive.entry({ name: "tasks.mjs" }, taskModule(attackTasks, prelude));
+  const modules = await taskFiles(attackTasks, prelude);
+  for (const [name, text] of Object.entries(modules)) archive.entry({ name }, text);
   for (const [name, program] of Object.entries(programs)) archive.entry({ name, mode: 0o755 }, program);
   archive.finalize();
   const parts: Buffer[] = [];

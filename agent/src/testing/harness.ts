@@ -8,7 +8,7 @@ import type { Fact } from "@longshore/shared/contract/agent-protocol";
 import { type Agent, startAgent } from "../agent.ts";
 import { type AgentConfig, agentConfig } from "../config.ts";
 import { type FakeControlPlane, startFakeControlPlane } from "./fake-control-plane.ts";
-import { makeBundle, taskModule } from "./make-bundle.ts";
+import { makeBundle, taskFiles } from "./make-bundle.ts";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const tsx = pathToFileURL(createRequire(join(here, "../../../package.json")).resolve("tsx")).href;
@@ -63,8 +63,7 @@ export const makeHarness = async (over: Partial<AgentConfig> = {}): Promise<Harn
   return {
     api,
     config,
-    bundle: async (tasks, prelude) =>
-      api.addBundle(await makeBundle({ "tasks.mjs": taskModule(tasks, prelude) })),
+    bundle: async (tasks, prelude) => api.addBundle(await makeBundle(await taskFiles(tasks, prelude))),
     async start(changed = {}) {
       const agent = await startAgent({ ...config, ...changed }, logger ? { logger } : {});
       agents.push(agent);

@@ -1,5 +1,6 @@
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
+import { build } from "esbuild";
 import { pack } from "tar-stream";
 
 /** An archive as `longshore deploy` makes them. Shape: file name → content. */
@@ -12,12 +13,32 @@ export const makeBundle = async (files: Record<string, string>): Promise<Buffer>
   return promisify(gzip)(Buffer.concat(parts));
 };
 
-/** The module of a bundle whose tasks are written down here as source text: id → members of the task. */
-export const taskModule = (tasks: Record<string, string>, prelude = ""): string => `
+let sdk: Promise<string> | undefined;
+/** The SDK as one module: each bundle carries its own, as those that `longshore deploy` makes do. Cost: once a process. */
+const bundledSdk = (): Promise<string> => {
+  sdk ??= build({
+    stdin: { contents: 'export * from "@longshore/sdk";', resolveDir: import.meta.dirname, loader: "js" },
+    bundle: true,
+    write: false,
+    format: "esm",
+    platform: "node",
+    target: "node20",
+  }).then((result) => result.outputFiles[0]?.text ?? "");
+  return sdk;
+};
+
+/** The files of a bundle whose tasks are written down here as source text: id → members of the task's options. */
+export const taskFiles = async (
+  tasks: Record<string, string>,
+  prelude = "",
+): Promise<Record<string, string>> => ({
+  "sdk.mjs": await bundledSdk(),
+  "tasks.mjs": `
+import * as sdk from "./sdk.mjs";
 ${prelude}
 const host = () => globalThis[Symbol.for("longshore.host.1")];
-const catalog = (globalThis[Symbol.for("longshore.catalog.1")] ??= new Map());
 ${Object.entries(tasks)
-  .map(([id, members]) => `catalog.set(${JSON.stringify(id)}, [{ id: ${JSON.stringify(id)}, ${members} }]);`)
+  .map(([id, members]) => `sdk.task({ id: ${JSON.stringify(id)}, ${members} });`)
   .join("\n")}
-`;
+`,
+});

@@ -4,6 +4,8 @@ import { globMatcher } from "./glob.ts";
 
 const sourceFile = /\.(ts|tsx|mts|cts|js|jsx|mjs|cjs)$/;
 const notTaskFile = /(\.d\.[mc]?ts|\.(test|spec)\.[^.]+)$/;
+/** Loaded before all others where it stands at the top of a task folder: the place for global hooks. */
+const initFile = /^init\.[mc]?[jt]sx?$/;
 const defaultDirs = new Set(["trigger", "tasks"]);
 
 const isSkipped = (name: string): boolean =>
@@ -27,6 +29,9 @@ const filesUnder = async (dir: string): Promise<string[]> => {
   return [...own.map((name) => path.join(dir, name)), ...nested.flat()];
 };
 
+/** The folder of a file, as `path.relative` names it: the project's own is "". */
+const topOf = (file: string): string => (file.includes("/") ? path.posix.dirname(file) : "");
+
 const findDefaultDirs = async (dir: string): Promise<string[]> => {
   const { dirs } = await listDir(dir);
   const found = await Promise.all(
@@ -41,7 +46,8 @@ const findDefaultDirs = async (dir: string): Promise<string[]> => {
 /**
  * The files that may define tasks: those in `dirs`, or else in any `trigger` or `tasks` folder of the project.
  *
- * Shape: sorted paths relative to the project, with `/`; no tests, no type declarations.
+ * Shape: paths relative to the project, with `/`: the `init` files at the top of those folders, then the others, each
+ * sorted; no tests, no type declarations.
  * Errors: rejects when a folder of `dirs` is missing.
  */
 export const findTaskFiles = async (
@@ -52,6 +58,9 @@ export const findTaskFiles = async (
     options.dirs?.map((dir) => path.resolve(projectDir, dir)) ?? (await findDefaultDirs(projectDir));
   const isIgnored = globMatcher(options.ignorePatterns ?? []);
   const files = (await Promise.all(dirs.map(filesUnder))).flat();
-  const relative = files.map((file) => path.relative(projectDir, file).split(path.sep).join("/"));
-  return [...new Set(relative)].filter((file) => !isIgnored(file)).sort();
+  const toRelative = (file: string) => path.relative(projectDir, file).split(path.sep).join("/");
+  const tops = new Set(dirs.map(toRelative));
+  const isInit = (file: string) => initFile.test(path.basename(file)) && tops.has(topOf(file));
+  const relative = [...new Set(files.map(toRelative))].filter((file) => !isIgnored(file)).sort();
+  return [...relative.filter(isInit), ...relative.filter((file) => !isInit(file))];
 };

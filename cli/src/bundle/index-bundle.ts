@@ -2,7 +2,8 @@ import { mkdir, mkdtemp, realpath, rm, symlink, writeFile } from "node:fs/promis
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { sdkVersion } from "@longshore/sdk/version";
-import { BundleManifest, ManifestTask } from "@longshore/shared/contract/manifest";
+import { BundleManifest, ManifestLimit, ManifestTask } from "@longshore/shared/contract/manifest";
+import type { z } from "zod";
 import { cliVersion } from "../version.ts";
 import { BundleError, type Problem } from "./bundle-error.ts";
 import { type Bundle, bundleEntry } from "./bundle-project.ts";
@@ -28,24 +29,57 @@ const locate = (registration: Registration, dir: string, bundle: Bundle): Locate
   const frames = framesOf(registration.stack, dir);
   const inTaskFile = frames.find((frame) => bundle.taskFiles.includes(frame.file));
   const place = inTaskFile ?? frames.find((frame) => bundle.inputs.includes(frame.file));
-  return { ...registration, id: String(registration.settings.id), place };
+  return { ...registration, id: String(registration.settings.id ?? registration.settings.name), place };
 };
 
-const placeText = (task: Located): string =>
-  task.place ? `${task.place.file}:${task.place.line}` : "unknown";
+const placeText = ({ place }: Located): string => (place ? `${place.file}:${place.line}` : "unknown");
 
-const duplicateProblems = (tasks: Located[]): Problem[] => {
-  return [...groupById(tasks)]
+const groupById = (all: Located[]): Map<string, Located[]> => {
+  const groups = new Map<string, Located[]>();
+  for (const one of all) groups.set(one.id, [...(groups.get(one.id) ?? []), one]);
+  return groups;
+};
+
+const duplicateProblems = (tasks: Located[]): Problem[] =>
+  [...groupById(tasks)]
     .filter(([, same]) => same.length > 1)
     .map(([id, same]) => ({
       text: `the task id "${id}" is defined ${same.length} times: ${same.map(placeText).join(" and ")}`,
     }));
+
+const issueText = (error: z.ZodError): string => {
+  const [issue] = error.issues;
+  const where = issue?.path.join(".") ?? "";
+  return [where, issue?.message ?? "is not valid"].filter(Boolean).join(": ");
 };
 
-const groupById = (tasks: Located[]): Map<string, Located[]> => {
-  const groups = new Map<string, Located[]>();
-  for (const task of tasks) groups.set(task.id, [...(groups.get(task.id) ?? []), task]);
-  return groups;
+/** The named limits, each once: the same bounds may be declared in several places, others are a mistake. */
+const limitsFrom = (limits: Located[]): { limits: ManifestLimit[]; problems: Problem[] } => {
+  const problems: Problem[] = [];
+  const made: ManifestLimit[] = [];
+  for (const [name, same] of groupById(limits)) {
+    const bounds = new Set(same.map(({ settings }) => JSON.stringify([settings.perKey, settings.total])));
+    if (bounds.size > 1) {
+      const places = same.map(placeText).join(" and ");
+      problems.push({ text: `the concurrency limit "${name}" is declared with different bounds: ${places}` });
+    }
+    const parsed = ManifestLimit.safeParse(same[0]?.settings);
+    if (parsed.success) made.push(parsed.data);
+    else problems.push(problemAt(`concurrency limit "${name}": ${issueText(parsed.error)}`, same[0]?.place));
+  }
+  return { limits: made, problems };
+};
+
+/** Limits that a task names as text and nobody declares. */
+const unknownLimits = (tasks: Located[], limits: ManifestLimit[]): Problem[] => {
+  const known = new Set(limits.map(({ name }) => name));
+  return tasks.flatMap((task) => {
+    const { limits: named = [] } = (task.settings.concurrency ?? {}) as { limits?: string[] };
+    const unknown = named.find((name) => !known.has(name));
+    if (unknown === undefined) return [];
+    const text = `task "${task.id}": concurrency names the limit "${unknown}", which no concurrencyLimit({ name: "${unknown}" }) declares`;
+    return [problemAt(text, task.place)];
+  });
 };
 
 /** What the project's configuration says for every task that does not say it itself. */
@@ -73,14 +107,19 @@ const toManifestTask = (task: Located, defaults: Record<string, unknown>): Manif
     ...(task.exportName === undefined ? {} : { exportName: task.exportName }),
   });
   if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  return problemAt(`task "${task.id}": ${issue?.path.join(".")}: ${issue?.message}`, task.place);
+  return problemAt(`task "${task.id}": ${issueText(parsed.error)}`, task.place);
 };
 
-const manifestFrom = (tasks: Located[], config: ProjectConfig): BundleManifest => {
+const manifestFrom = (tasks: Located[], declared: Located[], config: ProjectConfig): BundleManifest => {
   const defaults = defaultsOf(config);
   const made = tasks.map((task) => toManifestTask(task, defaults));
-  const problems = [...duplicateProblems(tasks), ...made.filter((one): one is Problem => "text" in one)];
+  const { limits, problems: limitProblems } = limitsFrom(declared);
+  const problems = [
+    ...duplicateProblems(tasks),
+    ...limitProblems,
+    ...unknownLimits(tasks, limits),
+    ...made.filter((one): one is Problem => "text" in one),
+  ];
   if (problems.length > 0) throw new BundleError(problems);
   return BundleManifest.parse({
     format: 1,
@@ -90,6 +129,7 @@ const manifestFrom = (tasks: Located[], config: ProjectConfig): BundleManifest =
     sdkVersion,
     cliVersion,
     tasks: made,
+    ...(limits.length > 0 ? { limits } : {}),
     ...keepAliveOf(config),
   });
 };
@@ -123,11 +163,12 @@ export const indexBundle = async (
     await linkExternals(bundle, dir);
     const { answer, output } = await runIndexChild(entry, options.timeoutMs ?? timeoutMs);
     if (!answer.ok) throw new BundleError([importProblem(answer, dir, bundle)]);
-    const tasks = answer.registrations.map((registration) => locate(registration, dir, bundle));
+    const place = (registration: Registration) => locate(registration, dir, bundle);
+    const tasks = answer.registrations.map(place);
     if (tasks.length === 0) {
       throw new BundleError([{ text: `no task({ id, run }) in ${bundle.taskFiles.join(", ")}` }]);
     }
-    return { manifest: manifestFrom(tasks, config), output };
+    return { manifest: manifestFrom(tasks, answer.limits.map(place), config), output };
   } finally {
     await rm(dir, { recursive: true, force: true });
   }

@@ -1,43 +1,87 @@
 // @ts-check
-// Runs in a process of its own: imports a bundle, and sends its parent the tasks that the import registered.
+// Runs in a process of its own: imports a bundle, and sends its parent the tasks and limits that the import registered.
 // Plain JavaScript, so that the user's code is loaded by nothing but Node.
 import { pathToFileURL } from "node:url";
 
 /** @typedef {{ settings: Record<string, unknown>, stack: string, exportName?: string }} Registration */
+/** @typedef {Record<string, unknown> & { describePayload?: () => unknown }} Task */
 
-const observerKey = Symbol.for("longshore.catalog.observer.1");
-const fields = ["id", "description", "retry", "queue", "machine", "maxDuration", "ttl", "payloadSchema"];
+const observerKey = Symbol.for("longshore.catalog.observer.2");
+const fields = [
+  "id",
+  "description",
+  "retry",
+  "queue",
+  "concurrency",
+  "schedule",
+  "machine",
+  "maxDuration",
+  "ttl",
+];
 
 /** @type {Registration[]} */
 const registrations = [];
+/** @type {Registration[]} */
+const limits = [];
+/** @type {(() => void)[]} */
+const descriptions = [];
 
 /**
  * Names what would be lost or changed by JSON; undefined when nothing would.
  * @param {unknown} value
  * @param {string} path
+ * @param {unknown[]} [around]
  * @returns {string | undefined}
  */
-const findUnserialisable = (value, path) => {
+const findUnserialisable = (value, path, around = []) => {
   if (value === null || value === undefined || typeof value === "string" || typeof value === "boolean")
     return;
   if (typeof value === "number") return Number.isFinite(value) ? undefined : `${path} is ${value}`;
   if (typeof value !== "object") return `${path} is a ${typeof value}`;
+  if (around.includes(value)) return `${path} refers to what it is part of`;
+  const isPlain = Array.isArray(value) || [Object.prototype, null].includes(Object.getPrototypeOf(value));
+  if (!isPlain) return `${path} is a ${value.constructor?.name ?? "class instance"}`;
   for (const [name, inner] of Object.entries(value)) {
-    const found = findUnserialisable(inner, `${path}.${name}`);
+    const found = findUnserialisable(inner, `${path}.${name}`, [...around, value]);
     if (found) return found;
   }
 };
 
-/** @param {Record<string, unknown>} task */
-const register = (task) => {
+/**
+ * @param {string} owner
+ * @param {string} field
+ * @param {unknown} value
+ */
+const requirePlain = (owner, field, value) => {
+  const found = findUnserialisable(value, field);
+  if (found) throw new TypeError(`${owner}: ${found}; it must be plain data`);
+};
+
+/**
+ * @param {Task} task
+ * @param {string} stack
+ */
+const registerTask = (task, stack) => {
   const settings = Object.fromEntries(
     fields.filter((field) => task[field] !== undefined).map((field) => [field, task[field]]),
   );
-  for (const [field, value] of Object.entries(settings)) {
-    const found = findUnserialisable(value, field);
-    if (found) throw new TypeError(`task "${String(task.id)}": ${found}; it must be plain data`);
-  }
-  registrations.push({ settings, stack: new Error("registered").stack ?? "" });
+  const owner = `task "${String(task.id)}"`;
+  for (const [field, value] of Object.entries(settings)) requirePlain(owner, field, value);
+  registrations.push({ settings, stack });
+  // After the import: a schema may refer to what is defined below its task.
+  descriptions.push(() => {
+    const described = task.describePayload?.();
+    if (described === undefined) return;
+    requirePlain(owner, "jsonSchema", described);
+    settings.payloadSchema = described;
+  });
+};
+
+/** @param {{ kind: string, value: Task }} registration */
+const register = ({ kind, value }) => {
+  const stack = new Error("registered").stack ?? "";
+  if (kind === "task") registerTask(value, stack);
+  else if (kind === "limit") limits.push({ settings: { ...value }, stack });
 };
 
 /** @param {unknown} files */
@@ -72,7 +116,8 @@ process.on("unhandledRejection", fail);
 try {
   const bundle = await import(pathToFileURL(process.argv[2] ?? "").href);
   nameExports(bundle.files);
-  answer({ ok: true, registrations });
+  for (const describe of descriptions) describe();
+  answer({ ok: true, registrations, limits });
 } catch (error) {
   fail(error);
 }

@@ -3,16 +3,17 @@ import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { BundleError } from "./bundle-error.ts";
 
+const Registration = z.object({
+  settings: z.record(z.string(), z.unknown()),
+  stack: z.string(),
+  exportName: z.string().optional(),
+});
+
 const Answer = z.discriminatedUnion("ok", [
   z.object({
     ok: z.literal(true),
-    registrations: z.array(
-      z.object({
-        settings: z.record(z.string(), z.unknown()),
-        stack: z.string(),
-        exportName: z.string().optional(),
-      }),
-    ),
+    registrations: z.array(Registration),
+    limits: z.array(Registration),
   }),
   z.object({ ok: z.literal(false), name: z.string(), message: z.string(), stack: z.string() }),
 ]);

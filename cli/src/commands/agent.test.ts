@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type FakeControlPlane, startFakeControlPlane } from "@longshore/agent/testing/fake-control-plane";
-import { makeBundle, taskModule } from "@longshore/agent/testing/make-bundle";
+import { makeBundle, taskFiles } from "@longshore/agent/testing/make-bundle";
 import { makeLease } from "@longshore/agent/testing/make-lease";
 import { afterEach, beforeEach, expect, test } from "vitest";
 
@@ -119,7 +119,7 @@ test("status, drain and its undoing speak with the agent on this machine", { tim
     const { existsSync } = await import("node:fs");
     while (!existsSync(${JSON.stringify(flag)})) await new Promise((next) => setTimeout(next, 50));
   }`;
-  const hash = api.addBundle(await makeBundle({ "tasks.mjs": taskModule({ slow }) }));
+  const hash = api.addBundle(await makeBundle(await taskFiles({ slow })));
   const lease = makeLease(hash, "slow");
   api.lease(lease);
   await api.until("its start", () => api.facts.some(({ kind }) => kind === "started"));

@@ -7,6 +7,7 @@ const crashes: readonly InternalErrorCode[] = [
   "TASK_PROCESS_OOM_KILLED",
   "TASK_PROCESS_SIGSEGV",
   "TASK_PROCESS_EXITED_WITH_NON_ZERO_CODE",
+  "HANDLE_ERROR_ERROR",
 ];
 const faults: readonly InternalErrorCode[] = [
   "TASK_EXECUTION_FAILED",
@@ -36,6 +37,7 @@ const neverRetried: readonly InternalErrorCode[] = [
   "MAX_DURATION_EXCEEDED",
   "TASK_DID_CONCURRENT_WAIT",
   "TASK_OUTPUT_ERROR",
+  "HANDLE_ERROR_ERROR",
 ];
 
 /** Whether an attempt had too little memory, as the runner saw it or as the task itself says. */

@@ -3,10 +3,10 @@ import type {
   RunMetadata,
   UpdateMetadataBody,
 } from "@longshore/shared/contract/run-edits";
+import { applyMetadata, MetadataKeyError } from "@longshore/shared/core/apply-metadata";
 import { AppError } from "@longshore/shared/core/error-codes";
 import { readRunMetadata } from "../db/queries/read-run-metadata.ts";
 import { type MetadataWrite, writeRunMetadata } from "../db/transitions/edit-run.ts";
-import { applyMetadata, MetadataKeyError } from "../domain/metadata.ts";
 import { type Principal, requireScope } from "./authenticate.ts";
 import type { Deps } from "./deps.ts";
 import { getReadableRun } from "./read-run.ts";

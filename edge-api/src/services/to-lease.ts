@@ -39,15 +39,61 @@ export const toLease = async (
   return { kind: "lease", lease: await leaseOf(deps, claimed, claimed.deployment, variables) };
 };
 
+/** What the task sees as `ctx`. What it costs is nothing: the machines are the team's own. */
+const contextOf = (
+  claimed: ClaimedLease,
+  { id, shortCode, version, runtimeVersion }: NonNullable<ClaimedLease["deployment"]>,
+  machine: MachinePreset,
+): Lease["context"] => {
+  const now = new Date().toISOString();
+  return {
+    attempt: { number: claimed.attempt, startedAt: now },
+    run: {
+      id: claimed.runId,
+      tags: claimed.tags,
+      isTest: claimed.isTest,
+      isReplay: claimed.isReplay,
+      createdAt: wireDate(claimed.createdAt),
+      startedAt: now,
+      ...(claimed.idempotencyKey === null ? {} : { idempotencyKey: claimed.idempotencyKey }),
+      ...(claimed.idempotencyKeyScope === null ? {} : { idempotencyKeyScope: claimed.idempotencyKeyScope }),
+      ...(claimed.maxAttempts === null ? {} : { maxAttempts: claimed.maxAttempts }),
+      version,
+      ...(claimed.maxDurationS === null ? {} : { maxDuration: claimed.maxDurationS }),
+      priority: claimed.priority,
+      durationMs: claimed.executedMs,
+      costInCents: 0,
+      baseCostInCents: 0,
+      ...(claimed.parentRunId === null ? {} : { parentTaskRunId: claimed.parentRunId }),
+      ...(claimed.rootRunId === null ? {} : { rootTaskRunId: claimed.rootRunId }),
+      ...(claimed.region === null ? {} : { region: claimed.region }),
+      ...(claimed.metadata === null ? {} : { metadata: claimed.metadata }),
+    },
+    task: { id: claimed.task, filePath: claimed.filePath ?? "" },
+    queue: claimed.queue,
+    environment: claimed.environment,
+    organization: claimed.organization,
+    project: claimed.project,
+    machine: { name: machine, cpu: machinePresets[machine].cpu, memory: machinePresets[machine].memoryGb },
+    ...(claimed.batchId === null ? {} : { batch: { id: claimed.batchId } }),
+    deployment: {
+      id,
+      shortCode,
+      version,
+      runtime: "node",
+      ...(runtimeVersion === null ? {} : { runtimeVersion }),
+    },
+  };
+};
+
 const leaseOf = async (
   deps: Deps,
   claimed: ClaimedLease,
   deployment: NonNullable<ClaimedLease["deployment"]>,
   { env, secrets }: { env: Record<string, string>; secrets: string[] },
 ): Promise<Lease> => {
-  const { id, version, shortCode, bundleHash, entry, keepAlive, image, signature } = deployment;
+  const { id, version, bundleHash, entry, keepAlive, image, signature } = deployment;
   const machine = isMachine(claimed.machine) ? claimed.machine : defaultMachine;
-  const now = new Date().toISOString();
   const claims = { token_use: "run" as const, run: claimed.runId, epoch: claimed.epoch, scopes: ["admin"] };
   return {
     runId: claimed.runId,
@@ -74,29 +120,6 @@ const leaseOf = async (
     maxDurationS: claimed.maxDurationS,
     runToken: await signToken(deps, claimed.environment.id, claims, runTokenLifeS),
     waits: await toCompletedWaits(deps, claimed.environment.id, claimed.waits),
-    context: {
-      attempt: { number: claimed.attempt, startedAt: now },
-      run: {
-        id: claimed.runId,
-        tags: claimed.tags,
-        isTest: claimed.isTest,
-        createdAt: wireDate(claimed.createdAt),
-        startedAt: now,
-        ...(claimed.idempotencyKey === null ? {} : { idempotencyKey: claimed.idempotencyKey }),
-        ...(claimed.maxAttempts === null ? {} : { maxAttempts: claimed.maxAttempts }),
-        version,
-        ...(claimed.maxDurationS === null ? {} : { maxDuration: claimed.maxDurationS }),
-        priority: claimed.priority,
-        ...(claimed.parentRunId === null ? {} : { parentTaskRunId: claimed.parentRunId }),
-        ...(claimed.rootRunId === null ? {} : { rootTaskRunId: claimed.rootRunId }),
-      },
-      task: { id: claimed.task, filePath: claimed.filePath ?? "" },
-      queue: claimed.queue,
-      environment: claimed.environment,
-      organization: claimed.organization,
-      project: claimed.project,
-      machine: { name: machine, cpu: machinePresets[machine].cpu, memory: machinePresets[machine].memoryGb },
-      deployment: { id, shortCode, version, runtime: "node" },
-    },
+    context: contextOf(claimed, deployment, machine),
   };
 };

@@ -18,6 +18,10 @@ const LimitShape = z.object({
 });
 const limitName = z.string().regex(/^[A-Za-z0-9_-]{1,122}$/);
 
+/** A named limit that tasks may share. */
+export const ManifestLimit = LimitShape.extend({ name: limitName });
+export type ManifestLimit = z.infer<typeof ManifestLimit>;
+
 /** What a trigger does when a run of its lane is not over: queue behind it, be it, or take its place. */
 const queuePolicies = ["queue", "skip", "replace"] as const;
 
@@ -89,10 +93,7 @@ export const BundleManifest = z.object({
   cliVersion: z.string(),
   tasks: z.array(ManifestTask).max(5_000),
   /** Named limits that tasks may share. */
-  limits: z
-    .array(LimitShape.extend({ name: limitName }))
-    .max(1_000)
-    .optional(),
+  limits: z.array(ManifestLimit).max(1_000).optional(),
   /** Unpacked beside the code, in this order. */
   layers: z.array(BundleLayer).max(8).optional(),
   /** The image whose containers its runs need. Absent: the agent's own. */

@@ -35,6 +35,11 @@ export const ClaimedLease = z.object({
   parentRunId: z.string().nullable(),
   rootRunId: z.string().nullable(),
   createdAt: z.string(),
+  batchId: z.string().nullable(),
+  region: z.string().nullable(),
+  isReplay: z.boolean(),
+  idempotencyKeyScope: z.enum(["run", "attempt", "global"]).nullable().catch(null),
+  metadata: z.record(z.string(), z.unknown()).nullable().catch(null),
   queue: z.object({ id: z.string(), name: z.string() }),
   deployment: z
     .object({
@@ -43,6 +48,7 @@ export const ClaimedLease = z.object({
       shortCode: z.string(),
       bundleHash: z.string(),
       entry: z.string(),
+      runtimeVersion: z.string().nullable(),
       keepAlive: KeepAlive.nullable(),
       image: z.string().nullable(),
       signature: DeploymentSignature.nullable(),

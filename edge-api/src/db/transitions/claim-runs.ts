@@ -277,12 +277,12 @@ repeated as (
 delivered as (
   select id, environment_id, task_slug, lease_epoch, attempt, deployment_id, queue_id, payload, payload_type, retry,
     machine, max_duration_s, executed_ms, tags, is_test, idempotency_key, priority, parent_run_id, root_run_id,
-    created_at, is_continuation
+    created_at, is_continuation, batch_id, region, replayed_from_id, idempotency_options, metadata
   from moved
   union all
   select id, environment_id, task_slug, lease_epoch, attempt, deployment_id, queue_id, payload, payload_type, retry,
     machine, max_duration_s, executed_ms, tags, is_test, idempotency_key, priority, parent_run_id, root_run_id,
-    created_at, is_continuation
+    created_at, is_continuation, batch_id, region, replayed_from_id, idempotency_options, metadata
   from repeated
 ),
 orders as (
@@ -318,9 +318,13 @@ select (case
         'maxAttempts', m.retry->'maxAttempts', 'tags', m.tags, 'isTest', m.is_test,
         'idempotencyKey', m.idempotency_key, 'priority', m.priority,
         'parentRunId', m.parent_run_id, 'rootRunId', m.root_run_id, 'createdAt', m.created_at,
+        'batchId', m.batch_id, 'region', m.region, 'isReplay', m.replayed_from_id is not null,
+        'idempotencyKeyScope', m.idempotency_options->>'scope',
+        'metadata', case when not m.is_continuation then m.metadata end,
         'queue', json_build_object('id', q.id, 'name', q.name),
         'deployment', case when d.id is not null then json_build_object('id', d.id, 'version', d.version,
           'shortCode', d.short_code, 'bundleHash', d.bundle_hash, 'entry', d.manifest->>'entry',
+          'runtimeVersion', d.manifest->>'runtimeVersion',
           'keepAlive', d.manifest->'processKeepAlive', 'image', d.manifest->'image', 'signature', d.manifest->'signature') end,
         'environment', json_build_object('id', e.id, 'slug', e.slug, 'type', e.type),
         'project', json_build_object('id', p.id, 'ref', p.ref, 'slug', p.slug, 'name', p.name),

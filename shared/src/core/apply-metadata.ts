@@ -1,4 +1,4 @@
-import type { MetadataOperation } from "@longshore/shared/contract/run-edits";
+import type { MetadataOperation } from "../contract/run-edits.ts";
 
 type Json = unknown;
 type Segment = string | number;

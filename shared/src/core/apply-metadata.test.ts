@@ -1,6 +1,6 @@
-import type { MetadataOperation } from "@longshore/shared/contract/run-edits";
 import { expect, test } from "vitest";
-import { applyMetadata, MetadataKeyError } from "./metadata.ts";
+import type { MetadataOperation } from "../contract/run-edits.ts";
+import { applyMetadata, MetadataKeyError } from "./apply-metadata.ts";
 
 const apply = (before: Record<string, unknown>, ...operations: MetadataOperation[]) =>
   applyMetadata(before, operations);

@@ -1,0 +1,134 @@
+import { type RegisteredTask, registerTask } from "./catalog.ts";
+import { checkBounds } from "./concurrency-limit.ts";
+import type { LifecycleTask } from "./lifecycle/call-hooks.ts";
+import { hookNames, type TaskHooks } from "./lifecycle/hooks.ts";
+import { runAttempt } from "./lifecycle/run-attempt.ts";
+import type { CommonTaskOptions, TaskConcurrency } from "./task-options.ts";
+
+const unlimitedS = 0x7fff_ffff;
+
+/** `maxDuration: timeout.None` takes the limit away. */
+export const timeout = { None: unlimitedS } as const;
+
+/** A task with the types of its payload and output erased. */
+export type ErasedOptions = Omit<CommonTaskOptions<string, unknown, unknown, unknown>, "run"> & {
+  run: LifecycleTask["run"];
+};
+
+/** What a kind of task adds to the common options. */
+export type TaskKind = {
+  /** Options that this kind knows beside the common ones. */
+  options: readonly string[];
+  parse?: LifecycleTask["parse"];
+  describePayload?: RegisteredTask["describePayload"];
+  schedule?: RegisteredTask["schedule"];
+};
+
+const common: ReadonlySet<string> = new Set<keyof ErasedOptions>([
+  "id",
+  "description",
+  "run",
+  "retry",
+  "queue",
+  "concurrency",
+  "machine",
+  "maxDuration",
+  "ttl",
+  "handleError",
+  ...hookNames,
+]);
+
+/** Code written for the reference system may use more than we know; leaving it out silently would be a trap. */
+const warnOfUnsupported = (id: string, options: object, kind: TaskKind): void => {
+  const unknown = Object.keys(options).filter((name) => !common.has(name) && !kind.options.includes(name));
+  if (unknown.length > 0) console.warn(`task "${id}": not supported and ignored: ${unknown.join(", ")}`);
+};
+
+const checkTask = (options: ErasedOptions): void => {
+  const { id, run } = options;
+  if (typeof id !== "string" || id === "") {
+    throw new TypeError('a task needs an id: task({ id: "send-email", run: async (payload) => { … } })');
+  }
+  if (typeof run !== "function") throw new TypeError(`task "${id}" needs a run function`);
+  for (const name of [...hookNames, "handleError"] as const) {
+    const hook = options[name];
+    if (hook !== undefined && typeof hook !== "function")
+      throw new TypeError(`task "${id}": ${name} must be a function`);
+  }
+};
+
+/** The task's own bounds apart from the limits that it shares. */
+const concurrencyOf = (
+  id: string,
+  concurrency: TaskConcurrency | undefined,
+): Pick<RegisteredTask, "concurrency"> => {
+  if (concurrency === undefined) return {};
+  const all = Array.isArray(concurrency) ? concurrency : [concurrency];
+  const isNamed = (one: (typeof all)[number]) => typeof one === "string" || "name" in one;
+  const limits = all.filter(isNamed).map((one) => (typeof one === "string" ? one : one.name));
+  const [inline, second] = all.filter((one) => !isNamed(one));
+  if (second)
+    throw new TypeError(`task "${id}": concurrency has two bounds of its own; put perKey and total into one`);
+  if (limits.length > 2)
+    throw new TypeError(`task "${id}": concurrency names ${limits.length} limits; 2 are the most`);
+  if (inline) checkBounds(`task "${id}": concurrency`, inline);
+  return { concurrency: { ...(inline ? { inline } : {}), ...(limits.length > 0 ? { limits } : {}) } };
+};
+
+const queueOf = (id: string, queue: ErasedOptions["queue"]): Pick<RegisteredTask, "queue"> => {
+  if (queue === undefined) return {};
+  const { name = `task/${id}`, concurrencyLimit, policy } = queue;
+  return {
+    queue: {
+      name,
+      ...(concurrencyLimit === undefined ? {} : { concurrencyLimit }),
+      ...(policy === undefined ? {} : { policy }),
+    },
+  };
+};
+
+const settingsOf = (options: ErasedOptions) => {
+  const { id, description, retry, machine, maxDuration, ttl } = options;
+  return {
+    id,
+    ...(description === undefined ? {} : { description }),
+    ...(retry === undefined ? {} : { retry }),
+    ...queueOf(id, options.queue),
+    ...concurrencyOf(id, options.concurrency),
+    ...(machine === undefined ? {} : { machine: typeof machine === "string" ? machine : machine.preset }),
+    ...(maxDuration === undefined ? {} : { maxDuration: maxDuration >= unlimitedS ? null : maxDuration }),
+    ...(ttl === undefined ? {} : { ttl }),
+  };
+};
+
+const hooksIn = (options: ErasedOptions): TaskHooks => {
+  const { catchError, handleError } = options;
+  const given = Object.fromEntries(
+    hookNames.flatMap((name) => (options[name] === undefined ? [] : [[name, options[name]]])),
+  );
+  if (!handleError) return given;
+  if (!catchError) return { ...given, catchError: handleError };
+  // Both names at once: the newer one is asked first.
+  return {
+    ...given,
+    catchError: async (params) => (await catchError(params)) || (await handleError(params)) || undefined,
+  };
+};
+
+/**
+ * Registers a task of any kind: its settings for the indexer, its life cycle for the executor.
+ * Errors: TypeError that names the task and what is wrong with its options.
+ */
+export const defineTask = (options: ErasedOptions, kind: TaskKind): void => {
+  checkTask(options);
+  warnOfUnsupported(options.id, options, kind);
+  const { id, retry, run } = options;
+  const { parse, describePayload, schedule } = kind;
+  const task: LifecycleTask = { id, retry, run, hooks: hooksIn(options), ...(parse ? { parse } : {}) };
+  registerTask({
+    ...settingsOf(options),
+    ...(schedule ? { schedule } : {}),
+    ...(describePayload ? { describePayload } : {}),
+    execute: (input) => runAttempt(task, input),
+  });
+};
