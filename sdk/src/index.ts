@@ -1,9 +1,42 @@
 /** What users import. One line a noun; nothing here has code of its own. */
-export { type Client, type CreateClientOptions, createClient, type RunDetails } from "./client.ts";
+export type { AnyTask, TaskIdentifier, TaskOutput, TaskPayload } from "./any-task.ts";
+export { type AuthClient, auth, type CreatePublicTokenOptions, type PublicTokenPermissions } from "./auth.ts";
+export { type Batch, type BatchClient, batch } from "./batch.ts";
+export { BatchTriggerError } from "./batch-trigger-error.ts";
+export type {
+  BatchByIdAndWaitItem,
+  BatchByIdItem,
+  BatchByIdResult,
+  BatchByTaskAndWaitItem,
+  BatchByTaskItem,
+  BatchByTaskResult,
+  BatchItem,
+  BatchResult,
+  BatchRunHandle,
+  BatchRunPromise,
+  BatchTriggerOptions,
+} from "./batch-types.ts";
+export type { BulkAction } from "./bulk-actions.ts";
+export { type Client, type CreateClientOptions, createClient } from "./client.ts";
+export {
+  type ConcurrencyLimitKeyState,
+  type ConcurrencyLimitState,
+  concurrencyLimits,
+} from "./concurrency-limits.ts";
 export { defineConfig, type LongshoreConfig, type TriggerConfig } from "./config.ts";
-export { type ClientConfig, configure } from "./configure.ts";
+export { type ClientConfig as ApiClientConfiguration, type ClientConfig, configure } from "./configure.ts";
+export { type Deployment, deployments } from "./deployments.ts";
+export {
+  type CreateEnvVarParams,
+  envvars,
+  type ImportEnvVarsParams,
+  type ImportEnvVarsParams as ImportEnvironmentVariablesParams,
+} from "./envvars.ts";
+export * from "./error-guards.ts";
 export * from "./errors.ts";
+export type { OffsetPage, OffsetPagePromise } from "./http/offset-pages.ts";
 export type { Page, PagePromise } from "./http/pages.ts";
+export type { RequestOptions } from "./http/request-options.ts";
 export {
   type IdempotencyKey,
   type IdempotencyKeyInput,
@@ -12,26 +45,33 @@ export {
 } from "./idempotency-keys.ts";
 export { type LogAttributes, type LogSpan, logger } from "./logger.ts";
 export { type Queue, queue } from "./queue.ts";
+export { type QueueItem, queues } from "./queues.ts";
 export { type FetchRetryOptions, type RetryFetchInit, retry } from "./retry.ts";
+export type { RunDetails } from "./run-details.ts";
+export type { ListRunsQuery } from "./run-filter.ts";
+export type { Run, RunItem, RunSource } from "./run-types.ts";
 export {
-  type ListRunsQuery,
   type PollOptions,
-  type Run,
-  type RunItem,
-  type RunSource,
+  type ReplayOptions as ReplayRunOptions,
+  type RetrieveOptions,
   type RunsClient,
   runs,
 } from "./runs.ts";
+export { type CreateScheduleOptions, type Schedule, schedules } from "./schedules.ts";
 export {
   type Context,
+  type Context as TaskRunContext,
   type RetryOptions,
   type TaskOptions,
   type TaskRunParams,
   task,
   timeout,
 } from "./task.ts";
-export type { AnyTask, Task, TaskIdentifier, TaskOutput, TaskPayload } from "./task-handle.ts";
+export type { Task } from "./task-handle.ts";
+export type { TaskRunPromise, TaskRunResult } from "./task-run-result.ts";
 export { type TasksClient, tasks } from "./tasks.ts";
-export type { RunHandle, TaskRunPromise, TaskRunResult } from "./trigger.ts";
+export type { RunHandle } from "./trigger.ts";
+export { TriggerClient, type TriggerClientConfig } from "./trigger-client.ts";
 export type { TriggerAndWaitOptions, TriggerOptions } from "./trigger-options.ts";
+export type { TriggerRequestOptions } from "./trigger-scope.ts";
 export { type WaitForOptions, type WaitUntilOptions, wait } from "./wait.ts";
