@@ -28,6 +28,7 @@ export { type ClientConfig as ApiClientConfiguration, type ClientConfig, configu
 export { type Deployment, deployments } from "./deployments.ts";
 export {
   type CreateEnvVarParams,
+  type EnvVarsClient,
   envvars,
   type ImportEnvVarsParams,
   type ImportEnvVarsParams as ImportEnvironmentVariablesParams,
