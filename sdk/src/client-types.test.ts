@@ -9,6 +9,7 @@ import {
   concurrencyLimits,
   type EnvVarsClient,
   isApiError,
+  type RetrieveRunResult,
   type Run,
   type RunHandle,
   runs,
@@ -126,6 +127,8 @@ test("a run is typed by its handle or its task, and by its status", () => {
     return run.status === "COMPLETED" ? run.output : undefined;
   };
   expectTypeOf(output).returns.resolves.toEqualTypeOf<{ width: number } | undefined>();
+  expectTypeOf<RetrieveRunResult<typeof notify>>().toEqualTypeOf<Run<string, boolean>>();
+  expectTypeOf<RetrieveRunResult<string>>().toEqualTypeOf<Run>();
   const polled = () => tasks.triggerAndPoll<typeof notify>("notify", "text", { pollIntervalMs: 5 });
   expectTypeOf(polled).returns.resolves.toEqualTypeOf<Run<string, boolean>>();
 });

@@ -25,7 +25,12 @@ export {
 } from "./concurrency-limits.ts";
 export { defineConfig, type LongshoreConfig, type TriggerConfig } from "./config.ts";
 export { type ClientConfig as ApiClientConfiguration, type ClientConfig, configure } from "./configure.ts";
-export { type Deployment, deployments } from "./deployments.ts";
+export {
+  type Deployment,
+  type Deployment as ApiDeploymentListResponseItem,
+  type Deployment as RetrieveCurrentDeploymentResponseBody,
+  deployments,
+} from "./deployments.ts";
 export {
   type CreateEnvVarParams,
   type EnvVarsClient,
@@ -50,11 +55,12 @@ export { type QueueItem, queues } from "./queues.ts";
 export { type FetchRetryOptions, type RetryFetchInit, retry } from "./retry.ts";
 export type { RunDetails } from "./run-details.ts";
 export type { ListRunsQuery } from "./run-filter.ts";
-export type { Run, RunItem, RunSource } from "./run-types.ts";
+export type { Run, Run as AnyRetrieveRunResult, RunItem, RunSource } from "./run-types.ts";
 export {
   type PollOptions,
   type ReplayOptions as ReplayRunOptions,
   type RetrieveOptions,
+  type RetrieveRunResult,
   type RunsClient,
   runs,
 } from "./runs.ts";

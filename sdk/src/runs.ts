@@ -31,6 +31,14 @@ type RetrieveRun = {
   ): Promise<Run<TaskPayload<TTask>, TaskOutput<TTask>>>;
 };
 
+/** What `runs.retrieve` answers for a task, a handle or an id. */
+export type RetrieveRunResult<T> =
+  T extends RunHandle<string, infer TInput, infer TOutput>
+    ? Run<TInput, TOutput>
+    : T extends AnyTask
+      ? Run<TaskPayload<T>, TaskOutput<T>>
+      : Run;
+
 /** Units: milliseconds between two questions, 1000 by default. */
 export type PollOptions = { pollIntervalMs?: number; signal?: AbortSignal };
 
