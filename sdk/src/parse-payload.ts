@@ -1,5 +1,8 @@
 import { isTaskPayloadParsedError, TaskPayloadParsedError } from "./task-errors.ts";
 
+/** What a call does with a payload before it is sent; `schemaTask` checks it. Errors: a rejection refuses the trigger. */
+export type ParsePayload = (payload: unknown) => Promise<unknown>;
+
 type Parse = (value: unknown) => unknown;
 type Issue = { message: string; path?: readonly unknown[] | undefined };
 type Members = Record<string, unknown>;
