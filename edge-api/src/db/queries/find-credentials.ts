@@ -14,7 +14,8 @@ const keyStatement = `
 select coalesce((
   select json_build_object('id', k.id, 'scopes', k.scopes,
     'environmentId', case when e.type = 'preview' and e.parent_environment_id is null and $2::text is not null
-      then (select b.id from environments b where b.parent_environment_id = e.id and b.branch_name = $2)
+      then (select b.id from environments b where b.parent_environment_id = e.id and b.branch_name = $2
+        and b.archived_at is null)
       else e.id end,
     'endsInMs', 1000 * extract(epoch from least(k.expires_at, case when k.revoked_at is not null then k.grace_until end)
       - (select app_now())))

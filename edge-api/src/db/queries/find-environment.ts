@@ -13,6 +13,7 @@ select coalesce((
   from projects p
   join environments e on e.project_id = p.id and e.slug = $2 and e.parent_environment_id is null
   left join environments b on b.parent_environment_id = e.id and b.branch_name = $3 and e.type = 'preview'
+    and b.archived_at is null
   left join members m on m.organization_id = p.organization_id and m.user_id = $4
   where p.ref = $1 and (e.type <> 'preview' or $3::text is null or b.id is not null)
     and (m.role is not null or $5::text in (e.id, b.id))
