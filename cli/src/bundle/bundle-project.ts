@@ -15,6 +15,8 @@ export type Bundle = {
   taskFiles: string[];
   /** Every source of the project that is in it, relative to the project. */
   inputs: string[];
+  /** How much of the module comes from each input. Units: bytes. */
+  sizes: Record<string, number>;
   warnings: Problem[];
 };
 
@@ -60,6 +62,13 @@ const outputText = (result: BuildResult<{ write: false }>, suffix: string): stri
   return file.text;
 };
 
+const sizesOf = ({ metafile }: BuildResult<{ metafile: true }>): Record<string, number> =>
+  Object.fromEntries(
+    Object.values(metafile.outputs).flatMap(({ inputs }) =>
+      Object.entries(inputs).map(([input, { bytesInOutput }]) => [input, bytesInOutput]),
+    ),
+  );
+
 const isOwnSource = (input: string): boolean =>
   !input.includes("node_modules/") && !input.startsWith("..") && input !== "longshore-entry.js";
 
@@ -90,6 +99,7 @@ export const bundleProject = async (options: { dir: string; config: ProjectConfi
       sourcemap: outputText(result, `${bundleEntry}.map`),
       taskFiles,
       inputs: Object.keys(result.metafile.inputs).filter(isOwnSource).sort(),
+      sizes: sizesOf(result),
       warnings: result.warnings.map(problemOf),
     };
   } catch (error) {

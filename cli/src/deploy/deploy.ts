@@ -14,6 +14,8 @@ export type DeployOptions = {
   dir: string;
   apiUrl: string;
   apiKey: string;
+  /** Renews a short-lived key and names the branch, where there is one. */
+  fetch?: typeof fetch;
   onStep?: (step: DeployStep, detail: string) => void;
   /** Leaves the version that is current as it is. */
   skipPromotion?: boolean;
@@ -65,7 +67,11 @@ export const deployBuilt = async (
   built: BuiltProject,
   options: Omit<DeployOptions, "dir">,
 ): Promise<DeployedProject> => {
-  const client = createClient({ baseURL: options.apiUrl, accessToken: options.apiKey });
+  const client = createClient({
+    baseURL: options.apiUrl,
+    accessToken: options.apiKey,
+    ...(options.fetch ? { fetch: options.fetch } : {}),
+  });
   const { archive, manifest, warnings } = built;
   const step = options.onStep ?? (() => {});
 

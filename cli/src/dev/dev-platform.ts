@@ -2,7 +2,8 @@ import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { enrolAgent, type RunningAgent, startAgent } from "../adapters/agent.ts";
 import { startServer } from "../adapters/server.ts";
-import { type Connection, type DevFile, devFilePath } from "../commands/connection.ts";
+import type { Connection } from "../commands/connection.ts";
+import { type DevFile, devFilePath } from "../commands/dev-file.ts";
 
 /** The API and the agent that `dev` works with, its own or another's. */
 export type DevPlatform = {
