@@ -1,6 +1,7 @@
 import path from "node:path";
-import { type BuildResult, build } from "esbuild";
+import type { BuildResult } from "esbuild";
 import { CliError } from "../cli-error.ts";
+import { type BuildTools, plainTools } from "./build-tools.ts";
 import { BundleError, type Problem } from "./bundle-error.ts";
 import { problemOf, problemsOf, requireBanner } from "./esbuild-options.ts";
 import { findTaskFiles } from "./find-task-files.ts";
@@ -30,7 +31,7 @@ const entryCode = (taskFiles: string[]): string => {
   return `${imports.join("\n")}\nexport const files = [${pairs.join(", ")}];\n`;
 };
 
-const runEsbuild = (dir: string, taskFiles: string[], external: string[]) =>
+const runEsbuild = (build: BuildTools["build"], dir: string, taskFiles: string[], external: string[]) =>
   build({
     stdin: {
       contents: entryCode(taskFiles),
@@ -78,7 +79,11 @@ const isOwnSource = (input: string): boolean =>
  * Errors: CliError when there are no task files; BundleError with file and line for everything esbuild refuses (syntax,
  * a missing module, a missing export).
  */
-export const bundleProject = async (options: { dir: string; config: ProjectConfig }): Promise<Bundle> => {
+export const bundleProject = async (options: {
+  dir: string;
+  config: ProjectConfig;
+  tools?: BuildTools;
+}): Promise<Bundle> => {
   const dir = path.resolve(options.dir);
   const { dirs, ignorePatterns, build: buildOptions } = options.config;
   const taskFiles = await findTaskFiles(dir, { dirs, ignorePatterns }).catch((error: unknown) => {
@@ -93,7 +98,12 @@ export const bundleProject = async (options: { dir: string; config: ProjectConfi
     });
   }
   try {
-    const result = await runEsbuild(dir, taskFiles, buildOptions?.external ?? []);
+    const result = await runEsbuild(
+      (options.tools ?? plainTools).build,
+      dir,
+      taskFiles,
+      buildOptions?.external ?? [],
+    );
     return {
       code: outputText(result, bundleEntry),
       sourcemap: outputText(result, `${bundleEntry}.map`),

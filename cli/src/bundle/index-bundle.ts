@@ -4,6 +4,7 @@ import path from "node:path";
 import { sdkVersion } from "@longshore/sdk/version";
 import { BundleManifest, ManifestTask } from "@longshore/shared/contract/manifest";
 import { cliVersion } from "../version.ts";
+import type { BuildTools } from "./build-tools.ts";
 import { BundleError, type Problem } from "./bundle-error.ts";
 import { type Bundle, bundleEntry } from "./bundle-project.ts";
 import type { ProjectConfig } from "./load-config.ts";
@@ -103,14 +104,14 @@ const manifestFrom = (tasks: Located[], config: ProjectConfig): BundleManifest =
 export const indexBundle = async (
   bundle: Bundle,
   config: ProjectConfig,
-  options: { timeoutMs?: number } = {},
+  options: { timeoutMs?: number; tools?: BuildTools } = {},
 ): Promise<{ manifest: BundleManifest; output: string }> => {
   const dir = await realpath(await mkdtemp(path.join(tmpdir(), "longshore-index-")));
   try {
     const entry = path.join(dir, bundleEntry);
     await writeFile(entry, bundle.code);
     await writeFile(`${entry}.map`, bundle.sourcemap);
-    const { answer, output } = await runIndexChild(entry, options.timeoutMs ?? timeoutMs);
+    const { answer, output } = await runIndexChild(entry, options.timeoutMs ?? timeoutMs, options.tools);
     if (!answer.ok) throw new BundleError([importProblem(answer, dir, bundle)]);
     const tasks = answer.registrations.map((registration) => locate(registration, dir, bundle));
     if (tasks.length === 0) {

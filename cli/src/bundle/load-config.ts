@@ -3,9 +3,9 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { machineNames } from "@longshore/shared/contract/machines";
-import { build } from "esbuild";
 import { z } from "zod";
 import { CliError } from "../cli-error.ts";
+import { type BuildTools, plainTools } from "./build-tools.ts";
 import { BundleError } from "./bundle-error.ts";
 import { problemsOf, requireBanner } from "./esbuild-options.ts";
 import { sdkPlugin } from "./sdk-plugin.ts";
@@ -54,7 +54,7 @@ export const findConfigFile = async (dir: string): Promise<string | null> => {
   return null;
 };
 
-const bundleConfig = async (dir: string, file: string): Promise<string> => {
+const bundleConfig = async (dir: string, file: string, build: BuildTools["build"]): Promise<string> => {
   try {
     const result = await build({
       entryPoints: [file],
@@ -74,6 +74,17 @@ const bundleConfig = async (dir: string, file: string): Promise<string> => {
   }
 };
 
+/** What a file exported, by its code: it is run again when that changes. */
+const imported = new Map<string, { code: string; module: { default?: unknown } }>();
+
+const importOnce = async (file: string, code: string): Promise<{ default?: unknown }> => {
+  const known = imported.get(file);
+  if (known?.code === code) return known.module;
+  const module = await importText(code);
+  imported.set(file, { code, module });
+  return module;
+};
+
 const importText = async (code: string): Promise<{ default?: unknown }> => {
   const dir = await mkdtemp(path.join(tmpdir(), "longshore-config-"));
   try {
@@ -90,7 +101,10 @@ const importText = async (code: string): Promise<{ default?: unknown }> => {
  *
  * Errors: CliError when there is none or it holds something wrong; BundleError when it cannot be built.
  */
-export const loadConfig = async (dir: string): Promise<{ file: string; config: ProjectConfig }> => {
+export const loadConfig = async (
+  dir: string,
+  tools: Pick<BuildTools, "build"> = plainTools,
+): Promise<{ file: string; config: ProjectConfig }> => {
   const file = await findConfigFile(dir);
   if (!file) {
     throw new CliError(`no longshore.config.ts or trigger.config.ts in ${dir}`, {
@@ -99,8 +113,8 @@ export const loadConfig = async (dir: string): Promise<{ file: string; config: P
     });
   }
   const name = path.basename(file);
-  const code = await bundleConfig(dir, file);
-  const module = await importText(code).catch((error: unknown) => {
+  const code = await bundleConfig(dir, file, tools.build);
+  const module = await importOnce(file, code).catch((error: unknown) => {
     const reason = error instanceof Error ? error.message : String(error);
     throw new CliError(`${name} failed when it was loaded: ${reason}`, { cause: error });
   });

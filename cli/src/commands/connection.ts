@@ -8,7 +8,7 @@ import { exitCodes } from "../exit-codes.ts";
 import { enterPlace, type Place, soleProject } from "../profiles/enter-place.ts";
 import { findLogin, type Login } from "../profiles/find-login.ts";
 import { cliRetry } from "../profiles/person-client.ts";
-import { readDevFile } from "./dev-file.ts";
+import { type DevFile, readDevFile } from "./dev-file.ts";
 import { checkEnvironment, parseEnvironment } from "./place-names.ts";
 
 /** Where the API is and what opens it. `fetch` renews a short-lived key and names the branch. */
@@ -114,8 +114,21 @@ const withPerson = async (
     });
   }
   const project = await projectOf(options, path.resolve(needs.dir ?? "."), login);
-  const wanted = { project, slug, branch: slug === "preview" ? branch : null };
+  // A session of development has to be named outright: the variable is of preview branches.
+  const named = slug === "preview" ? branch : slug === "dev" ? (options.branch ?? null) : null;
+  const wanted = { project, slug, branch: named };
   return { apiUrl: login.apiUrl, ...(await enterPlace(login, wanted, needs)) };
+};
+
+/** The `longshore dev` of this folder. Errors: `CliError` when its login is gone. */
+const withDev = async (dev: DevFile): Promise<Connection> => {
+  if ("apiKey" in dev) return { apiUrl: dev.apiUrl, apiKey: dev.apiKey };
+  const login = await findLogin({
+    apiUrl: dev.apiUrl,
+    ...(dev.profile === null ? {} : { profile: dev.profile }),
+  });
+  if (login === null) throw nobody(dev.apiUrl);
+  return { apiUrl: login.apiUrl, ...(await enterPlace(login, dev.place)) };
 };
 
 const nobody = (apiUrl: string | undefined): CliError =>
@@ -142,9 +155,10 @@ export const getConnection = async (
   const { apiUrl, apiKey } = findConnection(options);
   if (apiKey) return withKey(options, apiKey);
   const { profile, project, env } = options;
-  const isNamed = Boolean(apiUrl || profile || project || env || branchOf(options));
+  const isOther = env !== undefined && parseEnvironment(env) !== "dev";
+  const isNamed = Boolean(apiUrl || profile || project || isOther || branchOf(options));
   const dev = isNamed || needs.ignoresDev ? undefined : await readDevFile(needs.dir ?? process.cwd());
-  if (dev) return { apiUrl: dev.apiUrl, apiKey: dev.apiKey };
+  if (dev) return withDev(dev);
   const login = await findLogin(options);
   if (login === null) throw nobody(apiUrl);
   return withPerson(options, needs, login);

@@ -10,7 +10,7 @@ import { runAction } from "./run-action.ts";
 type ListOptions = ConnectionOptions & { limit: number };
 
 /** What is deployed lives in production unless another environment is named. */
-const needs = { defaultEnv: "prod", ignoresDev: true };
+const needs = { defaultEnv: "prod" };
 
 const withClient = (options: ConnectionOptions, work: (client: Client) => Promise<void>): Promise<void> =>
   runAction(options, async () => work(connect(await getConnection(options, needs))));

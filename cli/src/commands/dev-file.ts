@@ -2,7 +2,16 @@ import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { z } from "zod";
 
-const DevFile = z.object({ apiUrl: z.string(), apiKey: z.string(), pid: z.int() });
+const common = { apiUrl: z.string(), pid: z.int() };
+/** An embedded API has a key; a session on another one is entered with the login. */
+const DevFile = z.union([
+  z.object({ ...common, apiKey: z.string() }),
+  z.object({
+    ...common,
+    profile: z.string().nullable(),
+    place: z.object({ project: z.string(), slug: z.string(), branch: z.string().nullable() }),
+  }),
+]);
 export type DevFile = z.infer<typeof DevFile>;
 
 /** Where `longshore dev` says how to reach it, for commands in another terminal. */

@@ -1,5 +1,6 @@
 import { Hono } from "hono";
 import { createPlaceToken, endOwnToken, listProjects, readPlace, whoami } from "../services/account.ts";
+import { openDevSession } from "../services/open-dev-session.ts";
 import { collectSignIn, decideSignIn, readSignInRequest, startSignIn } from "../services/sign-in-requests.ts";
 import { type AppEnv, originOf, withEnvironment, withPerson, withPrincipal } from "./context.ts";
 import { smallBody } from "./limit-body.ts";
@@ -38,5 +39,9 @@ export const accountRoutes = (): Hono<AppEnv> => {
   app.post(r.createPlaceToken.path, withEnvironment, async (c) =>
     c.json(await createPlaceToken(c.var.deps, c.var.principal)),
   );
+  app.post(r.openDevSession.path, withPerson, smallBody, ...validBody(r.openDevSession.body), async (c) => {
+    const place = { ref: c.req.param("projectRef"), name: c.req.valid("json").name };
+    return c.json(await openDevSession(c.var.deps, c.var.person, place));
+  });
   return app;
 };

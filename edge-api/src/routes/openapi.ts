@@ -48,6 +48,7 @@ const roomNames: Record<string, string> = {
   whoami: "People and projects",
   projects: "People and projects",
   environments: "People and projects",
+  "dev-sessions": "People and projects",
   environment: "People and projects",
 };
 

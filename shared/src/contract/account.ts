@@ -50,3 +50,17 @@ export const PlaceToken = z.object({
   environment: EnvironmentPlace,
 });
 export type PlaceToken = z.infer<typeof PlaceToken>;
+
+/** `POST /api/v1/projects/:ref/dev-sessions`. */
+export const OpenDevSessionBody = z.object({
+  name: z
+    .string()
+    .trim()
+    .min(1)
+    .max(200)
+    .regex(/^[^\s\p{Cc}]+$/u, "must not hold spaces or control characters"),
+});
+
+/** A session's environment, a token of it, and a one-time token that enrols the agent of it. */
+export const DevSession = PlaceToken.extend({ enrolToken: z.string() });
+export type DevSession = z.infer<typeof DevSession>;

@@ -1,7 +1,13 @@
-import { EnvironmentPlace, PlaceToken, ProjectList, Whoami } from "@longshore/shared/contract/account";
+import {
+  DevSession,
+  EnvironmentPlace,
+  PlaceToken,
+  ProjectList,
+  Whoami,
+} from "@longshore/shared/contract/account";
 import { CollectedSignIn, SignInRequest, StartedSignIn } from "@longshore/shared/contract/sign-in-requests";
 import { beforeAll, describe, expect, test } from "vitest";
-import { call, expectError, trigger } from "../client.ts";
+import { call, deploy, expectError, FakeAgent, trigger } from "../client.ts";
 import type { Platform } from "../platforms.ts";
 import { createPersonal, signIn } from "../wrong-credentials.ts";
 
@@ -118,6 +124,41 @@ export const accountCases = (platform: () => Platform) =>
         branch: null,
         project: { ref },
       });
+    });
+
+    test("a development session has an environment and an agent of its own", async () => {
+      const { token } = await createPersonal(platform(), cookie);
+      const open = async (name: string) => {
+        const answer = await call(platform(), "POST", `/api/v1/projects/${ref}/dev-sessions`, {
+          token,
+          json: { name },
+        });
+        expect({ status: answer.status, text: answer.text }).toMatchObject({ status: 200 });
+        return DevSession.parse(answer.json);
+      };
+      const [ada, bob] = [await open("ada@one"), await open("bob@two")];
+      expect((await open("ada@one")).environment).toEqual(ada.environment);
+      expect(ada.environment).toMatchObject({ slug: "dev", type: "development", branch: "ada@one" });
+      expect(ada.environment.id).not.toBe(bob.environment.id);
+
+      const agents = await Promise.all([
+        FakeAgent.enrolWith(platform(), ada.enrolToken),
+        FakeAgent.enrolWith(platform(), bob.enrolToken),
+      ]);
+      await deploy(platform(), [{ id: "hello" }], { token: ada.token });
+      await deploy(platform(), [{ id: "hello" }], { token: bob.token });
+      const ofAda = await trigger(platform(), "hello", {}, {}, ada.token);
+      // The key of development reaches a session by its name.
+      const named = await call(platform(), "POST", "/api/v1/tasks/hello/trigger", {
+        token: platform().apiKey,
+        headers: { "x-trigger-branch": "bob@two" },
+        json: { payload: {} },
+      });
+      const ofBob = (named.json as { id: string }).id;
+      const rest = await trigger(platform(), "hello");
+      const taken = await Promise.all(agents.map(async (agent) => (await agent.poll(10, 500)).leases));
+      expect(taken.map((leases) => leases.map(({ runId }) => runId))).toEqual([[ofAda], [ofBob]]);
+      expect([ofAda, ofBob]).not.toContain(rest);
     });
 
     test("an archived branch is reached by nobody, until it is made again", async () => {

@@ -1,4 +1,11 @@
-import { EnvironmentPlace, PlaceToken, ProjectList, Whoami } from "@longshore/shared/contract/account";
+import {
+  DevSession,
+  EnvironmentPlace,
+  OpenDevSessionBody,
+  PlaceToken,
+  ProjectList,
+  Whoami,
+} from "@longshore/shared/contract/account";
 import {
   CollectedSignIn,
   CollectSignInBody,
@@ -85,5 +92,13 @@ export const accountSpecs = {
     denies: ["run", "token"],
     summary: "A short-lived token of an environment",
     response: PlaceToken,
+  },
+  openDevSession: {
+    method: "post",
+    path: "/api/v1/projects/:projectRef/dev-sessions",
+    auth: "person",
+    summary: "An environment of its own for one development session, with an agent's enrolment",
+    body: OpenDevSessionBody,
+    response: DevSession,
   },
 } as const satisfies Record<string, RouteSpec>;
