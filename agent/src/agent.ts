@@ -32,6 +32,7 @@ import { createAdmission } from "./core/admission.ts";
 import type { AgentStatus } from "./core/agent-status.ts";
 import { createContact } from "./core/contact.ts";
 import { createMeter } from "./core/meter.ts";
+import type { Development } from "./development.ts";
 import { createExecutions } from "./executions.ts";
 import { eventsLoop } from "./loops/events.ts";
 import { fenceLoop } from "./loops/fence.ts";
@@ -58,6 +59,7 @@ export type AgentDeps = {
   runnerDir?: string;
   /** Gives up starting (enrolment waits for the API). */
   signal?: AbortSignal;
+  development?: Development;
 };
 
 export type Agent = {
@@ -80,7 +82,14 @@ const mib = 1024 * 1024;
 const memoryWatchMs = 2_000;
 const enrolLimits = { minMs: 250, maxMs: 10_000 };
 
-type Base = { clock: Clock; logger: Logger; random: () => number; http: HttpClient; signal: AbortSignal };
+type Base = {
+  clock: Clock;
+  logger: Logger;
+  random: () => number;
+  http: HttpClient;
+  signal: AbortSignal;
+  development?: Development;
+};
 
 /** Errors: `AgentError` when the API refuses the token. Waits as long as the API cannot be reached. */
 const obtainIdentity = async (config: AgentConfig, base: Base): Promise<Identity> => {
@@ -159,7 +168,9 @@ export const startAgent = async (config: AgentConfig, given: AgentDeps = {}): Pr
     const runnerFrom = given.runnerDir ?? (await buildRunner());
     const runnerDir = await placeRunner(runnerFrom, config.dataDir);
     const identity = await obtainIdentity(config, { clock, logger, random, http, signal });
-    const wired = await wire(config, identity, runnerDir, { clock, logger, random, http, signal });
+    const base: Base = { clock, logger, random, http, signal };
+    if (given.development) base.development = given.development;
+    const wired = await wire(config, identity, runnerDir, base);
     const release = async () => {
       http.close();
       await unlock();
@@ -187,7 +198,7 @@ const listenAt = async (wanted: NonNullable<AgentConfig["runnerTcp"]>, logger: L
 
 /** Makes every part; nothing works yet. */
 const wire = async (config: AgentConfig, identity: Identity, runnerDir: string, base: Base) => {
-  const { clock, logger, http } = base;
+  const { clock, logger, http, development } = base;
   const inData = (name: string) => join(config.dataDir, name);
   await mkdir(inData("runs"), { recursive: true, mode: 0o711 });
   await mkdir(inData("bundles"), { recursive: true, mode: 0o755 });
@@ -229,7 +240,9 @@ const wire = async (config: AgentConfig, identity: Identity, runnerDir: string, 
     logger,
     orphanGraceMs: config.orphanGraceMs,
     leaseMs: () => contact.settings().leaseMs,
-    keepsWarm: config.pool.idleMs > 0,
+    // A debugger finds one process at its port.
+    keepsWarm: config.pool.idleMs > 0 && development?.inspect === undefined,
+    inspect: development?.inspect ?? null,
     stopped: stopped.signal,
     slots: config.slots,
     // A process takes no longer to start when a run is there than before: only code is worth keeping ready.
@@ -258,6 +271,7 @@ const wire = async (config: AgentConfig, identity: Identity, runnerDir: string, 
     admission,
     trustedKeys: config.trustedKeys,
     remove: runtime.remove,
+    development: development ?? null,
   });
   return {
     admission,

@@ -8,6 +8,7 @@ import { bindingOf } from "./core/binding.ts";
 import { holdsSlot, isFinal, nextPhase, type Phase, type PhaseEvent } from "./core/execution.ts";
 import type { ExitInfo } from "./core/observed.ts";
 import { whyUntrusted } from "./core/trust.ts";
+import type { Development } from "./development.ts";
 import type { RunRecord } from "./ports/container-records.ts";
 import { StartError } from "./ports/container-runtime.ts";
 import type { ControlPlane } from "./ports/control-plane.ts";
@@ -29,6 +30,7 @@ export type ExecutionDeps = {
   contacted: Promise<void>;
   /** Aborted when the agent's process ends; what runs goes on without it. */
   stopped: AbortSignal;
+  development: Development | null;
 };
 
 /** How long a cancelled task may take to end by itself, and the runner beyond that. Units: milliseconds. */
@@ -121,9 +123,10 @@ export const createExecution = (record: RunRecord, deps: ExecutionDeps, onChange
       payloadType: lease.payloadType,
       bundleDir: box.paths().bundleDir,
       entry: lease.deployment.entry,
-      env: lease.env,
+      env: { ...lease.env, ...deps.development?.env() },
       secretEnv: lease.secretEnv,
-      maxDurationS: lease.maxDurationS,
+      // Whoever stands at a breakpoint is not to be timed.
+      maxDurationS: deps.development?.inspect === undefined ? lease.maxDurationS : null,
       oldSpaceMb: box.oldSpaceMb,
       keepAlive: lease.deployment.keepAlive ?? null,
       context: lease.context,

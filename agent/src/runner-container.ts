@@ -24,6 +24,8 @@ export type ContainerDeps = {
   leaseMs(): number;
   /** Whether a runner should get ready for another run after each. */
   keepsWarm: boolean;
+  /** Flag by which a debugger can attach to the run's process; null outside of development. */
+  inspect: string | null;
   /** Aborted when the agent's process ends; what runs goes on without it. */
   stopped: AbortSignal;
 };
@@ -155,7 +157,8 @@ export const createRunnerContainer = (
         LONGSHORE_FENCE_MS: String(Math.round(deps.leaseMs() / 2)),
         LONGSHORE_OLD_SPACE_MB: String(oldSpaceMb(record.machine)),
         // What waits without code is one process; a job that is on its way is worth a second one at once.
-        ...(isWanted ? { LONGSHORE_SPARE: "1" } : {}),
+        ...(isWanted && deps.inspect === null ? { LONGSHORE_SPARE: "1" } : {}),
+        ...(deps.inspect === null ? {} : { LONGSHORE_INSPECT: deps.inspect }),
         ...(deps.keepsWarm ? { LONGSHORE_WARM: "1" } : {}),
       },
     });

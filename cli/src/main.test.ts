@@ -63,7 +63,7 @@ test("runs list is a table without colours when it is no terminal", async () => 
 
 test("a refused key and an unknown command end with their own exit codes", async () => {
   const refused = await longshore("runs", "get", "run_1", "--api-key", "wrong", "--json");
-  expect(refused.code).toBe(1);
+  expect(refused.code).toBe(3);
   expect(JSON.parse(refused.stdout).error.message).toContain("refused the key");
   expect((await longshore("frobnicate")).code).toBe(2);
 });

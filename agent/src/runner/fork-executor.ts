@@ -23,9 +23,10 @@ export const forkExecutor = (
 ): Executor => {
   const own = Object.entries(process.env).filter(([name]) => !name.startsWith("LONGSHORE_"));
   const limit = oldSpaceMb === null ? [] : [`--max-old-space-size=${oldSpaceMb}`];
+  const inspect = process.env.LONGSHORE_INSPECT ? [process.env.LONGSHORE_INSPECT] : [];
   return fork(modulePath, [], {
     env: { ...Object.fromEntries(own), ...env },
-    execArgv: ["--enable-source-maps", ...limit],
+    execArgv: ["--enable-source-maps", ...limit, ...inspect],
     stdio: ["ignore", "pipe", "pipe", "ipc"],
   }) as Executor;
 };

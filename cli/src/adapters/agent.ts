@@ -19,6 +19,11 @@ export type StartAgentOptions = {
   endRunsOnStop?: boolean;
 };
 
+/** What `dev` adds to the runs of its agent. */
+export type AgentDevelopment = NonNullable<
+  NonNullable<Parameters<typeof import("@longshore/agent/agent").startAgent>[1]>["development"]
+>;
+
 /** What a person said on the command line; it wins over the environment. */
 export type AgentFlags = {
   apiUrl?: string;
@@ -42,9 +47,6 @@ export type RunningAgent = {
   runtime: { kind: string; why: string };
   slots: number;
 };
-
-/** A one-time token, and where the identity that it buys is kept. */
-export type EnrolAgentOptions = { url: string; token: string; name: string; dataDir: string };
 
 type Env = Record<string, string | undefined>;
 type Config = Parameters<typeof import("@longshore/agent/agent").startAgent>[0];
@@ -97,25 +99,17 @@ const reasons: Record<string, string> = {
 const begin = async (
   config: Config,
   log: (line: string) => void,
-  signal?: AbortSignal,
+  given: { signal?: AbortSignal; development?: AgentDevelopment } = {},
 ): Promise<RunningAgent> => {
   const { startAgent: start } = await import("@longshore/agent/agent");
-  const agent = await start(config, { logger: loggerTo(log), ...(signal ? { signal } : {}) });
+  const agent = await start(config, { logger: loggerTo(log), ...given });
   const { runtime: kind, slots } = agent.status();
   const why = config.runtime === "auto" ? (reasons[kind] ?? "as found") : "as asked";
   const { accepted, done } = agent;
   return { stop: () => agent.stop(), accepted, done, runtime: { kind, why }, slots };
 };
 
-/** Makes this machine an agent: a one-time token becomes an identity in `dataDir`. */
-export const enrolAgent = async (options: EnrolAgentOptions): Promise<{ agentId: string }> => {
-  const { enrolAgent: enrol } = await import("@longshore/agent/agent");
-  const { agentConfig } = await import("@longshore/agent/config");
-  const { token, ...rest } = options;
-  return enrol(agentConfig({ ...rest, enrolToken: token }));
-};
-
-/** The same from flags and environment, for `longshore agent enrol`. Errors: `CliError`, `AgentError`. */
+/** Makes this machine an agent: a one-time token becomes an identity in the data folder; for `longshore agent enrol`. Errors: `CliError`, `AgentError`. */
 export const enrolAgentHere = async (
   flags: AgentFlags,
   log: (line: string) => void,
@@ -137,6 +131,7 @@ export const enrolAgentHere = async (
 export const startAgent = async (
   options: StartAgentOptions,
   log: (line: string) => void = print,
+  development?: AgentDevelopment,
 ): Promise<RunningAgent> => {
   const { agentConfig } = await import("@longshore/agent/config");
   const { image, ...rest } = options;
@@ -145,7 +140,7 @@ export const startAgent = async (
     ...(image === undefined ? {} : { runnerImage: image }),
     ...(process.env.DOCKER_HOST ? { dockerHost: process.env.DOCKER_HOST } : {}),
   });
-  const agent = await begin(config, log);
+  const agent = await begin(config, log, development ? { development } : {});
   void agent.done.then((end) => {
     if (end.kind === "fatal") loggerTo(log).error("the agent ends", { reason: end.reason });
   });
@@ -158,4 +153,4 @@ export const startAgentHere = async (
   log: (line: string) => void,
   signal: AbortSignal,
   env: Env = process.env,
-): Promise<RunningAgent> => begin(await readAgentConfig(flags, env), log, signal);
+): Promise<RunningAgent> => begin(await readAgentConfig(flags, env), log, { signal });

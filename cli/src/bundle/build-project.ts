@@ -5,6 +5,7 @@ import type { BundleManifest } from "@longshore/shared/contract/manifest";
 import { CliError } from "../cli-error.ts";
 import type { BuildLayer, BuildTarget } from "../extensions/build-extension.ts";
 import { type Archive, type ArchiveFile, archiveFiles } from "./archive.ts";
+import { type BuildTools, plainTools } from "./build-tools.ts";
 import { formatProblem } from "./bundle-error.ts";
 import { type Bundle, bundleEntry, bundleProject } from "./bundle-project.ts";
 import { buildDependencyLayer, type DependencyLayer } from "./dependency-layer.ts";
@@ -32,6 +33,13 @@ export type BuiltProject = {
   warnings: string[];
 };
 
+/** Says in the source map where the sources are. Not before indexing, which looks for them beside the bundle. */
+const withSourceRoot = (bundle: Bundle, sourceRoot: string | undefined): Bundle => {
+  if (sourceRoot === undefined) return bundle;
+  const map = { ...JSON.parse(bundle.sourcemap), sourceRoot };
+  return { ...bundle, sourcemap: JSON.stringify(map) };
+};
+
 /** How a project is built. */
 export type BuildOptions = {
   /** `dev`: for this machine; `deploy`, the default: for the agents. */
@@ -42,6 +50,7 @@ export type BuildOptions = {
   branch?: string | undefined;
   /** Makes the image that the layers ask for, and answers its name. */
   makeImage?: ((layers: BuildLayer[]) => Promise<string>) | undefined;
+  tools?: BuildTools;
 };
 
 const readOutput = async (dir: string): Promise<ArchiveFile[]> => {
@@ -109,14 +118,14 @@ const imageOf = async (
  */
 export const buildProject = async (projectDir: string, options: BuildOptions = {}): Promise<BuiltProject> => {
   const dir = path.resolve(projectDir);
-  const { target = "deploy", environment, branch } = options;
+  const { target = "deploy", environment, branch, tools = plainTools } = options;
   const platform = target === "dev" ? hostPlatform() : parsePlatform(options.platform);
-  const { config, file } = await loadConfig(dir);
+  const { config, file } = await loadConfig(dir, tools);
   const said: string[] = [];
   const say = (line: string) => void said.push(line);
   const extensions = await startExtensions({ dir, config, target, environment, branch, say });
-  const bundle = await bundleProject({ dir, config, extensions });
-  const { manifest: indexed, output } = await indexBundle(bundle, config);
+  const bundle = await bundleProject({ dir, config, extensions, tools });
+  const { manifest: indexed, output } = await indexBundle(bundle, config, { tools });
 
   const outputPath = await realpath(await mkdtemp(path.join(tmpdir(), "longshore-build-")));
   try {
@@ -144,7 +153,7 @@ export const buildProject = async (projectDir: string, options: BuildOptions = {
       config,
       configFile: file,
       manifest,
-      archive: await archiveOf(bundle, manifest, more),
+      archive: await archiveOf(withSourceRoot(bundle, tools.sourceRoot), manifest, more),
       layers,
       inputs: bundle.inputs,
       variables: variablesOf(extensions.layers),

@@ -1,10 +1,11 @@
 import path from "node:path";
-import { type BuildResult, build } from "esbuild";
+import type { BuildResult } from "esbuild";
 import { CliError } from "../cli-error.ts";
+import { type BuildTools, plainTools } from "./build-tools.ts";
 import { BundleError, type Problem } from "./bundle-error.ts";
 import { problemOf, problemsOf, requireBanner } from "./esbuild-options.ts";
 import type { ExtensionHost } from "./extension-host.ts";
-import { type Externals, externalsPlugin } from "./externals-plugin.ts";
+import { type Externals, externalsOf, externalsPlugin } from "./externals-plugin.ts";
 import { findTaskFiles } from "./find-task-files.ts";
 import type { ProjectConfig } from "./load-config.ts";
 import { sdkPlugin } from "./sdk-plugin.ts";
@@ -19,6 +20,8 @@ export type Bundle = {
   inputs: string[];
   /** Packages that it imports but does not contain. */
   externals: Externals;
+  /** How much of the module comes from each input. Units: bytes. */
+  sizes: Record<string, number>;
   warnings: Problem[];
 };
 
@@ -35,12 +38,12 @@ const entryCode = (taskFiles: string[]): string => {
 type Shape = {
   dir: string;
   config: ProjectConfig;
+  build: BuildTools["build"];
   taskFiles: string[];
-  externals: Externals;
   extensions: Pick<ExtensionHost, "plugins" | "externals" | "conditions"> | undefined;
 };
 
-const runEsbuild = ({ dir, config, taskFiles, externals, extensions }: Shape) => {
+const runEsbuild = ({ dir, config, build, taskFiles, extensions }: Shape) => {
   const { build: wish = {}, tsconfig } = config;
   const conditions = [...(wish.conditions ?? []), ...(extensions?.conditions ?? [])];
   return build({
@@ -74,10 +77,8 @@ const runEsbuild = ({ dir, config, taskFiles, externals, extensions }: Shape) =>
       ...(extensions?.plugins("first") ?? []),
       sdkPlugin(dir),
       externalsPlugin({
-        projectDir: dir,
         external: [...(wish.external ?? []), ...(extensions?.externals ?? [])],
         detect: wish.autoDetectExternal ?? true,
-        found: externals,
       }),
       ...(extensions?.plugins("last") ?? []),
     ],
@@ -89,6 +90,13 @@ const outputText = (result: BuildResult<{ write: false }>, suffix: string): stri
   if (!file) throw new Error(`esbuild wrote no ${suffix}`);
   return file.text;
 };
+
+const sizesOf = ({ metafile }: BuildResult<{ metafile: true }>): Record<string, number> =>
+  Object.fromEntries(
+    Object.values(metafile.outputs).flatMap(({ inputs }) =>
+      Object.entries(inputs).map(([input, { bytesInOutput }]) => [input, bytesInOutput]),
+    ),
+  );
 
 const isOwnSource = (input: string): boolean =>
   !input.includes("node_modules/") && !input.startsWith("..") && input !== "longshore-entry.js";
@@ -103,6 +111,7 @@ export const bundleProject = async (options: {
   dir: string;
   config: ProjectConfig;
   extensions?: Shape["extensions"];
+  tools?: BuildTools;
 }): Promise<Bundle> => {
   const dir = path.resolve(options.dir);
   const { config, extensions } = options;
@@ -119,14 +128,15 @@ export const bundleProject = async (options: {
     });
   }
   try {
-    const externals: Externals = new Map();
-    const result = await runEsbuild({ dir, config, taskFiles, externals, extensions });
+    const { build } = options.tools ?? plainTools;
+    const result = await runEsbuild({ dir, config, build, taskFiles, extensions });
     return {
       code: outputText(result, bundleEntry),
       sourcemap: outputText(result, `${bundleEntry}.map`),
       taskFiles,
       inputs: Object.keys(result.metafile.inputs).filter(isOwnSource).sort(),
-      externals,
+      externals: externalsOf(dir, result.metafile),
+      sizes: sizesOf(result),
       warnings: result.warnings.map(problemOf),
     };
   } catch (error) {

@@ -1,9 +1,9 @@
 import { isBuiltin } from "node:module";
 import path from "node:path";
-import type { OnResolveArgs, OnResolveResult, Plugin, PluginBuild } from "esbuild";
+import type { Metafile, OnResolveArgs, OnResolveResult, Plugin, PluginBuild } from "esbuild";
 import { globMatcher } from "./glob.ts";
 import { isNativePackage } from "./native-package.ts";
-import { packageDirOf, packageNameOf } from "./package-of.ts";
+import { findPackage, packageDirOf, packageNameOf } from "./package-of.ts";
 
 /** Packages that the bundle imports but does not contain: name → folder; null for one that is not installed. */
 export type Externals = Map<string, string | null>;
@@ -19,16 +19,26 @@ const matcherOf = (patterns: readonly string[]): ((specifier: string, name: stri
   return (specifier, name) => isMatch(specifier) || isMatch(name);
 };
 
+/** What a build has left out, as esbuild tells: a package that the project's own code imports is the one it finds there. */
+export const externalsOf = (projectDir: string, metafile: Metafile): Externals => {
+  const found: Externals = new Map();
+  for (const [input, { imports }] of Object.entries(metafile.inputs)) {
+    for (const { path: specifier, external } of imports) {
+      const name = external && !isBuiltin(specifier) ? packageNameOf(specifier) : null;
+      if (name === null) continue;
+      const file = path.resolve(projectDir, input);
+      if (found.get(name) && fromPackage.test(file)) continue;
+      found.set(name, findPackage(name, path.dirname(file)) ?? found.get(name) ?? null);
+    }
+  }
+  return found;
+};
+
 /**
  * Leaves packages out of the bundle that must stay files: those that the configuration names, and, if `detect`, those
- * with native modules or WebAssembly. What was left out is added to `found`.
+ * with native modules or WebAssembly.
  */
-export const externalsPlugin = (options: {
-  projectDir: string;
-  external: readonly string[];
-  detect: boolean;
-  found: Externals;
-}): Plugin => ({
+export const externalsPlugin = (options: { external: readonly string[]; detect: boolean }): Plugin => ({
   name: "longshore-externals",
   setup(build: PluginBuild) {
     const isNamed = matcherOf(options.external);
@@ -38,25 +48,20 @@ export const externalsPlugin = (options: {
       native.set(dir, known);
       return known;
     };
-    const leaveOut = (args: OnResolveArgs, name: string, dir: string | null): OnResolveResult => {
-      // The one that the project's own code gets, when two packages bring one each.
-      if (!options.found.get(name) || !fromPackage.test(args.importer)) options.found.set(name, dir);
-      return { path: args.path, external: true };
-    };
+    const leaveOut = (args: OnResolveArgs): OnResolveResult => ({ path: args.path, external: true });
     build.onResolve({ filter: /^[^./#]/ }, async (args) => {
       const name = packageNameOf(args.path);
       if (args.kind === "entry-point" || isMarked(args.pluginData) || name === null) return;
       if (isBuiltin(args.path) || path.isAbsolute(args.path)) return;
-      const wanted = isNamed(args.path, name);
-      if (!wanted && !options.detect) return;
+      if (isNamed(args.path, name)) return leaveOut(args);
+      if (!options.detect) return;
       const { importer, resolveDir, kind } = args;
       const asked = { ...args.pluginData, ...mark };
       const resolved = await build.resolve(args.path, { importer, resolveDir, kind, pluginData: asked });
-      if (resolved.errors.length > 0) return wanted ? leaveOut(args, name, null) : undefined;
+      if (resolved.errors.length > 0) return undefined;
       if (resolved.external) return { path: resolved.path, external: true };
       const dir = resolved.namespace === "file" ? packageDirOf(resolved.path) : null;
-      if (wanted) return leaveOut(args, name, dir);
-      if (dir !== null && fromPackage.test(resolved.path) && isNative(dir)) return leaveOut(args, name, dir);
+      if (dir !== null && fromPackage.test(resolved.path) && isNative(dir)) return leaveOut(args);
       const { path: file, namespace, suffix, sideEffects, pluginData } = resolved;
       return { path: file, namespace, suffix, sideEffects, pluginData };
     });

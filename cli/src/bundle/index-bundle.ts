@@ -5,6 +5,7 @@ import { sdkVersion } from "@longshore/sdk/version";
 import { BundleManifest, ManifestLimit, ManifestTask } from "@longshore/shared/contract/manifest";
 import type { z } from "zod";
 import { cliVersion } from "../version.ts";
+import type { BuildTools } from "./build-tools.ts";
 import { BundleError, type Problem } from "./bundle-error.ts";
 import { type Bundle, bundleEntry } from "./bundle-project.ts";
 import type { ProjectConfig } from "./load-config.ts";
@@ -153,7 +154,7 @@ const linkExternals = async (bundle: Bundle, dir: string): Promise<void> => {
 export const indexBundle = async (
   bundle: Bundle,
   config: ProjectConfig,
-  options: { timeoutMs?: number } = {},
+  options: { timeoutMs?: number; tools?: BuildTools } = {},
 ): Promise<{ manifest: BundleManifest; output: string }> => {
   const dir = await realpath(await mkdtemp(path.join(tmpdir(), "longshore-index-")));
   try {
@@ -161,7 +162,7 @@ export const indexBundle = async (
     await writeFile(entry, bundle.code);
     await writeFile(`${entry}.map`, bundle.sourcemap);
     await linkExternals(bundle, dir);
-    const { answer, output } = await runIndexChild(entry, options.timeoutMs ?? timeoutMs);
+    const { answer, output } = await runIndexChild(entry, options.timeoutMs ?? timeoutMs, options.tools);
     if (!answer.ok) throw new BundleError([importProblem(answer, dir, bundle)]);
     const place = (registration: Registration) => locate(registration, dir, bundle);
     const tasks = answer.registrations.map(place);

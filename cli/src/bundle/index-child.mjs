@@ -1,5 +1,6 @@
 // @ts-check
-// Runs in a process of its own: imports a bundle, and sends its parent the tasks and limits that the import registered.
+// Runs in a process of its own: imports the bundle that its parent names, and answers the tasks and limits that the import
+// registered.
 // Plain JavaScript, so that the user's code is loaded by nothing but Node.
 import { pathToFileURL } from "node:url";
 
@@ -113,11 +114,16 @@ Error.stackTraceLimit = 50;
 Object.assign(globalThis, { [observerKey]: register });
 process.on("uncaughtException", fail);
 process.on("unhandledRejection", fail);
-try {
-  const bundle = await import(pathToFileURL(process.argv[2] ?? "").href);
-  nameExports(bundle.files);
-  for (const describe of descriptions) describe();
-  answer({ ok: true, registrations, limits });
-} catch (error) {
-  fail(error);
-}
+// Nobody waits for the answer of an orphan.
+process.on("disconnect", () => process.exit(1));
+process.once("message", async (/** @type {{ entry: string, env: Record<string, string> }} */ order) => {
+  Object.assign(process.env, order.env);
+  try {
+    const bundle = await import(pathToFileURL(order.entry).href);
+    nameExports(bundle.files);
+    for (const describe of descriptions) describe();
+    answer({ ok: true, registrations, limits });
+  } catch (error) {
+    fail(error);
+  }
+});

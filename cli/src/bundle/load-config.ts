@@ -2,13 +2,13 @@ import { access, mkdtemp, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { machineNames } from "@longshore/shared/contract/machines";
-import { build } from "esbuild";
 import { z } from "zod";
 import { CliError } from "../cli-error.ts";
 import { buildNamesPlugin } from "./build-names-plugin.ts";
+import { type BuildTools, plainTools } from "./build-tools.ts";
 import { BundleError } from "./bundle-error.ts";
 import { problemsOf, requireBanner } from "./esbuild-options.ts";
-import { type Externals, externalsPlugin } from "./externals-plugin.ts";
+import { externalsPlugin } from "./externals-plugin.ts";
 import { openProjectFolder } from "./project-folder.ts";
 import { sdkPlugin } from "./sdk-plugin.ts";
 
@@ -73,8 +73,7 @@ export const findConfigFile = async (dir: string): Promise<string | null> => {
   return null;
 };
 
-const bundleConfig = async (dir: string, file: string): Promise<string> => {
-  const found: Externals = new Map();
+const bundleConfig = async (dir: string, file: string, build: BuildTools["build"]): Promise<string> => {
   try {
     const result = await build({
       entryPoints: [file],
@@ -86,16 +85,23 @@ const bundleConfig = async (dir: string, file: string): Promise<string> => {
       target: "node20",
       logLevel: "silent",
       banner: { js: requireBanner },
-      plugins: [
-        sdkPlugin(dir),
-        buildNamesPlugin(),
-        externalsPlugin({ projectDir: dir, external: [], detect: true, found }),
-      ],
+      plugins: [sdkPlugin(dir), buildNamesPlugin(), externalsPlugin({ external: [], detect: true })],
     });
     return result.outputFiles[0]?.text ?? "";
   } catch (error) {
     throw new BundleError(problemsOf(error), { cause: error });
   }
+};
+
+/** What a file exported, by its code: it is run again when that changes. */
+const imported = new Map<string, { code: string; module: { default?: unknown } }>();
+
+const importOnce = async (file: string, code: string, dir: string): Promise<{ default?: unknown }> => {
+  const known = imported.get(file);
+  if (known?.code === code) return known.module;
+  const module = await importText(code, dir);
+  imported.set(file, { code, module });
+  return module;
 };
 
 /** In the project, so that packages that are not part of the code are found from there. */
@@ -115,7 +121,10 @@ const importText = async (code: string, projectDir: string): Promise<{ default?:
  *
  * Errors: CliError when there is none or it holds something wrong; BundleError when it cannot be built.
  */
-export const loadConfig = async (dir: string): Promise<{ file: string; config: ProjectConfig }> => {
+export const loadConfig = async (
+  dir: string,
+  tools: Pick<BuildTools, "build"> = plainTools,
+): Promise<{ file: string; config: ProjectConfig }> => {
   const file = await findConfigFile(dir);
   if (!file) {
     throw new CliError(`no longshore.config.ts or trigger.config.ts in ${dir}`, {
@@ -124,8 +133,8 @@ export const loadConfig = async (dir: string): Promise<{ file: string; config: P
     });
   }
   const name = path.basename(file);
-  const code = await bundleConfig(dir, file);
-  const module = await importText(code, dir).catch((error: unknown) => {
+  const code = await bundleConfig(dir, file, tools.build);
+  const module = await importOnce(file, code, dir).catch((error: unknown) => {
     const reason = error instanceof Error ? error.message : String(error);
     throw new CliError(`${name} failed when it was loaded: ${reason}`, { cause: error });
   });

@@ -1,6 +1,5 @@
-import { fork } from "node:child_process";
-import { fileURLToPath } from "node:url";
 import { z } from "zod";
+import { type BuildTools, plainTools } from "./build-tools.ts";
 import { BundleError } from "./bundle-error.ts";
 
 const Registration = z.object({
@@ -20,8 +19,6 @@ const Answer = z.discriminatedUnion("ok", [
 /** What the process that imported the bundle has to say. */
 export type IndexAnswer = z.infer<typeof Answer>;
 
-const childFile = fileURLToPath(new URL("./index-child.mjs", import.meta.url));
-
 /** What the user's code printed is shown, but not without end. Units: characters. */
 const outputMax = 20_000;
 
@@ -33,13 +30,10 @@ const outputMax = 20_000;
 export const runIndexChild = (
   entry: string,
   timeoutMs: number,
+  tools: Pick<BuildTools, "startIndexChild" | "env"> = plainTools,
 ): Promise<{ answer: IndexAnswer; output: string }> =>
   new Promise((resolve, reject) => {
-    const child = fork(childFile, [entry], {
-      execArgv: ["--enable-source-maps"],
-      silent: true,
-      serialization: "json",
-    });
+    const child = tools.startIndexChild();
     let output = "";
     let answer: IndexAnswer | undefined;
     const collect = (chunk: Buffer) => {
@@ -56,6 +50,10 @@ export const runIndexChild = (
       answer ??= Answer.parse(message);
     });
     child.on("error", reject);
+    child.send({ entry, env: tools.env() }, (error) => {
+      // One that is gone already says so by its end.
+      if (error) child.kill("SIGKILL");
+    });
     child.on("close", (code, signal) => {
       clearTimeout(timer);
       if (answer) return resolve({ answer, output });

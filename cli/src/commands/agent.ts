@@ -6,6 +6,7 @@ import { print, printJson, printNote } from "../terminal/output.ts";
 import { parseCount } from "../terminal/parse-count.ts";
 import { aborted, interruptSignal } from "../terminal/until-interrupted.ts";
 import { type DrainOptions, doctor, drain, showStatus } from "./agent-local.ts";
+import { withCommon } from "./connection.ts";
 import { runAction } from "./run-action.ts";
 
 type Options = AgentFlags & { json?: boolean };
@@ -47,25 +48,23 @@ const start = async ({ json, ...flags }: Options): Promise<void> => {
 export const addAgentCommand = (program: Command): void => {
   const agent = program.command("agent").description("make this machine execute runs");
   const withFolder = (command: Command) =>
-    command
-      .option(
-        "--data-dir <dir>",
-        "folder of the agent's identity and cache (or LONGSHORE_AGENT_DATA; ~/.longshore/agent)",
-      )
-      .option("--json", "answer as JSON");
+    withCommon(command).option(
+      "--data-dir <dir>",
+      "folder of the agent's identity and cache (or LONGSHORE_AGENT_DATA; ~/.longshore/agent)",
+    );
   const withApi = (command: Command) =>
     withFolder(command).option(
       "--api-url <url>",
       "address of the API (or LONGSHORE_URL; start knows it from enrol)",
     );
-  const withCommon = (command: Command) =>
+  const withToken = (command: Command) =>
     withApi(command)
       .option("--token <token>", "a one-time token (or LONGSHORE_ENROL_TOKEN)")
       .option("--name <name>", "how the agent is called (or LONGSHORE_AGENT_NAME; the host's name)");
-  withCommon(agent.command("enrol"))
+  withToken(agent.command("enrol"))
     .description("register this machine with a one-time token")
     .action((options: Options) => runAction(options, () => enrol(options)));
-  withCommon(agent.command("start"))
+  withToken(agent.command("start"))
     .description("take runs and execute them until interrupted")
     .addOption(
       new Option("--runtime <kind>", "where runs execute (or LONGSHORE_RUNTIME; auto)").choices([

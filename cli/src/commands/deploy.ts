@@ -5,53 +5,23 @@ import { buildImage, defaultBase, refuseSystem } from "../deploy/build-image.ts"
 import { deployProject } from "../deploy/deploy.ts";
 import { readSigningKey } from "../deploy/sign-deployment.ts";
 import { print, printJson, printNote } from "../terminal/output.ts";
+import { startProgress } from "../terminal/progress.ts";
 import { style } from "../terminal/style.ts";
 import { type ConnectionOptions, getConnection, withConnection } from "./connection.ts";
 import { runAction } from "./run-action.ts";
 
 type Options = ConnectionOptions & {
-  env?: string;
   dryRun?: boolean;
   skipPromotion?: boolean;
   externalId?: string;
   signKey?: string;
   signEnv?: string;
-  json?: boolean;
-  branch?: string;
   platform?: string;
   image?: string | true;
   imageBase?: string;
   push?: boolean;
   /** False with `--no-sync-env-vars`. */
   syncEnvVars?: boolean;
-};
-
-const keyPrefixes: Record<string, string> = {
-  development: "dev",
-  dev: "dev",
-  staging: "stg",
-  stg: "stg",
-  production: "prod",
-  prod: "prod",
-  preview: "preview",
-};
-
-/** The key decides the environment; `--env` keeps one from deploying to another by mistake. */
-const checkEnvironment = (env: string | undefined, apiKey: string): void => {
-  if (env === undefined) return;
-  const wanted = keyPrefixes[env];
-  if (!wanted)
-    throw new CliError(`unknown environment "${env}"`, {
-      next: "use dev, stg, prod or preview",
-      exitCode: 2,
-    });
-  const actual = /^tr_([a-z]+)_/.exec(apiKey)?.[1];
-  if (actual !== undefined && actual !== wanted) {
-    throw new CliError(`the key belongs to "${actual}", not to "${wanted}"`, {
-      next: `pass the ${wanted} environment's key with --api-key or LONGSHORE_SECRET_KEY`,
-      exitCode: 2,
-    });
-  }
 };
 
 const buildOptionsOf = (options: Options): BuildOptions => {
@@ -101,9 +71,10 @@ const readSigning = async ({ signKey, signEnv }: Options) => {
 
 const deploy = async (dir: string, options: Options): Promise<void> => {
   if (options.dryRun) return dryRun(dir, options);
-  const connection = await getConnection(options, dir);
-  checkEnvironment(options.env, connection.apiKey);
+  const needs = { dir, defaultEnv: "prod", ignoresDev: true, makesBranch: true };
+  const { place: _, ...connection } = await getConnection(options, needs);
   const signing = await readSigning(options);
+  const progress = startProgress(options);
   const deployed = await deployProject({
     dir,
     ...connection,
@@ -112,8 +83,8 @@ const deploy = async (dir: string, options: Options): Promise<void> => {
     ...(signing === undefined ? {} : { signing }),
     ...(options.skipPromotion ? { skipPromotion: true } : {}),
     ...(options.externalId === undefined ? {} : { externalId: options.externalId }),
-    onStep: (step, detail) => printNote(`${style("dim", step.padEnd(9))} ${detail}`),
-  });
+    onStep: (step, detail) => progress.say(`${style("dim", step.padEnd(9))} ${detail}`),
+  }).finally(() => progress.end());
   for (const warning of deployed.warnings) printNote(warning);
   if (options.json) return printJson(deployed);
   const state = deployed.promoted ? "is current" : "is deployed but not current";
@@ -127,10 +98,8 @@ export const addDeployCommand = (program: Command): void => {
   withConnection(program.command("deploy"))
     .description("build the project and make it the current version")
     .argument("[dir]", "project folder", ".")
-    .option("--env <name>", "refuse to deploy unless the key is of this environment")
     .option("--dry-run", "build and index only")
     .option("--skip-promotion", "deploy without making the version current")
-    .option("--branch <name>", "the branch that extensions are told")
     .option(
       "--platform <os/cpu>",
       "what the agents run on: linux/amd64 or linux/arm64 (this machine's processor)",
@@ -145,6 +114,5 @@ export const addDeployCommand = (program: Command): void => {
       "sign it with this key (or LONGSHORE_SIGNING_KEY, the file or the key itself)",
     )
     .option("--sign-env <names>", "sign that its runs get these variables and no others, comma between")
-    .option("--json", "answer as JSON")
     .action((dir: string, options: Options) => runAction(options, () => deploy(dir, options)));
 };

@@ -1,75 +1,152 @@
 import path from "node:path";
-import type { Command } from "commander";
-import { loadConfig } from "../bundle/load-config.ts";
+import { type Command, InvalidArgumentError } from "commander";
+import { findConfigFile, loadConfig } from "../bundle/load-config.ts";
 import { CliError } from "../cli-error.ts";
-import { startDevPlatform } from "../dev/dev-platform.ts";
-import { createRunReporter, reportBuild } from "../dev/dev-reporter.ts";
+import { createDevEnv } from "../dev/dev-env.ts";
+import { agentDirOf, type DevPlatform, type RemoteApi, startDevPlatform } from "../dev/dev-platform.ts";
+import { createDevReporter } from "../dev/dev-reporter.ts";
+import { createDevTools } from "../dev/dev-tools.ts";
 import { followRuns } from "../dev/follow-runs.ts";
+import { lockFolder } from "../dev/lock-folder.ts";
+import { sessionName } from "../dev/open-session.ts";
 import { createRebuilder } from "../dev/rebuild.ts";
+import { startWatchdog } from "../dev/start-watchdog.ts";
 import { watchProject } from "../dev/watch-project.ts";
-import { print, printNote } from "../terminal/output.ts";
+import { exitCodes } from "../exit-codes.ts";
+import { findLogin } from "../profiles/find-login.ts";
+import { print, printJsonLine, printNote } from "../terminal/output.ts";
 import { parseCount } from "../terminal/parse-count.ts";
 import { style } from "../terminal/style.ts";
 import { aborted, interruptSignal } from "../terminal/until-interrupted.ts";
-import {
-  type Connection,
-  type ConnectionOptions,
-  connect,
-  findConnection,
-  withConnection,
-} from "./connection.ts";
+import { type ConnectionOptions, connect, findConnection, projectOf, withConnection } from "./connection.ts";
 import { runAction } from "./run-action.ts";
 
 type Options = ConnectionOptions & {
   port?: number;
-  slots: number;
+  slots?: number;
+  envFile?: string[];
+  inspect?: string | true;
+  inspectBrk?: string | true;
   enrolToken?: string;
   verbose?: boolean;
 };
 
 const defaultSlots = 10;
+const defaultInspect = "127.0.0.1:9229";
 
-/** Both parts, or none: then `dev` brings its own API. */
-const remoteConnection = (options: Options): Connection | undefined => {
+/** Another API is used only when it is named: a login that is merely there does not send code away from this machine. */
+const remoteOf = async (dir: string, options: Options): Promise<RemoteApi | undefined> => {
   const { apiUrl, apiKey } = findConnection(options);
-  if (apiUrl === undefined) return undefined;
-  if (apiKey !== undefined) return { apiUrl, apiKey };
-  throw new CliError(`no API key for ${apiUrl}`, {
-    next: "pass --api-key or set LONGSHORE_SECRET_KEY; without an address, dev starts an API of its own",
-    exitCode: 2,
-  });
+  const profile = options.profile || process.env.LONGSHORE_PROFILE;
+  if (apiUrl === undefined && !profile) return undefined;
+  if (apiUrl !== undefined && apiKey !== undefined) {
+    const enrolToken = options.enrolToken ?? process.env.LONGSHORE_ENROL_TOKEN;
+    return { kind: "key", connection: { apiUrl, apiKey }, enrolToken };
+  }
+  const login = await findLogin(options);
+  if (login === null) {
+    throw new CliError(`not signed in to ${apiUrl}, and no API key is given`, {
+      next: `longshore login --api-url ${apiUrl}; without an address, dev starts an API of its own`,
+      exitCode: exitCodes.notAllowed,
+    });
+  }
+  const project = await projectOf(options, dir, login);
+  return { kind: "session", wish: { login, project, name: options.branch ?? sessionName(dir) } };
 };
 
-const dev = async (dir: string, options: Options): Promise<void> => {
-  await loadConfig(dir).catch((error: unknown) => {
-    if (error instanceof CliError) throw error;
-  });
-  const interrupted = interruptSignal();
-  const platform = await startDevPlatform({
-    dir,
-    connection: remoteConnection(options),
-    enrolToken: options.enrolToken ?? process.env.LONGSHORE_ENROL_TOKEN,
-    port: options.port,
-    slots: options.slots,
-    log: options.verbose ? printNote : () => {},
-  });
-  const { connection, agent } = platform;
+const inspectFlag = ({ inspect, inspectBrk }: Options): string | undefined => {
+  const given = inspectBrk ?? inspect;
+  if (given === undefined) return undefined;
+  const address = given === true ? defaultInspect : /^\d+$/.test(given) ? `127.0.0.1:${given}` : given;
+  return `${inspectBrk === undefined ? "--inspect" : "--inspect-brk"}=${address}`;
+};
+
+/** Node takes a wrong address for a debugger without a word. */
+const parseInspect = (text: string): string => {
+  const port = Number(/^(?:[\w.-]+:)?(\d{1,5})$/.exec(text)?.[1]);
+  if (port >= 1 && port <= 65_535) return text;
+  throw new InvalidArgumentError("it must be a port, or host:port");
+};
+
+const announce = (platform: DevPlatform, options: Options, inspect: string | undefined): void => {
+  const { connection, agent, signInUrl, pageUrl } = platform;
+  if (options.json) {
+    printJsonLine({ event: "ready", apiUrl: connection.apiUrl, signInUrl, page: pageUrl });
+    return;
+  }
   print(`API        ${connection.apiUrl}`);
-  if (platform.signInUrl) print(`Dashboard  ${platform.signInUrl}`);
+  if (signInUrl ?? pageUrl) print(`Dashboard  ${signInUrl ?? pageUrl}`);
+  if (connection.place?.branch) print(`Session    ${connection.place.branch}`);
   print(
     agent
       ? `Agent      ${agent.runtime.kind} (dev runs tasks as processes of this machine)`
       : "Agent      none here: pass --enrol-token",
   );
+  if (inspect) print(`Debugger   ${inspect.replace(/^.*=/, "")} (one run at a time)`);
   print(style("dim", "Watching for changes; Ctrl-C ends."));
+};
 
-  const rebuilder = createRebuilder({ dir, ...connection }, reportBuild);
+/** Fails at once for what no rebuild could repair by itself; code that does not build is shown like any other build. */
+const requireConfig = async (dir: string): Promise<void> => {
+  if ((await findConfigFile(dir)) !== null) return;
+  await loadConfig(dir);
+};
+
+const dev = async (dir: string, options: Options): Promise<void> => {
+  await requireConfig(dir);
+  const env = createDevEnv(dir, options.envFile, printNote);
+  const remote = await remoteOf(dir, options);
+  const inspect = inspectFlag(options);
+  const unlock = await lockFolder(dir);
+  const interrupted = interruptSignal();
+  const watchdog = startWatchdog(path.join(agentDirOf(dir, remote), "runs"));
+  const tools = createDevTools({
+    env,
+    onChild: watchdog.guard,
+    ...(inspect === undefined ? {} : { sourceDir: dir }),
+  });
+  try {
+    const platform = await startDevPlatform({
+      dir,
+      remote,
+      port: options.port,
+      slots: inspect === undefined ? (options.slots ?? defaultSlots) : 1,
+      development: { env, ...(inspect === undefined ? {} : { inspect }) },
+      log: options.verbose ? printNote : () => {},
+    });
+    announce(platform, options, inspect);
+    await work(dir, options, platform, tools, interrupted);
+  } finally {
+    await tools.close();
+    watchdog.done();
+    await unlock();
+  }
+};
+
+/** Builds, watches and reports until Ctrl-C, or until the agent cannot go on. */
+const work = async (
+  dir: string,
+  options: Options,
+  platform: DevPlatform,
+  tools: ReturnType<typeof createDevTools>,
+  interrupted: AbortSignal,
+): Promise<void> => {
+  const { connection, agent, pageUrl } = platform;
+  const reporter = createDevReporter({
+    ...(options.json ? { json: true } : {}),
+    pageOf: (run) => (pageUrl === undefined ? undefined : `${pageUrl}/runs/${run.id}`),
+  });
+  const { place: _, ...target } = connection;
+  const rebuilder = createRebuilder({ dir, tools, ...target }, (outcome) => {
+    reporter.build(outcome);
+    tools.warmUp();
+  });
   const watcher = await watchProject(dir, rebuilder.request);
   const ended = new AbortController();
   const following = followRuns(
     connect(connection),
     { from: new Date(), signal: AbortSignal.any([interrupted, ended.signal]) },
-    createRunReporter(),
+    reporter.run,
   );
   rebuilder.request();
 
@@ -89,8 +166,11 @@ export const addDevCommand = (program: Command): void => {
     .description("run the project here and rebuild it on every change")
     .argument("[dir]", "project folder", ".")
     .option("--port <port>", "port of the embedded API", parseCount)
-    .option("--slots <count>", "how many runs at once", parseCount, defaultSlots)
-    .option("--enrol-token <token>", "with --api-url: make this machine an agent there")
+    .option("--slots <count>", "how many runs at once (10)", parseCount)
+    .option("--env-file <file...>", "variables of runs, instead of .env, .env.development, .env.local")
+    .option("--inspect [port]", "let a debugger attach to runs, at 127.0.0.1:9229", parseInspect)
+    .option("--inspect-brk [port]", "the same, and wait for it before the first line", parseInspect)
+    .option("--enrol-token <token>", "with --api-url and --api-key: make this machine an agent there")
     .option("--verbose", "show what the server and the agent log")
-    .action((dir: string, options: Options) => runAction({}, () => dev(path.resolve(dir), options)));
+    .action((dir: string, options: Options) => runAction(options, () => dev(path.resolve(dir), options)));
 };

@@ -8,7 +8,7 @@ export const runAction = async (options: { json?: boolean }, work: () => Promise
     await work();
   } catch (error) {
     const { message, detail, next, exitCode } = describeError(error);
-    if (options.json) printJson({ error: { message, detail, next } });
+    if (options.json) printJson({ error: { message, detail, next, exitCode } });
     else {
       printNote(`${style("red", "error:")} ${message}`);
       if (detail) printNote(detail);

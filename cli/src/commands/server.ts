@@ -3,6 +3,7 @@ import { startServer } from "../adapters/server.ts";
 import { print, printJson, printNote } from "../terminal/output.ts";
 import { parseCount } from "../terminal/parse-count.ts";
 import { aborted, interruptSignal } from "../terminal/until-interrupted.ts";
+import { withCommon } from "./connection.ts";
 import { runAction } from "./run-action.ts";
 
 type Options = { port?: number; dataDir?: string; json?: boolean };
@@ -27,11 +28,9 @@ const serve = async (options: Options): Promise<void> => {
 
 /** `longshore server`. */
 export const addServerCommand = (program: Command): void => {
-  program
-    .command("server")
+  withCommon(program.command("server"))
     .description("start the API and dashboard: embedded, or on DATABASE_URL")
     .option("--port <port>", "port to listen on", parseCount)
     .option("--data-dir <dir>", "folder of the embedded database and bundles")
-    .option("--json", "print the address and key as JSON")
     .action((options: Options) => runAction(options, () => serve(options)));
 };

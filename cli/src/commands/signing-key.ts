@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { makeSigningKey } from "../deploy/sign-deployment.ts";
 import { print, printJson } from "../terminal/output.ts";
+import { withCommon } from "./connection.ts";
 import { runAction } from "./run-action.ts";
 
 const make = async (file: string, { json }: { json?: boolean }): Promise<void> => {
@@ -12,10 +13,8 @@ const make = async (file: string, { json }: { json?: boolean }): Promise<void> =
 
 /** `longshore signing-key`. */
 export const addSigningKeyCommand = (program: Command): void => {
-  program
-    .command("signing-key")
+  withCommon(program.command("signing-key"))
     .description("make a key that signs deployments, for agents that execute nothing else")
     .argument("<file>", "where to write the private key")
-    .option("--json", "answer as JSON")
     .action((file: string, options: { json?: boolean }) => runAction(options, () => make(file, options)));
 };

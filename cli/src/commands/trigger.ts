@@ -1,7 +1,11 @@
+import { readFile } from "node:fs/promises";
 import type { Run } from "@longshore/sdk";
 import type { Command } from "commander";
 import { CliError } from "../cli-error.ts";
+import { exitCodes } from "../exit-codes.ts";
 import { print, printJson } from "../terminal/output.ts";
+import { startProgress } from "../terminal/progress.ts";
+import { readInput } from "../terminal/read-input.ts";
 import { style } from "../terminal/style.ts";
 import { type ConnectionOptions, connect, getConnection, withConnection } from "./connection.ts";
 import { runAction } from "./run-action.ts";
@@ -11,20 +15,38 @@ type Options = ConnectionOptions & {
   wait?: boolean;
   delay?: string;
   tag?: string[];
+  ttl?: string;
+  queue?: string;
+  concurrencyKey?: string;
   idempotencyKey?: string;
-  json?: boolean;
+  /** A version of the code; not the program's. */
+  lockTo?: string;
 };
 
 const pollIntervalMs = 500;
 
-const parsePayload = (text: string | undefined): unknown => {
-  if (text === undefined) return undefined;
+/** `@file` and `-` (standard input) name where it is; anything else is it. */
+const readPayload = async (given: string): Promise<string> => {
+  if (given === "-" || given === "@-") return readInput();
+  if (!given.startsWith("@")) return given;
+  const file = given.slice(1);
+  return readFile(file, "utf8").catch((cause: NodeJS.ErrnoException) => {
+    throw new CliError(`the payload's file ${file} cannot be read (${cause.code})`, {
+      exitCode: exitCodes.badUsage,
+      cause,
+    });
+  });
+};
+
+const parsePayload = async (given: string | undefined): Promise<unknown> => {
+  if (given === undefined) return undefined;
+  const text = await readPayload(given);
   try {
     return JSON.parse(text);
   } catch (error) {
     throw new CliError(`the payload is no JSON: ${error instanceof Error ? error.message : error}`, {
-      next: `quote it for the shell: --payload '{"name":"Ada"}'`,
-      exitCode: 2,
+      next: `quote it for the shell: --payload '{"name":"Ada"}', or pass @file, or - for standard input`,
+      exitCode: exitCodes.badUsage,
     });
   }
 };
@@ -40,23 +62,29 @@ const printEnd = (run: Run): void => {
   if ("error" in run && run.error) print(run.error.message);
 };
 
-const trigger = async (task: string, options: Options): Promise<void> => {
-  const payload = parsePayload(options.payload);
+const trigger = async (task: string, given: string | undefined, options: Options): Promise<void> => {
+  const payload = await parsePayload(options.payload ?? given);
   const client = connect(await getConnection(options));
-  const { delay, tag: tags, idempotencyKey } = options;
+  const { delay, tag: tags, idempotencyKey, ttl, queue, concurrencyKey, lockTo: version } = options;
   const handle = await client.tasks.trigger(task, payload, {
     ...(delay === undefined ? {} : { delay }),
     ...(tags === undefined ? {} : { tags }),
+    ...(ttl === undefined ? {} : { ttl }),
+    ...(queue === undefined ? {} : { queue }),
+    ...(concurrencyKey === undefined ? {} : { concurrencyKey }),
+    ...(version === undefined ? {} : { version }),
     ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
   });
   if (!options.wait) {
     if (options.json) return printJson({ id: handle.id, isCached: handle.isCached });
     return print(handle.id);
   }
-  const run = await client.runs.poll(handle.id, { pollIntervalMs });
+  const progress = startProgress(options);
+  progress.say(`waiting for ${handle.id}`);
+  const run = await client.runs.poll(handle.id, { pollIntervalMs }).finally(() => progress.end());
   if (options.json) printJson(run);
   else printEnd(run);
-  if (run.status !== "COMPLETED") process.exitCode = 1;
+  if (run.status !== "COMPLETED") process.exitCode = exitCodes.failed;
 };
 
 /** `longshore trigger`. */
@@ -64,11 +92,17 @@ export const addTriggerCommand = (program: Command): void => {
   withConnection(program.command("trigger"))
     .description("trigger a run of a task")
     .argument("<task>", "id of the task")
-    .option("--payload <json>", "what the task receives")
+    .argument("[payload]", "what the task receives: JSON, @file, or - for standard input")
+    .option("--payload <json>", "the same")
     .option("--delay <duration>", 'start later, such as "10m"')
+    .option("--ttl <duration>", "give it up when it has not started by then")
     .option("--tag <tag...>", "tags of the run")
+    .option("--queue <name>", "queue to wait in")
+    .option("--concurrency-key <key>", "count it under this key of its queue")
+    .option("--lock-to <version>", "run this version of the code")
     .option("--idempotency-key <key>", "trigger at most once under this key")
     .option("--wait", "wait for the end; exit code 1 unless it completed")
-    .option("--json", "answer as JSON")
-    .action((task: string, options: Options) => runAction(options, () => trigger(task, options)));
+    .action((task: string, payload: string | undefined, options: Options) =>
+      runAction(options, () => trigger(task, payload, options)),
+    );
 };

@@ -17,6 +17,8 @@ export type DeployOptions = {
   dir: string;
   apiUrl: string;
   apiKey: string;
+  /** Renews a short-lived key and names the branch, where there is one. */
+  fetch?: typeof fetch;
   onStep?: (step: DeployStep, detail: string) => void;
   /** Leaves the version that is current as it is. */
   skipPromotion?: boolean;
@@ -77,7 +79,11 @@ export const deployBuilt = async (
   built: BuiltProject,
   options: Omit<DeployOptions, "dir">,
 ): Promise<DeployedProject> => {
-  const client = createClient({ baseURL: options.apiUrl, accessToken: options.apiKey });
+  const client = createClient({
+    baseURL: options.apiUrl,
+    accessToken: options.apiKey,
+    ...(options.fetch ? { fetch: options.fetch } : {}),
+  });
   const { archive, layers, manifest } = built;
   if (manifest.image === undefined) refuseSystem(built.system);
   const step = options.onStep ?? (() => {});

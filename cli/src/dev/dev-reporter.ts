@@ -1,10 +1,17 @@
 import type { RunItem } from "@longshore/sdk";
 import type { LogLine } from "@longshore/shared/contract/runs";
 import { describeError } from "../terminal/describe-error.ts";
-import { print } from "../terminal/output.ts";
+import { formatLogText } from "../terminal/format-log-line.ts";
+import { print, printJsonLine } from "../terminal/output.ts";
 import { style } from "../terminal/style.ts";
 import type { RunNews } from "./follow-runs.ts";
 import type { RebuildOutcome } from "./rebuild.ts";
+
+/** Tells a person, or under `--json` a program, what happens in `dev`. */
+export type DevReporter = { build(outcome: RebuildOutcome): void; run(news: RunNews): void };
+
+/** How a run's page is reached; undefined when there is none. */
+type PageOf = (run: RunItem) => string | undefined;
 
 const time = (): string => style("dim", new Date().toTimeString().slice(0, 8));
 
@@ -14,13 +21,11 @@ const statusColour = (run: RunItem): "green" | "red" | "yellow" | "cyan" => {
   return "cyan";
 };
 
-const labelOf = (run: RunItem): string => `${run.taskIdentifier} ${style("dim", `…${run.id.slice(-6)}`)}`;
-
 const reportDeployed = ({ deployed, elapsedMs }: Extract<RebuildOutcome, { kind: "deployed" }>): void => {
   for (const warning of deployed.warnings) print(`${time()} ${style("yellow", warning)}`);
-  const seconds = (elapsedMs / 1_000).toFixed(1);
+  const took = elapsedMs < 1_000 ? `${Math.round(elapsedMs)} ms` : `${(elapsedMs / 1_000).toFixed(1)} s`;
   print(
-    `${time()} ${style("green", "✓")} Version ${deployed.version} in ${seconds} s: ${deployed.tasks.join(", ")}`,
+    `${time()} ${style("green", "✓")} Version ${deployed.version} in ${took}: ${deployed.tasks.join(", ")}`,
   );
 };
 
@@ -32,35 +37,66 @@ const reportKept = ({ error, hasGood }: Extract<RebuildOutcome, { kind: "kept" }
   if (hasGood) print(style("dim", "The last good version keeps running."));
 };
 
-/** Shows what a build came to; one that changed nothing is not worth a line. */
-export const reportBuild = (outcome: RebuildOutcome): void => {
-  if (outcome.kind === "deployed") reportDeployed(outcome);
-  if (outcome.kind === "kept") reportKept(outcome);
-};
-
-const reportStatus = (run: RunItem): void => {
+const reportStatus = (run: RunItem, isNew: boolean, page: string | undefined): void => {
   const duration = run.isCompleted ? ` ${(run.durationMs / 1_000).toFixed(1)} s` : "";
-  print(`${time()} ${labelOf(run)} ${style(statusColour(run), run.status)}${duration}`);
+  const where = isNew && page ? ` ${style("dim", page)}` : "";
+  const what = `${run.taskIdentifier} ${style(statusColour(run), run.status)}`;
+  print(`${time()} ${style("dim", `[${run.id}]`)} ${what}${duration}${where}`);
 };
 
-const reportLine = (run: RunItem, { level, message, attributes }: LogLine): void => {
-  const colour = level === "error" ? "red" : level === "warn" ? "yellow" : "dim";
-  const hasMore = attributes !== undefined && Object.keys(attributes).length > 0;
-  const more = hasMore ? ` ${style("dim", JSON.stringify(attributes))}` : "";
-  print(
-    `${time()} ${labelOf(run)} ${style("dim", "│")} ${style(colour, level.padEnd(5))} ${message.trimEnd()}${more}`,
-  );
-};
+const reportLine = (run: RunItem, line: LogLine): void =>
+  print(`${time()} ${style("dim", `[${run.id} attempt ${line.attempt}]`)} ${formatLogText(line)}`);
 
-/** Makes a reporter of runs: a line for each status and each line of a log; an outage is told once. */
-export const createRunReporter = (): ((news: RunNews) => void) => {
+const reportRun = (pageOf: PageOf): DevReporter["run"] => {
+  const known = new Set<string>();
   let unreachable = false;
   return (news) => {
     if (news.kind === "unreachable" && !unreachable) {
       print(`${time()} ${style("yellow", describeError(news.error).message)}`);
     }
     unreachable = news.kind === "unreachable";
-    if (news.kind === "status") reportStatus(news.run);
+    if (news.kind === "status") {
+      reportStatus(news.run, !known.has(news.run.id), pageOf(news.run));
+      known.add(news.run.id);
+    }
     if (news.kind === "log") reportLine(news.run, news.line);
   };
 };
+
+const jsonReporter = (pageOf: PageOf): DevReporter => ({
+  build: (outcome) => {
+    if (outcome.kind === "unchanged") return;
+    if (outcome.kind === "deployed") {
+      const { version, tasks, warnings } = outcome.deployed;
+      return printJsonLine({
+        event: "version",
+        version,
+        tasks,
+        warnings,
+        elapsedMs: Math.round(outcome.elapsedMs),
+      });
+    }
+    printJsonLine({ event: "build_failed", error: describeError(outcome.error), keepsLast: outcome.hasGood });
+  },
+  run: (news) => {
+    if (news.kind === "unreachable") {
+      return printJsonLine({ event: "unreachable", error: describeError(news.error) });
+    }
+    const { id, taskIdentifier: task, status } = news.run;
+    if (news.kind === "status")
+      return printJsonLine({ event: "run", id, task, status, page: pageOf(news.run) });
+    printJsonLine({ event: "log", id, task, ...news.line });
+  },
+});
+
+/** Makes a reporter: a line for each build, each status and each line of a log; an outage is told once. */
+export const createDevReporter = (options: { json?: boolean; pageOf: PageOf }): DevReporter =>
+  options.json
+    ? jsonReporter(options.pageOf)
+    : {
+        build: (outcome) => {
+          if (outcome.kind === "deployed") reportDeployed(outcome);
+          if (outcome.kind === "kept") reportKept(outcome);
+        },
+        run: reportRun(options.pageOf),
+      };

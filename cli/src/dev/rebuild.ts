@@ -1,4 +1,5 @@
 import { buildProject } from "../bundle/build-project.ts";
+import { type BuildTools, plainTools } from "../bundle/build-tools.ts";
 import { type DeployedProject, deployBuilt } from "../deploy/deploy.ts";
 
 /** What a build in `dev` came to. `kept`: it failed, and the last good one goes on. */
@@ -15,13 +16,22 @@ export type Rebuilder = {
   idle(): Promise<void>;
 };
 
+/** What is built, with what, and where it goes. */
+type RebuildOptions = {
+  dir: string;
+  apiUrl: string;
+  apiKey: string;
+  fetch?: typeof fetch;
+  tools?: BuildTools;
+};
+
 const rebuildOnce = async (
-  options: { dir: string; apiUrl: string; apiKey: string },
+  { tools = plainTools, ...options }: RebuildOptions,
   lastHash: string | undefined,
 ): Promise<RebuildOutcome> => {
   const startedMs = performance.now();
   try {
-    const built = await buildProject(options.dir);
+    const built = await buildProject(options.dir, { target: "dev", environment: "dev", tools });
     if (built.archive.hash === lastHash) return { kind: "unchanged" };
     const deployed = await deployBuilt(built, options);
     return { kind: "deployed", deployed, elapsedMs: performance.now() - startedMs };
@@ -32,7 +42,7 @@ const rebuildOnce = async (
 
 /** Builds and deploys a project on request, one build at a time; a failed one changes nothing that runs. */
 export const createRebuilder = (
-  options: { dir: string; apiUrl: string; apiKey: string },
+  options: RebuildOptions,
   onOutcome: (outcome: RebuildOutcome) => void,
 ): Rebuilder => {
   let lastHash: string | undefined;

@@ -2,7 +2,7 @@ import path from "node:path";
 import { watch } from "chokidar";
 
 /** Changes come in bursts (a save, a checkout, a formatter); one build for each burst. Units: milliseconds. */
-const quietMs = 100;
+const quietMs = 50;
 
 const ignoredNames = new Set(["node_modules", "dist"]);
 

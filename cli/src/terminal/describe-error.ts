@@ -1,26 +1,41 @@
-import { ApiConnectionError, ApiError, AuthenticationError, PermissionDeniedError } from "@longshore/sdk";
+import {
+  ApiConnectionError,
+  ApiError,
+  AuthenticationError,
+  NotFoundError,
+  PermissionDeniedError,
+} from "@longshore/sdk";
 import { BundleError } from "../bundle/bundle-error.ts";
 import { CliError } from "../cli-error.ts";
+import { type ExitCode, exitCodes } from "../exit-codes.ts";
 
 /** What went wrong, in one line; what it looks like; what to do next. */
-export type Description = { message: string; detail?: string; next?: string; exitCode: 1 | 2 };
+export type Description = { message: string; detail?: string; next?: string; exitCode: ExitCode };
 
 const describeApiError = (error: ApiError): Description => {
   if (error instanceof ApiConnectionError) {
     return {
       message: error.message,
-      next: "check --api-url (or LONGSHORE_API_URL) and that the server runs: longshore server",
-      exitCode: 1,
+      next: "check the network and the address (--api-url, LONGSHORE_API_URL or the profile's), and that the server runs",
+      exitCode: exitCodes.unreachable,
     };
   }
-  if (error instanceof AuthenticationError || error instanceof PermissionDeniedError) {
+  if (error instanceof AuthenticationError) {
     return {
       message: `the API refused the key: ${error.message}`,
-      next: "pass --api-key or set LONGSHORE_SECRET_KEY to a key of this environment",
-      exitCode: 1,
+      next: "pass --api-key or set LONGSHORE_SECRET_KEY to a key of this environment, or sign in: longshore login",
+      exitCode: exitCodes.notAllowed,
     };
   }
-  return { message: `the API answered ${error.status}: ${error.message}`, exitCode: 1 };
+  if (error instanceof PermissionDeniedError) {
+    return {
+      message: `the API does not allow this: ${error.message}`,
+      next: "use a key or login that may do it",
+      exitCode: exitCodes.notAllowed,
+    };
+  }
+  const exitCode = error instanceof NotFoundError ? exitCodes.notFound : exitCodes.failed;
+  return { message: `the API answered ${error.status}: ${error.message}`, exitCode };
 };
 
 /** Any error as what a user can act on. */
@@ -39,11 +54,15 @@ export const describeError = (error: unknown): Description => {
       message: "the project does not build",
       detail: error.message,
       next: "fix the code and try again",
-      exitCode: 1,
+      exitCode: exitCodes.failed,
     };
   }
   if (error instanceof ApiError) return describeApiError(error);
   const message = error instanceof Error ? error.message : String(error);
   const stack = error instanceof Error ? error.stack : undefined;
-  return { message, exitCode: 1, ...(stack && process.env.LONGSHORE_DEBUG ? { detail: stack } : {}) };
+  return {
+    message,
+    exitCode: exitCodes.failed,
+    ...(stack && process.env.LONGSHORE_DEBUG ? { detail: stack } : {}),
+  };
 };

@@ -5,6 +5,9 @@ export const print = (line = ""): void => {
   process.stdout.write(`${line}\n`);
 };
 
+/** Writes a value as one line of JSON: an entry of a stream under `--json`. */
+export const printJsonLine = (value: unknown): void => print(JSON.stringify(value));
+
 /** Writes a value as JSON: the only thing on standard output under `--json`. */
 export const printJson = (value: unknown): void => print(JSON.stringify(value, null, 2));
 

@@ -176,7 +176,11 @@ export class FakeAgent {
   /** Enrols a new agent in the pool of the platform's environment. */
   static async enrol(p: Platform, name = "fake"): Promise<FakeAgent> {
     const made = await call(p, "POST", "/api/v1/agents/enrol-tokens", { token: p.apiKey });
-    const { token } = made.json as { token: string };
+    return FakeAgent.enrolWith(p, (made.json as { token: string }).token, name);
+  }
+
+  /** Enrols a new agent in the pool that the token is for. */
+  static async enrolWith(p: Platform, token: string, name = "fake"): Promise<FakeAgent> {
     const { publicKey, privateKey } = await generateKeyPair("EdDSA", { extractable: true });
     const jwk = await exportJWK(publicKey);
     const json = { token, publicKey: jwk.x, name, version: "0.0.1" };

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe } from "vitest";
 import { accessCases } from "./cases/access.ts";
+import { accountCases } from "./cases/account.ts";
 import { agentCases } from "./cases/agent.ts";
 import { batchCases } from "./cases/batches.ts";
 import { bulkCases } from "./cases/bulk.ts";
@@ -42,6 +43,7 @@ export const describeApi = (name: string, isAvailable: boolean, start: () => Pro
     agentCases(platform);
     deploymentCases(platform);
     sessionCases(platform);
+    accountCases(platform);
     surfaceCases(platform);
     accessCases(platform);
     envVarCases(platform);

@@ -5,6 +5,7 @@ import { NotFoundPage } from "./features/shell/not-found-page.tsx";
 import { parseSearch, stringifySearch } from "./lib/search-params.ts";
 import { agentRoute } from "./routes/agent.tsx";
 import { agentsRoute } from "./routes/agents.tsx";
+import { approveRoute } from "./routes/approve.tsx";
 import { environmentIndexRoute, environmentRoute } from "./routes/environment.tsx";
 import { indexRoute } from "./routes/index.tsx";
 import { rootRoute } from "./routes/root.tsx";
@@ -17,6 +18,7 @@ import { tasksRoute } from "./routes/tasks.tsx";
 const routeTree = rootRoute.addChildren([
   indexRoute,
   signInRoute,
+  approveRoute,
   environmentRoute.addChildren([
     environmentIndexRoute,
     runsRoute,

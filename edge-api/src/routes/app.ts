@@ -4,6 +4,7 @@ import { Hono } from "hono";
 import { cors } from "hono/cors";
 import { checkHealth } from "../services/check-health.ts";
 import type { Deps } from "../services/deps.ts";
+import { accountRoutes } from "./account-routes.ts";
 import { agentRoutes } from "./agent-routes.ts";
 import { answerInTime } from "./answer-in-time.ts";
 import { batchRoutes } from "./batch-routes.ts";
@@ -68,6 +69,7 @@ export const createApp = (
   app.route("/", deploymentRoutes());
   app.route("/", envVarRoutes());
   app.route("/", sessionRoutes());
+  app.route("/", accountRoutes());
   app.route("/", waitRoutes());
   app.route("/", agentRoutes());
   const noRoute = () => new AppError("not_found", "There is no such route.", { shouldRetry: false });

@@ -1,4 +1,5 @@
 import { Hono } from "hono";
+import { archiveBranch } from "../services/archive-branch.ts";
 import { createBranch } from "../services/create-branch.ts";
 import {
   createEnvVar,
@@ -43,6 +44,10 @@ export const envVarRoutes = (): Hono<AppEnv> => {
   app.post(r.createBranch.path, withPerson, smallBody, ...validBody(r.createBranch.body), async (c) => {
     const place = { ref: c.req.param("projectRef"), branch: c.req.valid("json").branch };
     return c.json(await createBranch(c.var.deps, c.var.person, place));
+  });
+  app.post(r.archiveBranch.path, withPerson, smallBody, ...validBody(r.archiveBranch.body), async (c) => {
+    const place = { ref: c.req.param("projectRef"), branch: c.req.valid("json").branch };
+    return c.json(await archiveBranch(c.var.deps, c.var.person, place));
   });
   return app;
 };

@@ -44,6 +44,12 @@ const roomNames: Record<string, string> = {
   envvars: "Environment variables",
   branches: "Branches",
   session: "Sessions",
+  "sign-in-requests": "Sessions",
+  whoami: "People and projects",
+  projects: "People and projects",
+  environments: "People and projects",
+  "dev-sessions": "People and projects",
+  environment: "People and projects",
 };
 
 /** Routes are grouped by the noun in their address, so that a new one finds its place by itself. */

@@ -1,3 +1,4 @@
+import { accountSpecs } from "./specs/account-specs.ts";
 import { agentAdminSpecs } from "./specs/agent-admin-specs.ts";
 import { agentSpecs } from "./specs/agent-specs.ts";
 import { batchSpecs } from "./specs/batch-specs.ts";
@@ -28,5 +29,6 @@ export const routeSpecs = {
   ...deploymentSpecs,
   ...envVarSpecs,
   ...sessionSpecs,
+  ...accountSpecs,
   ...agentSpecs,
 } as const;

@@ -16,7 +16,7 @@ import { wireDate } from "./wire-date.ts";
 import { secretText } from "./write-api-key.ts";
 
 /** Most tokens of a person that work at once. */
-const tokensMax = 50;
+export const personalTokensMax = 50;
 
 const serialise = (row: rows.PersonalTokenRow): PersonalTokenItem => ({
   id: row.id,
@@ -58,9 +58,12 @@ export const createPersonalToken = async (
     hint: token.slice(-4),
     expiresAt: requireFuture(body.expiresAt),
   };
-  const row = await rows.addPersonalToken(deps.db, wish, tokensMax);
+  const row = await rows.addPersonalToken(deps.db, wish, personalTokensMax);
   if (row === null)
-    throw new AppError("unprocessable", `You have ${tokensMax} tokens that work. Revoke one and try again.`);
+    throw new AppError(
+      "unprocessable",
+      `You have ${personalTokensMax} tokens that work. Revoke one and try again.`,
+    );
   return { ...serialise(row), token };
 };
 

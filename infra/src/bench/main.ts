@@ -2,6 +2,7 @@ import { createDatabase } from "../services/create-database.ts";
 import { ensurePostgres } from "../services/ensure-postgres.ts";
 import { isRunning } from "../services/service.ts";
 import { agentFigures, measureAgent } from "./agent.ts";
+import { measureCli } from "./cli.ts";
 import { drain, idle, idleWithSweeps, triggerConcurrent, triggerToClaim } from "./engine.ts";
 import { type Figure, median, printFigure, rounded } from "./figures.ts";
 import { measureLists, measureRunPage } from "./list.ts";
@@ -114,12 +115,17 @@ const main = async (): Promise<void> => {
   const chosen = Object.entries(figures).filter(
     ([name]) => wanted.length === 0 || wanted.some((prefix) => name.startsWith(prefix)),
   );
+  // It needs no Postgres, and is asked for by name.
+  if (wanted.includes("cli")) {
+    printFigure(await measureCli());
+    if (wanted.length === 1) return;
+  }
   const isHistory = wanted.includes("list");
   // They need an engine, and are asked for by name.
   const agents = agentFigures.filter((name) => wanted.some((prefix) => name.startsWith(prefix)));
-  if (chosen.length + agents.length === 0 && !isHistory)
+  if (chosen.length + agents.length === 0 && !isHistory && !wanted.includes("cli"))
     throw new Error(
-      `no figure is called ${wanted.join(", ")}; there are list, ${[...Object.keys(figures), ...agentFigures].join(", ")}`,
+      `no figure is called ${wanted.join(", ")}; there are cli, list, ${[...Object.keys(figures), ...agentFigures].join(", ")}`,
     );
   const postgres = await ensurePostgres();
   if (!isRunning(postgres)) throw new Error(`a bench needs Postgres: ${postgres.missing}`);

@@ -1,5 +1,6 @@
 import { createClient } from "@longshore/sdk";
 import { EnvironmentToken, Session } from "@longshore/shared/contract/dashboard";
+import { SignInRequest } from "@longshore/shared/contract/sign-in-requests";
 import { queryOptions } from "@tanstack/react-query";
 import { withoutAuthorization } from "./session-fetch.ts";
 
@@ -47,3 +48,17 @@ export const createEnvironmentToken = (environmentId: string): Promise<Environme
     `/api/v1/session/environments/${encodeURIComponent(environmentId)}/token`,
     { body: {} },
   );
+
+const requestPath = (code: string): string => `/api/v1/session/sign-in-requests/${encodeURIComponent(code)}`;
+
+/** The program that asks to be signed in. Errors: 404 when the code is unknown or too old. */
+export const signInRequestQuery = (code: string) =>
+  queryOptions({
+    queryKey: ["sign-in-request", code],
+    queryFn: () => api.request(SignInRequest, "GET", requestPath(code)),
+    retry: false,
+  });
+
+/** Allows or refuses it: the first decision stands. */
+export const decideSignIn = (code: string, verb: "approve" | "refuse"): Promise<SignInRequest> =>
+  api.request(SignInRequest, "POST", `${requestPath(code)}/${verb}`, { body: {} });

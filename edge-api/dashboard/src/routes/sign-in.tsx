@@ -3,14 +3,16 @@ import { SignInPage } from "../features/sign-in/sign-in-page.tsx";
 import { rootRoute } from "./root.tsx";
 
 function SignIn() {
-  const { token } = signInRoute.useSearch();
-  return <SignInPage {...(token === undefined ? {} : { token })} />;
+  const { token, code } = signInRoute.useSearch();
+  return <SignInPage {...(token === undefined ? {} : { token })} {...(code === undefined ? {} : { code })} />;
 }
 
 export const signInRoute = createRoute({
   getParentRoute: () => rootRoute,
   path: "/sign-in",
-  validateSearch: (search: Record<string, unknown>): { token?: string } =>
-    typeof search.token === "string" ? { token: search.token } : {},
+  validateSearch: (search: Record<string, unknown>): { token?: string; code?: string } => ({
+    ...(typeof search.token === "string" ? { token: search.token } : {}),
+    ...(typeof search.code === "string" ? { code: search.code } : {}),
+  }),
   component: SignIn,
 });

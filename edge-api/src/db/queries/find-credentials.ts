@@ -9,16 +9,22 @@ const Key = z.object({
 });
 export type KeyRow = z.infer<typeof Key>;
 
-/* A key of a preview environment opens the branch that the caller names; any other key ignores the name. */
+/*
+ * A key of a preview environment opens the branch that the caller names, and one of development the session of that name
+ * if there is one; any other key ignores the name.
+ */
 const keyStatement = `
 select coalesce((
   select json_build_object('id', k.id, 'scopes', k.scopes,
-    'environmentId', case when e.type = 'preview' and e.parent_environment_id is null and $2::text is not null
-      then (select b.id from environments b where b.parent_environment_id = e.id and b.branch_name = $2)
+    'environmentId', case
+      when e.parent_environment_id is not null or $2::text is null then e.id
+      when e.type = 'preview' then b.id
+      when e.type = 'development' then coalesce(b.id, e.id)
       else e.id end,
     'endsInMs', 1000 * extract(epoch from least(k.expires_at, case when k.revoked_at is not null then k.grace_until end)
       - (select app_now())))
   from api_keys k join environments e on e.id = k.environment_id
+  left join environments b on b.parent_environment_id = e.id and b.branch_name = $2 and b.archived_at is null
   where k.key_hash = $1
     and (k.revoked_at is null or k.grace_until > (select app_now()))
     and (k.expires_at is null or k.expires_at > (select app_now()))), 'null'::json)::text`;

@@ -6,13 +6,14 @@ const Environment = z.object({
   role: z.enum(["owner", "admin", "developer", "viewer"]).nullable(),
 });
 
-/* The branch matters in preview environments alone: clients name the one they were built from wherever they call. */
+/* Clients name the branch they were built from wherever they call: one that there is not matters in preview alone. */
 const statement = `
 select coalesce((
   select json_build_object('id', coalesce(b.id, e.id), 'role', m.role)
   from projects p
   join environments e on e.project_id = p.id and e.slug = $2 and e.parent_environment_id is null
-  left join environments b on b.parent_environment_id = e.id and b.branch_name = $3 and e.type = 'preview'
+  left join environments b on b.parent_environment_id = e.id and b.branch_name = $3 and e.type in ('preview', 'development')
+    and b.archived_at is null
   left join members m on m.organization_id = p.organization_id and m.user_id = $4
   where p.ref = $1 and (e.type <> 'preview' or $3::text is null or b.id is not null)
     and (m.role is not null or $5::text in (e.id, b.id))

@@ -11,7 +11,7 @@ select coalesce((
   select json_build_object('role', m.role, 'places', (
     select json_agg(json_build_object('id', e.id, 'slug', e.slug) order by e.id)
     from environments e
-    where e.project_id = p.id and (m.role is not null or e.id = $3::text)
+    where e.project_id = p.id and e.archived_at is null and (m.role is not null or e.id = $3::text)
   ))
   from projects p
   left join members m on m.organization_id = p.organization_id and m.user_id = $2

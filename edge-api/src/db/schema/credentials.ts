@@ -1,6 +1,6 @@
 import { sql } from "drizzle-orm";
-import { boolean, index, integer, pgTable, primaryKey, text } from "drizzle-orm/pg-core";
-import { at, createdAt } from "./columns.ts";
+import { boolean, check, index, integer, pgTable, primaryKey, text } from "drizzle-orm/pg-core";
+import { at, createdAt, oneOf } from "./columns.ts";
 import { environments, pools, users } from "./places.ts";
 
 export const apiKeys = pgTable("api_keys", {
@@ -71,6 +71,28 @@ export const signInTokens = pgTable("sign_in_tokens", {
   expiresAt: at("expires_at").notNull(),
   createdAt: createdAt(),
 });
+
+/** A program waits for somebody in a browser to sign it in. Both codes are kept as hashes. */
+export const signInRequests = pgTable(
+  "sign_in_requests",
+  {
+    deviceHash: text("device_hash").primaryKey(),
+    /** Keyed: the code is too short to stand a search of its plain hash. */
+    userCodeHash: text("user_code_hash").notNull().unique(),
+    status: text("status").notNull().default("pending"),
+    machine: text("machine").notNull(),
+    client: text("client").notNull(),
+    /** Who decided. */
+    userId: text("user_id").references(() => users.id),
+    expiresAt: at("expires_at").notNull(),
+    createdAt: createdAt(),
+  },
+  (t) => [
+    index("sign_in_requests_expiry").on(t.expiresAt),
+    check("sign_in_requests_status", oneOf(t.status, ["pending", "approved", "refused", "collected"])),
+    check("sign_in_requests_decided", sql`(${t.status} = 'pending') = (${t.userId} is null)`),
+  ],
+);
 
 export const sessions = pgTable("sessions", {
   tokenHash: text("token_hash").primaryKey(),

@@ -1,6 +1,6 @@
 import { sql } from "drizzle-orm";
 import { check, pgTable, primaryKey, text, uniqueIndex } from "drizzle-orm/pg-core";
-import { createdAt, oneOf } from "./columns.ts";
+import { at, createdAt, oneOf } from "./columns.ts";
 
 export const organizations = pgTable("organizations", {
   id: text("id").primaryKey(),
@@ -69,6 +69,8 @@ export const environments = pgTable(
     parentEnvironmentId: text("parent_environment_id"),
     branchName: text("branch_name"),
     currentDeploymentId: text("current_deployment_id"),
+    /** A branch that was put away: nothing reaches it until it is made again. */
+    archivedAt: at("archived_at"),
     createdAt: createdAt(),
   },
   (t) => [

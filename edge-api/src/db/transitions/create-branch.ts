@@ -20,7 +20,7 @@ parent as (
 branch as (
   insert into environments (id, project_id, pool_id, slug, type, parent_environment_id, branch_name)
   select $5, project_id, pool_id, 'preview', 'preview', id, $3 from parent
-  on conflict (project_id, slug, coalesce(branch_name, '')) do update set slug = excluded.slug
+  on conflict (project_id, slug, coalesce(branch_name, '')) do update set archived_at = null
   returning id
 ),
 slots as (

@@ -74,7 +74,7 @@ select coalesce((
       from members m
       join organizations o on o.id = m.organization_id
       join projects p on p.organization_id = o.id
-      join environments e on e.project_id = p.id
+      join environments e on e.project_id = p.id and e.archived_at is null
       where m.user_id = u.id))
   from sessions s join users u on u.id = s.user_id
   where s.token_hash = $1 and s.expires_at > (select app_now())), 'null'::json)::text`;

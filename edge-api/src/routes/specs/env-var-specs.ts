@@ -77,4 +77,12 @@ export const envVarSpecs = {
     body: CreateBranchBody,
     response: Branch,
   },
+  archiveBranch: {
+    method: "post",
+    path: "/api/v1/projects/:projectRef/branches/archive",
+    auth: "person",
+    summary: "Put the preview environment of a branch away",
+    body: CreateBranchBody,
+    response: Branch,
+  },
 } as const satisfies Record<string, RouteSpec>;

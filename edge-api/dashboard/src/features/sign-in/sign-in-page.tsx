@@ -9,14 +9,16 @@ import { CentredPage } from "../shell/centred-page.tsx";
 import { useTitle } from "../shell/page-header.tsx";
 import { tokenFrom } from "./token-from.ts";
 
-const useSignIn = () => {
+/** `code`: the program that waits to be allowed, which is shown next. */
+const useSignIn = (code: string | undefined) => {
   const queryClient = useQueryClient();
   const navigate = useNavigate();
   return useMutation({
     mutationFn: signIn,
     onSuccess: async (session) => {
       queryClient.setQueryData(sessionQuery.queryKey, session);
-      await navigate({ to: "/", replace: true });
+      if (code === undefined) await navigate({ to: "/", replace: true });
+      else await navigate({ to: "/approve", search: { code }, replace: true });
     },
   });
 };
@@ -51,9 +53,9 @@ function SignInForm({ onToken, busy }: { onToken: (token: string) => void; busy:
 }
 
 /** Signs in with the token in the URL, once, or asks for one. */
-export function SignInPage({ token }: { token?: string }) {
+export function SignInPage({ token, code }: { token?: string; code?: string }) {
   useTitle("Sign in");
-  const { mutate, isPending, error } = useSignIn();
+  const { mutate, isPending, error } = useSignIn(code);
   const spent = useRef<string | null>(null);
   useEffect(() => {
     // A token works once: rendering twice must not spend it twice.

@@ -1,0 +1,72 @@
+import type { Client, Deployment as ListedDeployment } from "@longshore/sdk";
+import { Deployment, type RollBackBody } from "@longshore/shared/contract/deployments";
+import type { Command } from "commander";
+import { print, printJson, table } from "../terminal/output.ts";
+import { parseCount } from "../terminal/parse-count.ts";
+import { style } from "../terminal/style.ts";
+import { type ConnectionOptions, connect, getConnection, withConnection } from "./connection.ts";
+import { runAction } from "./run-action.ts";
+
+type ListOptions = ConnectionOptions & { limit: number };
+
+/** What is deployed lives in production unless another environment is named. */
+const needs = { defaultEnv: "prod" };
+
+const withClient = (options: ConnectionOptions, work: (client: Client) => Promise<void>): Promise<void> =>
+  runAction(options, async () => work(connect(await getConnection(options, needs))));
+
+const rowOf = (one: ListedDeployment): string[] => [
+  one.version,
+  one.isCurrent ? "current" : one.status.toLowerCase(),
+  String(one.taskCount),
+  one.createdAt.toISOString(),
+  one.externalId ?? "",
+];
+
+const list = async (client: Client, options: ListOptions): Promise<void> => {
+  const { data, pagination } = await client.deployments.list({
+    limit: Math.min(100, Math.max(1, options.limit)),
+  });
+  if (options.json) return printJson({ data, pagination });
+  if (data.length === 0) return print("No deployments.");
+  print(table([["VERSION", "STATE", "TASKS", "CREATED", "EXTERNAL ID"], ...data.map(rowOf)]));
+};
+
+const tell = (deployment: Deployment, json: boolean | undefined): void => {
+  if (json) printJson(deployment);
+  else print(`${style("green", "✓")} Version ${style("bold", deployment.version)} is current.`);
+};
+
+const promote = async (client: Client, version: string, json: boolean | undefined): Promise<void> =>
+  tell(
+    await client.request(Deployment, "POST", `/api/v1/deployments/${encodeURIComponent(version)}/promote`),
+    json,
+  );
+
+/** `from` is read first, so that a request that is sent twice does not go back two versions. */
+const rollBack = async (client: Client, to: string | undefined, json: boolean | undefined): Promise<void> => {
+  const current = await client.request(Deployment, "GET", "/api/v1/deployments/current");
+  const body: RollBackBody = { from: current.version, ...(to === undefined ? {} : { version: to }) };
+  tell(await client.request(Deployment, "POST", "/api/v1/deployments/rollback", { body }), json);
+};
+
+/** `longshore promote`, `longshore rollback` and `longshore deployments list`. */
+export const addDeploymentsCommand = (program: Command): void => {
+  withConnection(program.command("promote"))
+    .description("make a deployed version the current one")
+    .argument("<version>", "version, or id of the deployment")
+    .action((version: string, options: ConnectionOptions) =>
+      withClient(options, (client) => promote(client, version, options.json)),
+    );
+  withConnection(program.command("rollback"))
+    .description("go back to the version before the current one, or to another")
+    .argument("[version]", "version to go back to")
+    .action((version: string | undefined, options: ConnectionOptions) =>
+      withClient(options, (client) => rollBack(client, version, options.json)),
+    );
+  const deployments = program.command("deployments").description("the versions of an environment");
+  withConnection(deployments.command("list"))
+    .description("the newest first")
+    .option("--limit <count>", "how many, at most 100", parseCount, 25)
+    .action((options: ListOptions) => withClient(options, (client) => list(client, options)));
+};

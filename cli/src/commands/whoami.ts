@@ -1,0 +1,67 @@
+import { EnvironmentPlace, Whoami } from "@longshore/shared/contract/account";
+import type { Command } from "commander";
+import { listProjects } from "../profiles/enter-place.ts";
+import { asPerson } from "../profiles/person-client.ts";
+import { print, printJson, table } from "../terminal/output.ts";
+import {
+  type ConnectionOptions,
+  connect,
+  findConnection,
+  getConnection,
+  getLogin,
+  withConnection,
+} from "./connection.ts";
+import { runAction } from "./run-action.ts";
+
+const showKey = async (options: ConnectionOptions): Promise<void> => {
+  const connection = await getConnection(options);
+  const place = await connect(connection).request(EnvironmentPlace, "GET", "/api/v1/environment");
+  if (options.json) return printJson({ apiUrl: connection.apiUrl, environment: place });
+  const branch = place.branch === null ? "" : `, branch ${place.branch}`;
+  print(
+    `A key of ${connection.apiUrl}: ${place.slug}${branch} of ${place.project.ref} (${place.project.name})`,
+  );
+};
+
+const whoami = async (options: ConnectionOptions): Promise<void> => {
+  if (findConnection(options).apiKey !== undefined) return showKey(options);
+  const login = await getLogin(options);
+  const who = await asPerson(login, (client) => client.request(Whoami, "GET", "/api/v2/whoami"));
+  const projects = await listProjects(login);
+  const { token, dashboardUrl, ...user } = who;
+  if (options.json) {
+    return printJson({ profile: login.name, apiUrl: login.apiUrl, dashboardUrl, user, token, projects });
+  }
+  print(`${who.email} on ${login.apiUrl} (${login.name === null ? "by token" : `profile ${login.name}`})`);
+  print(
+    `Token      ${token.name}, ${token.expiresAt ? `until ${token.expiresAt.slice(0, 10)}` : "without end"}`,
+  );
+  for (const { externalRef, name, environments } of projects) {
+    const slugs = [...new Set(environments.map(({ slug }) => slug))].join(", ");
+    print(`Project    ${externalRef}  ${name}  (${slugs})`);
+  }
+};
+
+const showProjects = async (options: ConnectionOptions): Promise<void> => {
+  const data = await listProjects(await getLogin(options));
+  if (options.json) return printJson({ data });
+  if (data.length === 0) return print("No projects.");
+  const rows = data.map(({ externalRef, name, organization, environments }) => [
+    externalRef,
+    name,
+    organization.title,
+    environments.map(({ slug, branch }) => (branch === null ? slug : `${slug}/${branch}`)).join(" "),
+  ]);
+  print(table([["REF", "NAME", "ORGANIZATION", "ENVIRONMENTS"], ...rows]));
+};
+
+/** `longshore whoami` and `longshore projects list`. */
+export const addWhoamiCommand = (program: Command): void => {
+  withConnection(program.command("whoami"))
+    .description("who the login is, or where the key leads")
+    .action((options: ConnectionOptions) => runAction(options, () => whoami(options)));
+  const projects = program.command("projects").description("the projects that the login may see");
+  withConnection(projects.command("list"))
+    .description("projects and their environments")
+    .action((options: ConnectionOptions) => runAction(options, () => showProjects(options)));
+};

@@ -1,0 +1,90 @@
+import { access, readFile } from "node:fs/promises";
+import path from "node:path";
+import { z } from "zod";
+import { CliError } from "../cli-error.ts";
+import { exitCodes } from "../exit-codes.ts";
+
+export type PackageManager = "npm" | "pnpm" | "yarn" | "bun";
+export type Framework = "next" | "remix" | "nuxt" | "hono" | "express" | "plain";
+
+const Manifest = z.looseObject({
+  name: z.string().optional(),
+  scripts: z.record(z.string(), z.string()).optional(),
+  dependencies: z.record(z.string(), z.string()).optional(),
+  devDependencies: z.record(z.string(), z.string()).optional(),
+});
+
+/** What a folder is, as far as `init` wants to know. `manifest` null: it has no package.json. */
+export type DetectedProject = {
+  manifest: z.infer<typeof Manifest> | null;
+  packageManager: PackageManager;
+  framework: Framework;
+  isTypeScript: boolean;
+  hasSrc: boolean;
+};
+
+const lockfiles: Record<string, PackageManager> = {
+  "pnpm-lock.yaml": "pnpm",
+  "yarn.lock": "yarn",
+  "bun.lock": "bun",
+  "bun.lockb": "bun",
+  "package-lock.json": "npm",
+  "npm-shrinkwrap.json": "npm",
+};
+
+const frameworks: readonly (readonly [Framework, readonly string[]])[] = [
+  ["next", ["next"]],
+  ["remix", ["@remix-run/react", "@remix-run/node", "@react-router/dev"]],
+  ["nuxt", ["nuxt"]],
+  ["hono", ["hono"]],
+  ["express", ["express"]],
+];
+
+const exists = (file: string): Promise<boolean> =>
+  access(file).then(
+    () => true,
+    () => false,
+  );
+
+/** By the nearest lockfile, here or in a folder above (a workspace has one at its root); else by who runs this. */
+const findPackageManager = async (dir: string): Promise<PackageManager> => {
+  for (const [name, manager] of Object.entries(lockfiles)) {
+    if (await exists(path.join(dir, name))) return manager;
+  }
+  const parent = path.dirname(dir);
+  if (parent !== dir && !(await exists(path.join(dir, ".git")))) return findPackageManager(parent);
+  const agent = /^(npm|pnpm|yarn|bun)\//.exec(process.env.npm_config_user_agent ?? "")?.[1];
+  return (agent as PackageManager | undefined) ?? "npm";
+};
+
+const readManifest = async (dir: string): Promise<DetectedProject["manifest"]> => {
+  const file = path.join(dir, "package.json");
+  const text = await readFile(file, "utf8").catch(() => null);
+  if (text === null) return null;
+  try {
+    return Manifest.parse(JSON.parse(text));
+  } catch (cause) {
+    throw new CliError(`${file} is no package manifest`, {
+      next: "repair it first",
+      exitCode: exitCodes.badUsage,
+      cause,
+    });
+  }
+};
+
+/** Looks at a project's folder. Errors: `CliError` for a package.json that cannot be read. */
+export const detectProject = async (dir: string): Promise<DetectedProject> => {
+  const manifest = await readManifest(dir);
+  const dependencies = { ...manifest?.dependencies, ...manifest?.devDependencies };
+  const framework =
+    frameworks.find(([, names]) => names.some((name) => name in dependencies))?.[0] ?? "plain";
+  const isTypeScript = "typescript" in dependencies || (await exists(path.join(dir, "tsconfig.json")));
+  return {
+    manifest,
+    packageManager: await findPackageManager(dir),
+    framework,
+    // A folder with nothing in it begins with TypeScript.
+    isTypeScript: isTypeScript || manifest === null || framework === "nuxt",
+    hasSrc: await exists(path.join(dir, "src")),
+  };
+};

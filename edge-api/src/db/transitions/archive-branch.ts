@@ -1,0 +1,33 @@
+import { z } from "zod";
+import type { Database } from "../database.ts";
+
+const Answer = z.object({ id: z.string() }).nullable();
+
+/* Schedules stop with the branch; those that its code declares are made again by its next deployment. */
+const statement = `
+with moved as (
+  update environments b set archived_at = coalesce(b.archived_at, (select app_now()))
+  from projects p
+  join members m on m.organization_id = p.organization_id and m.user_id = $2 and m.role <> 'viewer'
+  where p.ref = $1 and b.project_id = p.id and b.type = 'preview' and b.branch_name = $3
+    and b.parent_environment_id is not null
+  returning b.id
+),
+undeclared as (
+  delete from schedules s using moved where s.environment_id = moved.id and s.type = 'DECLARATIVE'
+),
+stopped as (
+  update schedules s set active = false, next_run_at = null, fire_at = null, updated_at = (select app_now())
+  from moved where s.environment_id = moved.id and s.type = 'IMPERATIVE' and s.active
+)
+select coalesce((select json_build_object('id', id) from moved), 'null'::json)::text`;
+
+/**
+ * Puts a branch away: no key or person reaches it, and its schedules stop. Runs that it has go on to their end.
+ * Errors: null when the person may change no such branch. Cost: one round trip.
+ */
+export const archiveBranch = async (
+  db: Database,
+  place: { ref: string; userId: string; branch: string },
+): Promise<{ id: string } | null> =>
+  Answer.parse(await db.call(statement, [place.ref, place.userId, place.branch]));

@@ -1,0 +1,100 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { cpSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { performance } from "node:perf_hooks";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { makeTempFolder } from "../services/temp-folder.ts";
+import { type Figure, median, percentiles } from "./figures.ts";
+
+const root = fileURLToPath(new URL("../../..", import.meta.url));
+const cli = join(root, "cli/bin/longshore.js");
+const edits = 20;
+const deployments = 3;
+
+/** Variables of the shell that would send the CLI elsewhere. */
+const env = Object.fromEntries(
+  Object.entries(process.env).filter(([name]) => !/^(LONGSHORE_|TRIGGER_|PORT$|HOST$)/.test(name)),
+);
+
+const start = (dir: string, args: string[]): ChildProcess & { stdout: NodeJS.ReadableStream } =>
+  spawn(process.execPath, [cli, ...args], { cwd: dir, env, stdio: ["ignore", "pipe", "inherit"] });
+
+/** The next version that `dev` tells. Errors: throws for a build that fails. */
+const createVersions = (dev: ReturnType<typeof start>) => {
+  const waiting: ((error: Error | null) => void)[] = [];
+  createInterface({ input: dev.stdout }).on("line", (line) => {
+    const { event } = JSON.parse(line) as { event: string };
+    if (event === "version") waiting.shift()?.(null);
+    if (event === "build_failed") waiting.shift()?.(new Error(line));
+  });
+  return (): Promise<void> =>
+    new Promise((resolve, reject) => {
+      waiting.push((error) => (error ? reject(error) : resolve()));
+    });
+};
+
+const measureRebuilds = async (dir: string, next: () => Promise<void>): Promise<number[]> => {
+  const file = join(dir, "src/trigger/hello.ts");
+  const text = readFileSync(file, "utf8");
+  const samples: number[] = [];
+  for (let edit = 0; edit < edits; edit++) {
+    const told = next();
+    const startedMs = performance.now();
+    writeFileSync(file, text.replace("Hello, ", `Hello ${edit}, `));
+    await told;
+    samples.push(performance.now() - startedMs);
+  }
+  return samples;
+};
+
+/** The whole command, from its start to its end; each time the code is new. */
+const measureDeployments = async (dir: string): Promise<number[]> => {
+  const { apiUrl, apiKey } = JSON.parse(readFileSync(join(dir, ".longshore/dev.json"), "utf8")) as {
+    apiUrl: string;
+    apiKey: string;
+  };
+  const fresh = makeTempFolder("bench-deploy");
+  cpSync(dir, fresh.path, { recursive: true, filter: (path) => !path.includes(".longshore") });
+  const file = join(fresh.path, "src/trigger/hello.ts");
+  const text = readFileSync(file, "utf8");
+  const samples: number[] = [];
+  for (let i = 0; i < deployments; i++) {
+    writeFileSync(file, text.replace("Hello", `Deployed ${i}`));
+    const startedMs = performance.now();
+    const args = ["deploy", fresh.path, "--api-url", apiUrl, "--api-key", apiKey, "--json"];
+    const child = start(fresh.path, args);
+    child.stdout.resume();
+    const [code] = await once(child, "exit");
+    if (code !== 0) throw new Error(`deploy ended with exit code ${code}`);
+    samples.push(performance.now() - startedMs);
+  }
+  fresh.remove();
+  return samples;
+};
+
+/**
+ * From an edit of hello-world to its version being current under `longshore dev`, and how long `longshore deploy` takes
+ * against the embedded API. Real processes; no services.
+ */
+export const measureCli = async (): Promise<Figure> => {
+  const folder = makeTempFolder("bench-cli");
+  const dir = join(folder.path, "hello-world");
+  cpSync(join(root, "examples/hello-world"), dir, {
+    recursive: true,
+    filter: (path) => !/node_modules|\.longshore/.test(path),
+  });
+  const dev = start(dir, ["dev", "--json", "--port", "0"]);
+  try {
+    const next = createVersions(dev);
+    await next();
+    const rebuild = percentiles(await measureRebuilds(dir, next));
+    const deployMs = median(await measureDeployments(dir));
+    return { name: "cli", rebuild, deployMs };
+  } finally {
+    dev.kill("SIGINT");
+    if (dev.exitCode === null) await once(dev, "exit");
+    folder.remove();
+  }
+};
