@@ -25,9 +25,9 @@ export const readPackageJson = (dir: string): PackageJson | undefined => {
   }
 };
 
-/** The package that an import names: `a` of `a/b`, `@a/b` of `@a/b/c`; null for a path or an alias. */
+/** The package that an import names: `a` of `a/b`, `@a/b` of `@a/b/c`; null for a path, an alias, or what esbuild adds itself. */
 export const packageNameOf = (specifier: string): string | null => {
-  const found = /^(@[^/@:.][^/:]*\/[^/:]+|[^./@#:][^/:]*)(\/|$)/.exec(specifier);
+  const found = /^((?:@[\w~-][\w.~-]*\/)?(?:[\w~-][\w.~-]*|\.prisma\/client))(\/|$)/.exec(specifier);
   return found?.[1] ?? null;
 };
 
