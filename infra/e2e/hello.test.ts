@@ -87,7 +87,7 @@ describe.each([
 
   test.skipIf(!isHere)("a project written for Trigger.dev runs unmodified", async () => {
     const deployed = await stage.deploy(join(root, "examples/trigger-dev-project"));
-    expect(deployed.tasks).toEqual(["legacy"]);
+    expect(deployed.tasks).toContain("legacy");
     const { id } = await stage.client.tasks.trigger("legacy", { to: "ada@example.com" });
     expect(await poll(id)).toMatchObject({
       status: "COMPLETED",

@@ -3,6 +3,10 @@ import type { Packet } from "@longshore/shared/contract/packets";
 /** superjson costs more to import than all the rest, and a run that only logs never needs it. */
 const loadSuperjson = async () => (await import("superjson")).default;
 
+/** A value as superjson's text, whatever it is. */
+export const stringifySuperjson = async (value: unknown): Promise<string> =>
+  (await loadSuperjson()).stringify(value);
+
 /**
  * Writes a payload or output as it travels.
  *
@@ -11,8 +15,7 @@ const loadSuperjson = async () => (await import("superjson")).default;
 export const stringifyPacket = async (value: unknown): Promise<Packet> => {
   if (value === undefined) return { data: null, type: "application/json" };
   if (typeof value === "string") return { data: value, type: "text/plain" };
-  const superjson = await loadSuperjson();
-  return { data: superjson.stringify(value), type: "application/super+json" };
+  return { data: await stringifySuperjson(value), type: "application/super+json" };
 };
 
 /**

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, expectTypeOf, test, vi } from "vitest";
+import type { TaskOutput, TaskPayload } from "./any-task.ts";
 import { findTask } from "./catalog.ts";
 import { SubtaskUnwrapError } from "./errors.ts";
 import { installHost } from "./host.ts";
@@ -6,9 +7,9 @@ import { idempotencyKeys } from "./idempotency-keys.ts";
 import { logger } from "./logger.ts";
 import { parsePacket, stringifyPacket } from "./packets.ts";
 import { queue } from "./queue.ts";
-import { type Run, runs } from "./runs.ts";
+import type { Run } from "./run-types.ts";
+import { runs } from "./runs.ts";
 import { task } from "./task.ts";
-import type { TaskOutput, TaskPayload } from "./task-handle.ts";
 import { tasks } from "./tasks.ts";
 import { createFakeHost, testContext } from "./testing/fake-host.ts";
 import { wait } from "./wait.ts";

@@ -1,10 +1,11 @@
-import type { CompletedWait } from "@longshore/shared/contract/agent-protocol";
-import { ambientApi } from "./configure.ts";
-import { errorFromTaskError, SubtaskUnwrapError } from "./errors.ts";
-import { currentHost, type TaskHost } from "./host.ts";
+import { createPublicToken } from "./create-public-token.ts";
+import { currentHost } from "./host.ts";
 import type { Api } from "./http/api.ts";
-import { parsePacket } from "./packets.ts";
+import { callParts } from "./http/request-options.ts";
+import type { ParsePayload } from "./parse-payload.ts";
+import { resultOfWait, type TaskRunPromise, type TaskRunResult, unwrapResult } from "./task-run-result.ts";
 import { type TriggerAndWaitOptions, type TriggerOptions, triggerBody } from "./trigger-options.ts";
+import { parentOf, requireHost, type TriggerRequestOptions, type TriggerScope } from "./trigger-scope.ts";
 
 declare const brand: unique symbol;
 
@@ -19,19 +20,6 @@ export type RunHandle<TId extends string, TInput, TOutput> = {
   readonly [brand]?: { input: TInput; output: TOutput };
 };
 
-/** How another run ended, as the task that waited for it sees it. */
-export type TaskRunResult<TId extends string, TOutput> =
-  | { ok: true; id: string; taskIdentifier: TId; output: TOutput }
-  | { ok: false; id: string; taskIdentifier: TId; error: unknown };
-
-/** Await it for the result, or `.unwrap()` it for the output alone. */
-export type TaskRunPromise<TId extends string, TOutput> = Promise<TaskRunResult<TId, TOutput>> & {
-  /** Errors: throws SubtaskUnwrapError when the run did not succeed. */
-  unwrap(): Promise<TOutput>;
-};
-
-type ParsePayload = (payload: unknown) => Promise<unknown>;
-
 const triggerPath = (taskId: string): string => `/api/v1/tasks/${encodeURIComponent(taskId)}/trigger`;
 
 /** Hand-written, so that a trigger does not pay for loading the schemas. */
@@ -43,63 +31,82 @@ const triggerAnswer = {
   },
 };
 
-const parentOf = (host: TaskHost | undefined) => (host ? { parentRunId: host.context.run.id } : {});
+/** Errors: throws before anything is sent when a token of the caller's own is asked for where none can be made. */
+export const checkTokenWish = (options: TriggerRequestOptions | undefined): void => {
+  if (options?.publicAccessToken?.expirationTime === undefined) return;
+  if (currentHost() && options.clientConfig === undefined) {
+    throw new TypeError(
+      "publicAccessToken.expirationTime cannot be used inside a task: a run may make no tokens of its own",
+    );
+  }
+};
 
-/** Which run a trigger belongs to, for calls that go to the API of the running task; nothing outside a task. */
-export const currentParent = (): { parentRunId?: string } => parentOf(currentHost());
-
-/** Triggers a run of the task with this id. Cost: one request. */
-export const triggerTask = async <TId extends string, TInput, TOutput>(
+/** The handle's token: the one that came with the answer, or one that lives as long as the caller wants. */
+export const tokenOfHandle = async (
   api: Api,
+  sent: string,
+  scope: string,
+  options: TriggerRequestOptions | undefined,
+): Promise<string> => {
+  const expirationTime = options?.publicAccessToken?.expirationTime;
+  return expirationTime === undefined ? sent : createPublicToken(api, { scopes: [scope], expirationTime });
+};
+
+/** Triggers a run of the task with this id. Cost: one request; two more for a large payload. */
+export const triggerTask = async <TId extends string, TInput, TOutput>(
+  scope: TriggerScope,
   taskId: TId,
   payload: TInput,
   options?: TriggerOptions,
-  parent: { parentRunId?: string } = {},
+  requestOptions?: TriggerRequestOptions,
 ): Promise<RunHandle<TId, TInput, TOutput>> => {
-  const body = await triggerBody(payload, options, parent);
-  let publicAccessToken = "";
+  checkTokenWish(requestOptions);
+  const target = requestOptions?.clientConfig;
+  const api = scope.api(target);
+  const { version, externalDeploymentId } = scope.pin(target);
+  const body = await triggerBody(api, payload, options, {
+    ...scope.parent(target),
+    lockToVersion: version,
+    externalDeploymentId,
+  });
+  let sent = "";
   const answer = await api.request(triggerAnswer, "POST", triggerPath(taskId), {
+    ...callParts(requestOptions),
     body,
     onResponse: (response) => {
-      publicAccessToken = response.headers.get("x-trigger-jwt") ?? "";
+      sent = response.headers.get("x-trigger-jwt") ?? "";
     },
   });
+  const publicAccessToken = await tokenOfHandle(api, sent, `read:runs:${answer.id}`, requestOptions);
   return { ...answer, taskIdentifier: taskId, publicAccessToken };
 };
 
-const resultOf = async <TId extends string, TOutput>(
-  taskId: TId,
-  runId: string,
-  wait: CompletedWait | undefined,
-): Promise<TaskRunResult<TId, TOutput>> => {
-  if (!wait) throw new Error(`the wait for run ${runId} ended without its result`);
-  const base = { id: runId, taskIdentifier: taskId };
-  if (wait.ok) {
-    const output = await parsePacket({ data: wait.output ?? null, type: wait.outputType ?? null });
-    return { ok: true, ...base, output: output as TOutput };
-  }
-  const error = wait.error ? errorFromTaskError(wait.error) : new Error(`run ${runId} did not succeed`);
-  return { ok: false, ...base, error };
-};
-
 const waitForChild = async <TId extends string, TOutput>(
+  scope: TriggerScope,
   taskId: TId,
   payload: unknown,
   options: TriggerAndWaitOptions | undefined,
+  requestOptions: TriggerRequestOptions | undefined,
   parsePayload: ParsePayload,
 ): Promise<TaskRunResult<TId, TOutput>> => {
-  const host = currentHost();
-  if (!host) throw new Error("triggerAndWait can only be used from inside a task.run()");
-  const version = host.context.deployment?.version ?? host.context.run.version;
-  const body = await triggerBody(await parsePayload(payload), options, {
+  const host = requireHost("triggerAndWait");
+  const api = scope.api();
+  const body = await triggerBody(api, await parsePayload(payload), options, {
     ...parentOf(host),
     resumeParentOnCompletion: true,
-    lockToVersion: version,
+    lockToVersion: host.context.deployment?.version ?? host.context.run.version,
   });
-  const child = await ambientApi().request(triggerAnswer, "POST", triggerPath(taskId), { body });
+  const child = await api.request(triggerAnswer, "POST", triggerPath(taskId), {
+    ...callParts(requestOptions),
+    body,
+  });
   const [wait] = await host.wait([{ kind: "run", runId: child.id }]);
-  return resultOf(taskId, child.id, wait);
+  if (!wait) throw new Error(`the wait for run ${child.id} ended without its result`);
+  const result = await resultOfWait(api, { id: child.id, taskIdentifier: taskId }, wait);
+  return result as TaskRunResult<TId, TOutput>;
 };
+
+const asItIs: ParsePayload = async (payload) => payload;
 
 /**
  * Triggers a run and waits for its end without holding a slot. Only inside a task.
@@ -108,17 +115,13 @@ const waitForChild = async <TId extends string, TOutput>(
  * cancelled; the other run's failure is a result, not a rejection.
  */
 export const triggerTaskAndWait = <TId extends string, TOutput>(
+  scope: TriggerScope,
   taskId: TId,
   payload: unknown,
   options?: TriggerAndWaitOptions,
-  parsePayload: ParsePayload = async (unchecked) => unchecked,
+  requestOptions?: TriggerRequestOptions,
+  parsePayload: ParsePayload = asItIs,
 ): TaskRunPromise<TId, TOutput> => {
-  const result = waitForChild<TId, TOutput>(taskId, payload, options, parsePayload);
-  return Object.assign(result, {
-    unwrap: async () => {
-      const ended = await result;
-      if (ended.ok) return ended.output;
-      throw new SubtaskUnwrapError(taskId, ended.id, ended.error);
-    },
-  });
+  const result = waitForChild<TId, TOutput>(scope, taskId, payload, options, requestOptions, parsePayload);
+  return Object.assign(result, { unwrap: async () => unwrapResult(await result) });
 };

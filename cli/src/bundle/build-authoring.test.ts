@@ -41,9 +41,9 @@ test("the manifest holds schedules, schemas, concurrency, limits and queues", as
   const { manifest } = await buildProject(
     await project({
       "src/limits.ts": `${sdk("concurrencyLimit")}export const openai = concurrencyLimit({ name: "openai", total: 25 });\n`,
-      "src/trigger/a.ts": `${sdk("queue, scheduleTask, schemaTask, task")}import { openai } from "../limits.ts";
+      "src/trigger/a.ts": `${sdk("queue, schedules, schemaTask, task")}import { openai } from "../limits.ts";
 const schema = Object.assign((value) => value, { toJSONSchema: () => ({ type: "object" }) });
-export const nightly = scheduleTask({ id: "nightly", cron: { pattern: "0 3 * * *", timezone: "Europe/Berlin", environments: ["PRODUCTION"], window: "30m" }, run: () => 1 });
+export const nightly = schedules.task({ id: "nightly", cron: { pattern: "0 3 * * *", timezone: "Europe/Berlin", environments: ["PRODUCTION"], window: "30m" }, run: () => 1 });
 export const checked = schemaTask({ id: "checked", schema, run: () => 1 });
 export const plain = task({ id: "plain", jsonSchema: { type: "string" }, concurrency: [{ perKey: 1 }, openai], queue: queue({ name: "q", policy: "replace" }), run: () => 1 });
 `,
@@ -83,7 +83,7 @@ test("one limit of the same bounds may be declared twice, with others it names b
 test("tasks of different kinds with one id are named with both files", async () => {
   const { problems } = await failure({
     "src/trigger/a.ts": `${sdk("task")}export const a = task({ id: "same", run: () => 1 });\n`,
-    "src/trigger/b.ts": `${sdk("scheduleTask")}export const b = scheduleTask({ id: "same", cron: "* * * * *", run: () => 1 });\n`,
+    "src/trigger/b.ts": `${sdk("schedules")}export const b = schedules.task({ id: "same", cron: "* * * * *", run: () => 1 });\n`,
   });
   expect(problems[0]?.text).toBe(
     'the task id "same" is defined 2 times: src/trigger/a.ts:2 and src/trigger/b.ts:2',
@@ -110,7 +110,7 @@ test.each([
 
 test("an error while a task is defined names the line that defines it", async () => {
   const { problems } = await failure({
-    "src/trigger/a.ts": `${sdk("scheduleTask")}export const a = scheduleTask({ id: "a", cron: "often", run: () => 1 });\n`,
+    "src/trigger/a.ts": `${sdk("schedules")}export const a = schedules.task({ id: "a", cron: "often", run: () => 1 });\n`,
   });
   expect(problems[0]).toMatchObject({ file: "src/trigger/a.ts", line: 2 });
   expect(problems[0]?.text).toContain('task "a": cron needs five fields');

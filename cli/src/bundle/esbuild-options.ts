@@ -1,5 +1,6 @@
 import type { Message } from "esbuild";
 import type { Problem } from "./bundle-error.ts";
+import { explainMissingExport } from "./explain-missing-export.ts";
 
 /** CommonJS packages inside an ESM bundle call `require`; ES modules have none of their own. */
 export const requireBanner =
@@ -8,7 +9,8 @@ export const requireBanner =
 /** esbuild's message in our words. */
 export const problemOf = (message: Message): Problem => {
   const { location, notes } = message;
-  const text = [message.text, ...notes.map((note) => note.text)].join(" ");
+  const text =
+    explainMissingExport(message.text) ?? [message.text, ...notes.map((note) => note.text)].join(" ");
   if (!location) return { text };
   return {
     text,

@@ -6,6 +6,7 @@ const ownSdk = "@longshore/sdk";
 
 /** Names under which task files import the SDK. */
 const sdkNames = /^(@longshore\/sdk|@trigger\.dev\/sdk)(\/v3)?$/;
+/** Its further entries (AI, chat, OIDC) are not ours. */
 const otherTriggerSdk = /^@trigger\.dev\/sdk\//;
 
 /** Where this package's own SDK is; a project without one of its own gets it. */
@@ -34,7 +35,9 @@ export const sdkPlugin = (projectDir: string): Plugin => ({
     });
     build.onResolve({ filter: otherTriggerSdk }, (args) => ({
       errors: [
-        { text: `"${args.path}" is not supported: import from "@trigger.dev/sdk" or "@longshore/sdk"` },
+        {
+          text: `"${args.path}" is not in Longshore: import from "@trigger.dev/sdk" or "@longshore/sdk". docs/compatibility.md lists, export by export, what there is.`,
+        },
       ],
     }));
   },

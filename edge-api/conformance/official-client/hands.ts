@@ -2,24 +2,31 @@ import type { Lease, ReportResponse, WaitSpec } from "@longshore/shared/contract
 import { FakeAgent, fenceOf, type Said } from "../http/client.ts";
 import type { Platform } from "../http/platforms.ts";
 
+/** How long a lease may be awaited. Units: milliseconds. */
+const takeMs = 15_000;
+
 /** Takes runs and does with them what a test says, as an agent would: polls, starts, waits, completes, fails. */
 export class Hands {
   private leases: Lease[] = [];
   private readonly seen = new Set<string>();
   private work: Promise<unknown> = Promise.resolve();
 
-  private constructor(private readonly agent: FakeAgent) {}
+  private constructor(
+    private readonly agent: FakeAgent,
+    private readonly holdMs: number,
+  ) {}
 
-  static async enrol(p: Platform): Promise<Hands> {
-    return new Hands(await FakeAgent.enrol(p, "hands"));
+  /** Units: `holdMs` is how long one look for work may take, while others of these hands wait their turn. */
+  static async enrol(p: Platform, holdMs = 250): Promise<Hands> {
+    return new Hands(await FakeAgent.enrol(p, "hands"), holdMs);
   }
 
   /** The next lease of this run; those of others are kept for who asks for them. */
   async take(runId: string): Promise<Lease> {
-    for (let polls = 0; polls < 60; polls++) {
+    for (let polls = 0; polls * this.holdMs < takeMs; polls++) {
       const at = this.leases.findIndex((lease) => lease.runId === runId);
       if (at >= 0) return this.leases.splice(at, 1)[0]!;
-      await this.poll(250);
+      await this.poll(this.holdMs);
     }
     throw new Error(`no lease of ${runId} came`);
   }

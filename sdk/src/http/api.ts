@@ -17,6 +17,10 @@ export type RequestParts = {
   body?: unknown;
   /** Sent as it is, instead of `body`. */
   bytes?: Uint8Array<ArrayBuffer>;
+  /** The same for text that is JSON already, or none. */
+  text?: string;
+  /** In place of the client's own. */
+  retry?: Partial<RequestRetry>;
   headers?: Record<string, string>;
   signal?: AbortSignal;
   /** Sees the success answer before its body is read: some of what the API says is in headers. */
@@ -38,6 +42,8 @@ export type Api = {
 export type ApiOptions = {
   transport: () => Transport;
   retry?: Partial<RequestRetry>;
+  /** Sent with every request. */
+  headers?: Record<string, string>;
   clock?: Clock;
   random?: () => number;
 };
@@ -55,13 +61,14 @@ const withQuery = (path: string, query: Record<string, QueryValue> = {}): string
   return text === "" ? path : `${path}?${text}`;
 };
 
-const headersOf = (parts: RequestParts): Record<string, string> => ({
+const headersOf = (parts: RequestParts, always: Record<string, string> = {}): Record<string, string> => ({
   "content-type": "application/json",
   "trigger-version": sdkVersion,
   "x-trigger-api-version": apiVersion,
   "x-trigger-source": "sdk",
   "x-trigger-realtime-streams-version": "v2",
   "x-trigger-request-idempotency-key": crypto.randomUUID(),
+  ...always,
   ...parts.headers,
 });
 
@@ -71,7 +78,6 @@ const isAbort = (signal: AbortSignal | undefined): boolean => signal?.aborted ==
 export const createApi = (options: ApiOptions): Api => {
   const clock = options.clock ?? systemClock;
   const random = options.random ?? Math.random;
-  const retry = { ...defaultRequestRetry, ...options.retry };
 
   const attemptOnce = async <T>(
     wire: Parameters<Transport>[0],
@@ -84,7 +90,7 @@ export const createApi = (options: ApiOptions): Api => {
     return read(response);
   };
 
-  const delayAfter = (error: unknown, attempt: number): number | null =>
+  const delayAfter = (error: unknown, attempt: number, retry: RequestRetry): number | null =>
     error instanceof ApiError && error.status !== undefined && !(error instanceof ApiSchemaValidationError)
       ? delayAfterStatus({ status: error.status, headers: error.headers }, attempt, retry, clock, random)
       : delayAfterFault(retry, attempt, random);
@@ -95,11 +101,12 @@ export const createApi = (options: ApiOptions): Api => {
     parts: RequestParts,
     read: (response: Response) => Promise<T>,
   ): Promise<T> => {
+    const retry = { ...defaultRequestRetry, ...options.retry, ...parts.retry };
     const wire = {
       method,
       path: withQuery(path, parts.query),
-      headers: headersOf(parts),
-      body: parts.bytes ?? (parts.body === undefined ? null : JSON.stringify(parts.body)),
+      headers: headersOf(parts, options.headers),
+      body: parts.bytes ?? parts.text ?? (parts.body === undefined ? null : JSON.stringify(parts.body)),
       ...(parts.signal ? { signal: parts.signal } : {}),
     };
     for (let attempt = 1; ; attempt++) {
@@ -108,7 +115,7 @@ export const createApi = (options: ApiOptions): Api => {
         return await attemptOnce(wire, read);
       } catch (error) {
         if (isAbort(parts.signal)) throw error;
-        const delayMs = delayAfter(error, attempt);
+        const delayMs = delayAfter(error, attempt, retry);
         if (delayMs === null) throw asApiError(error, method, path);
         await clock.sleep(delayMs, parts.signal);
       }

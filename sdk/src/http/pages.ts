@@ -1,12 +1,16 @@
 import type { Api, QueryValue } from "./api.ts";
+import { callParts, type RequestOptions } from "./request-options.ts";
 
 /** One page of a list that goes on by cursor. */
 export type Page<T> = {
   data: T[];
   pagination: { next?: string | undefined; previous?: string | undefined };
   hasNextPage(): boolean;
+  hasPreviousPage(): boolean;
   /** Errors: throws when there is no next page. */
   getNextPage(): Promise<Page<T>>;
+  /** Errors: throws when there is no previous page. */
+  getPreviousPage(): Promise<Page<T>>;
 };
 
 /** Await it for the first page, or iterate it for every item of every page. */
@@ -38,19 +42,26 @@ export const listPages = <T>(
   path: string,
   query: Record<string, QueryValue>,
   readItem: (value: unknown) => T | Promise<T>,
+  options: RequestOptions = {},
 ): PagePromise<T> => {
   const fetchPage = async (cursor: Record<string, QueryValue>): Promise<Page<T>> => {
     const { items, pagination } = await api.request(pageSchema, "GET", path, {
+      ...callParts(options),
       query: { ...query, ...cursor },
     });
-    const { next } = pagination;
+    const { next, previous } = pagination;
     return {
       data: await Promise.all(items.map(readItem)),
       pagination,
       hasNextPage: () => next !== undefined,
-      getNextPage: () => {
+      hasPreviousPage: () => previous !== undefined,
+      getNextPage: async () => {
         if (next === undefined) throw new Error("there is no next page");
         return fetchPage({ "page[after]": next, "page[before]": undefined });
+      },
+      getPreviousPage: async () => {
+        if (previous === undefined) throw new Error("there is no previous page");
+        return fetchPage({ "page[before]": previous, "page[after]": undefined });
       },
     };
   };

@@ -36,11 +36,17 @@ export const delayAfterStatus = (
 ): number | null => {
   const delayMs = retryDelayMs(retry, attempt, random);
   if (delayMs === null || !mayRetry(answer.status, answer.headers)) return null;
-  const untilReset = Number(answer.headers["x-ratelimit-reset"]) - clock.now();
+  const untilReset = untilResetMs(answer.headers, clock);
   return answer.status === 429 && untilReset > 0
     ? untilReset + Math.round(random() * resetSpreadMs)
     : delayMs;
 };
+
+/** Units: milliseconds; `retry-after` counts seconds. 0 or NaN when the answer does not say. */
+const untilResetMs = (headers: Record<string, string>, clock: { now(): number }): number =>
+  headers["x-ratelimit-reset"] === undefined
+    ? Number(headers["retry-after"] ?? 0) * 1_000
+    : Number(headers["x-ratelimit-reset"]) - clock.now();
 
 /** The pause after no answer came, or one that could not be read. Units: milliseconds; `null` when none is left. */
 export const delayAfterFault = (retry: RequestRetry, attempt: number, random: () => number): number | null =>

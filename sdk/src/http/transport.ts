@@ -19,7 +19,13 @@ const cacheOption = (): { cache?: "no-cache" } =>
 const inBrowser = (): boolean => "document" in globalThis;
 
 /** Where requests go and what they are signed with. */
-export type Target = { baseURL: string; accessToken: string; fetch?: typeof fetch };
+export type Target = {
+  baseURL: string;
+  accessToken: string;
+  /** Which branch of a preview environment. */
+  branch?: string;
+  fetch?: typeof fetch;
+};
 
 /** Sends over `fetch`. */
 export const fetchTransport = (target: Target): Transport => {
@@ -30,6 +36,7 @@ export const fetchTransport = (target: Target): Transport => {
       body,
       headers: {
         authorization: `Bearer ${target.accessToken}`,
+        ...(target.branch ? { "x-trigger-branch": target.branch } : {}),
         ...(inBrowser() ? { "x-trigger-client": "browser" } : {}),
         ...headers,
       },
@@ -51,3 +58,12 @@ export const hostTransport =
       body,
     });
   };
+
+/** Sends to an address that needs no credential and may be anybody's: nothing goes along but the type of the content. */
+export const openTransport: Transport = ({ method, path, headers, body, signal }) =>
+  fetch(path, {
+    method,
+    body,
+    ...(body === null ? {} : { headers: { "content-type": headers["content-type"] ?? "text/plain" } }),
+    ...(signal ? { signal } : {}),
+  });

@@ -18,7 +18,8 @@ export const useRun = (runId: string) => {
   const { environmentId, client } = useEnvironment();
   return useQuery({
     queryKey: ["run", environmentId, runId],
-    queryFn: () => client.runs.retrieve(runId),
+    // What is large stays where it is: the page links to it.
+    queryFn: () => client.runs.retrieve(runId, { fetchesPackets: false }),
     refetchInterval: ({ state }) => (state.data && isFinalStatus(state.data.status) ? false : liveMs),
   });
 };
