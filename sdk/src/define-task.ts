@@ -1,5 +1,6 @@
 import { type RegisteredTask, registerTask } from "./catalog.ts";
 import { checkBounds } from "./concurrency-limit.ts";
+import { currentHost } from "./host.ts";
 import type { LifecycleTask } from "./lifecycle/call-hooks.ts";
 import { hookNames, type TaskHooks } from "./lifecycle/hooks.ts";
 import { runAttempt } from "./lifecycle/run-attempt.ts";
@@ -7,8 +8,13 @@ import type { CommonTaskOptions, TaskConcurrency } from "./task-options.ts";
 
 const unlimitedS = 0x7fff_ffff;
 
-/** `maxDuration: timeout.None` takes the limit away. */
-export const timeout = { None: unlimitedS } as const;
+/** `maxDuration: timeout.None` takes the limit away; `timeout.signal` is the run's own, undefined outside a task. */
+export const timeout = {
+  None: unlimitedS,
+  get signal(): AbortSignal | undefined {
+    return currentHost()?.signal;
+  },
+} as const;
 
 /** A task with the types of its payload and output erased. */
 export type ErasedOptions = Omit<CommonTaskOptions<string, unknown, unknown, unknown>, "run"> & {

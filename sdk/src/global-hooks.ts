@@ -27,3 +27,15 @@ export const globalHooks = {
   ...Object.fromEntries(hookNames.map((name) => [name, setter(name)])),
   handleError: setter("catchError"),
 } as GlobalHooks;
+
+// The names that the reference system gives them.
+export type AnyOnStartHookFunction = HookFunction<"onStart">;
+export type AnyOnStartAttemptHookFunction = HookFunction<"onStartAttempt">;
+export type AnyOnSuccessHookFunction = HookFunction<"onSuccess">;
+export type AnyOnFailureHookFunction = HookFunction<"onFailure">;
+export type AnyOnCompleteHookFunction = HookFunction<"onComplete">;
+export type AnyOnWaitHookFunction = HookFunction<"onWait">;
+export type AnyOnResumeHookFunction = HookFunction<"onResume">;
+export type AnyOnCancelHookFunction = HookFunction<"onCancel">;
+export type AnyOnCatchErrorHookFunction = HookFunction<"catchError">;
+export type AnyOnMiddlewareHookFunction = HookFunction<"middleware">;

@@ -42,6 +42,18 @@ export {
 } from "./envvars.ts";
 export * from "./error-guards.ts";
 export * from "./errors.ts";
+export type {
+  AnyOnCancelHookFunction,
+  AnyOnCatchErrorHookFunction,
+  AnyOnCompleteHookFunction,
+  AnyOnFailureHookFunction,
+  AnyOnMiddlewareHookFunction,
+  AnyOnResumeHookFunction,
+  AnyOnStartAttemptHookFunction,
+  AnyOnStartHookFunction,
+  AnyOnSuccessHookFunction,
+  AnyOnWaitHookFunction,
+} from "./global-hooks.ts";
 export { heartbeats } from "./heartbeats.ts";
 export type { OffsetPage, OffsetPagePromise } from "./http/offset-pages.ts";
 export type { Page, PagePromise } from "./http/pages.ts";
@@ -79,11 +91,10 @@ export {
   type RunsClient,
   runs,
 } from "./runs.ts";
-export {
-  type Cron,
-  type ScheduledTaskPayload,
-  type ScheduleTaskOptions,
-  scheduleTask,
+export type {
+  Cron,
+  ScheduledTaskPayload,
+  ScheduleTaskOptions,
 } from "./schedule-task.ts";
 export { type CreateScheduleOptions, type Schedule, schedules } from "./schedules.ts";
 export { type SchemaTaskOptions, schemaTask } from "./schema-task.ts";
@@ -99,11 +110,18 @@ export { TriggerClient, type TriggerClientConfig } from "./trigger-client.ts";
 export type { TriggerAndWaitOptions, TriggerOptions } from "./trigger-options.ts";
 export type { TriggerRequestOptions } from "./trigger-scope.ts";
 export { type ComputeUsage, type CurrentUsage, usage } from "./usage.ts";
-export { type WaitForOptions, type WaitKey, type WaitUntilOptions, wait } from "./wait.ts";
+export {
+  type WaitForOptions,
+  type WaitKey,
+  type WaitKey as CommonWaitOptions,
+  type WaitUntilOptions,
+  wait,
+} from "./wait.ts";
 export type {
   CreateTokenOptions,
   ListTokensQuery,
   RetrievedToken,
+  RetrievedToken as WaitpointRetrievedToken,
   TokenPromise,
   TokenResult,
   WaitToken,

@@ -66,3 +66,23 @@ test("fetch answers the last response when no attempt is left", async () => {
   expect((await retry.fetch(server.url, { retry: { byStatus } })).status).toBe(500);
   expect(server.requests).toHaveLength(2);
 });
+
+test("fetch reads a pause that is a duration, and tries again after one that takes too long", async () => {
+  const server = await serve((count) => {
+    const reset = { status: 429, headers: { "x-reset": "0m0.005s" }, body: {} };
+    return count === 1 ? "silence" : count === 2 ? reset : { status: 200, body: {} };
+  });
+  const byStatus = {
+    "429": { strategy: "headers", resetHeader: "x-reset", resetFormat: "iso_8601_duration_openai_variant" },
+  } as const;
+  const response = await retry.fetch(server.url, { timeoutInMs: 100, retry: { byStatus, timeout: quick } });
+  expect(response.status).toBe(200);
+  expect(server.requests).toHaveLength(3);
+});
+
+test("a try that takes too long is the caller's error when no try is left", async () => {
+  const server = await serve(() => "silence");
+  const given = { timeoutInMs: 30, retry: { timeout: { ...quick, maxAttempts: 2 } } };
+  await expect(retry.fetch(server.url, given)).rejects.toThrow("No answer in 30 ms");
+  expect(server.requests).toHaveLength(2);
+});

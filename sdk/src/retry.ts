@@ -8,7 +8,11 @@ type Backoff = { strategy: "backoff" } & Partial<RetryPolicy>;
 type FromHeaders = {
   strategy: "headers";
   resetHeader: string;
-  resetFormat?: "unix_timestamp" | "unix_timestamp_in_ms" | "iso_8601";
+  /** The last one is a duration from now, such as "1s", "6m0s" or "250ms". */
+  resetFormat?: "unix_timestamp" | "unix_timestamp_in_ms" | "iso_8601" | "iso_8601_duration_openai_variant";
+  /** What some services say beside it; not needed. */
+  limitHeader?: string;
+  remainingHeader?: string;
   maxAttempts?: number;
 };
 
@@ -16,10 +20,12 @@ type FromHeaders = {
 export type FetchRetryOptions = {
   byStatus?: Record<string, Backoff | FromHeaders>;
   connectionError?: Partial<RetryPolicy>;
+  /** After a try that took longer than `timeoutInMs`. */
+  timeout?: Partial<RetryPolicy>;
 };
 
-/** What `retry.fetch` takes beside what `fetch` does. */
-export type RetryFetchInit = RequestInit & { retry?: FetchRetryOptions };
+/** What `retry.fetch` takes beside what `fetch` does. `timeoutInMs` bounds each try, until its headers are there. */
+export type RetryFetchInit = RequestInit & { retry?: FetchRetryOptions; timeoutInMs?: number };
 
 const defaultByStatus: Record<string, Backoff> = { "408,409,429,5xx": { strategy: "backoff" } };
 
@@ -59,8 +65,17 @@ const statusMatches = (pattern: string, status: number): boolean =>
     return from !== undefined && to !== undefined && status >= from && status <= to;
   });
 
+const unitMs: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+const durationMs = (text: string): number => {
+  if (!/^(\d+(\.\d+)?(ms|[smhd]))+$/.test(text)) return Number.NaN;
+  const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ms|[smhd])/g)];
+  return parts.reduce((sum, [, count, unit = ""]) => sum + Number(count) * (unitMs[unit] ?? Number.NaN), 0);
+};
+
 const resetAtMs = (rule: FromHeaders, value: string): number => {
   if (rule.resetFormat === "iso_8601") return Date.parse(value);
+  if (rule.resetFormat === "iso_8601_duration_openai_variant") return Date.now() + durationMs(value.trim());
   return Number(value) * (rule.resetFormat === "unix_timestamp_in_ms" ? 1 : 1_000);
 };
 
@@ -72,20 +87,46 @@ const delayFor = (rule: Backoff | FromHeaders, response: Response, attempt: numb
   return Number.isNaN(untilReset) ? null : Math.max(0, untilReset);
 };
 
-/** `fetch` that tries again on lost connections and on the given statuses; answers the last response as it is. */
+/** One try, ended when its time is over. */
+const fetchInTime = async (
+  input: string | URL | Request,
+  init: RequestInit,
+  timeoutInMs: number | undefined,
+): Promise<Response> => {
+  if (timeoutInMs === undefined) return fetch(input, init);
+  const late = new AbortController();
+  const timer = setTimeout(
+    () => late.abort(new DOMException(`No answer in ${timeoutInMs} ms`, "TimeoutError")),
+    timeoutInMs,
+  );
+  const signal = init.signal ? AbortSignal.any([init.signal, late.signal]) : late.signal;
+  try {
+    return await fetch(input, { ...init, signal });
+  } finally {
+    clearTimeout(timer);
+  }
+};
+
+const isTimeout = (error: unknown): boolean => error instanceof Error && error.name === "TimeoutError";
+
+/**
+ * `fetch` that tries again on lost connections, time-outs and the given statuses; answers the last response as it is.
+ * Errors: what `fetch` throws when no try is left; at once when the caller's own signal aborts.
+ */
 const retryFetch = async (input: string | URL | Request, init: RetryFetchInit = {}): Promise<Response> => {
-  const { retry: options = {}, ...rest } = init;
+  const { retry: options = {}, timeoutInMs, ...rest } = init;
   const rules = Object.entries(options.byStatus ?? defaultByStatus);
   for (let attempt = 1; ; attempt++) {
     let delayMs: number | null;
     try {
-      const response = await fetch(input instanceof Request ? input.clone() : input, rest);
+      const response = await fetchInTime(input instanceof Request ? input.clone() : input, rest, timeoutInMs);
       const rule = rules.find(([pattern]) => statusMatches(pattern, response.status))?.[1];
       delayMs = rule ? delayFor(rule, response, attempt) : null;
       if (delayMs === null) return response;
       await response.body?.cancel();
     } catch (error) {
-      delayMs = retryDelayMs(policyOf(options.connectionError), attempt, Math.random);
+      const policy = policyOf(isTimeout(error) ? options.timeout : options.connectionError);
+      delayMs = retryDelayMs(policy, attempt, Math.random);
       if (delayMs === null || rest.signal?.aborted) throw error;
     }
     await pause(delayMs);

@@ -71,5 +71,5 @@ export const schedulesOf = (api: () => Api): SchedulesClient => ({
     }),
 });
 
-/** Tasks that run by the clock, and schedules that code makes while it runs. */
-export const schedules = { ...schedulesOf(ambientApi), task: scheduleTask };
+/** Tasks that run on a schedule (`schedules.task`), and schedules that code makes while it runs. */
+export const schedules = { task: scheduleTask, ...schedulesOf(ambientApi) };

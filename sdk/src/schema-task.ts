@@ -1,5 +1,5 @@
 import { defineTask, type ErasedOptions } from "./define-task.ts";
-import { payloadParser } from "./parse-payload.ts";
+import { payloadParser } from "./payload-parser.ts";
 import { payloadSchemaOf } from "./payload-schema.ts";
 import type { SchemaInput, SchemaOutput, TaskSchema } from "./schema-types.ts";
 import { type Task, taskHandle } from "./task-handle.ts";

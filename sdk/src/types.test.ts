@@ -10,7 +10,7 @@ import {
   locals,
   metadata,
   type ScheduledTaskPayload,
-  scheduleTask,
+  schedules,
   schemaTask,
   type TaskOutput,
   type TaskPayload,
@@ -151,7 +151,7 @@ test("other libraries' types flow as well", () => {
 });
 
 test("scheduled tasks receive dates", () => {
-  const nightly = scheduleTask({
+  const nightly = schedules.task({
     id: "nightly",
     cron: { pattern: "0 3 * * *", timezone: "Europe/Berlin", environments: ["PRODUCTION"], window: "30m" },
     run: async (payload) => {

@@ -1,3 +1,4 @@
+import { basename } from "node:path";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 import { build } from "esbuild";
@@ -13,9 +14,9 @@ export const makeBundle = async (files: Record<string, string>): Promise<Buffer>
   return promisify(gzip)(Buffer.concat(parts));
 };
 
-let sdk: Promise<string> | undefined;
-/** The SDK as one module: each bundle carries its own, as those that `longshore deploy` makes do. Cost: once a process. */
-const bundledSdk = (): Promise<string> => {
+let sdk: Promise<Record<string, string>> | undefined;
+/** The SDK's modules: each bundle carries its own, as those that `longshore deploy` makes do. Cost: once a process. */
+const bundledSdk = (): Promise<Record<string, string>> => {
   sdk ??= build({
     stdin: { contents: 'export * from "@longshore/sdk";', resolveDir: import.meta.dirname, loader: "js" },
     bundle: true,
@@ -23,7 +24,14 @@ const bundledSdk = (): Promise<string> => {
     format: "esm",
     platform: "node",
     target: "node20",
-  }).then((result) => result.outputFiles[0]?.text ?? "");
+    // What it loads when it is needed stays apart.
+    splitting: true,
+    outdir: "/",
+    entryNames: "sdk",
+    outExtension: { ".js": ".mjs" },
+  }).then(({ outputFiles }) =>
+    Object.fromEntries(outputFiles.map(({ path, text }) => [basename(path), text])),
+  );
   return sdk;
 };
 
@@ -32,7 +40,7 @@ export const taskFiles = async (
   tasks: Record<string, string>,
   prelude = "",
 ): Promise<Record<string, string>> => ({
-  "sdk.mjs": await bundledSdk(),
+  ...(await bundledSdk()),
   "tasks.mjs": `
 import * as sdk from "./sdk.mjs";
 ${prelude}

@@ -8,6 +8,7 @@ import { type Figure, median, printFigure, rounded } from "./figures.ts";
 import { measureLists, measureRunPage } from "./list.ts";
 import { installPeer, type Peer } from "./peers/install.ts";
 import { claimBeside } from "./scale.ts";
+import { measureSdk } from "./sdk.ts";
 import { seedHistory } from "./seed-history.ts";
 import { openStage, type Stage } from "./stage.ts";
 import { batch, sustained } from "./throughput.ts";
@@ -121,11 +122,14 @@ const main = async (): Promise<void> => {
     if (wanted.length === 1) return;
   }
   const isHistory = wanted.includes("list");
+  const isSdk = wanted.length === 0 || wanted.includes("sdk");
   // They need an engine, and are asked for by name.
   const agents = agentFigures.filter((name) => wanted.some((prefix) => name.startsWith(prefix)));
+  if (isSdk) printFigure(await measureSdk());
+  if (chosen.length + agents.length === 0 && isSdk) return;
   if (chosen.length + agents.length === 0 && !isHistory && !wanted.includes("cli"))
     throw new Error(
-      `no figure is called ${wanted.join(", ")}; there are cli, list, ${[...Object.keys(figures), ...agentFigures].join(", ")}`,
+      `no figure is called ${wanted.join(", ")}; there are cli, list, sdk, ${[...Object.keys(figures), ...agentFigures].join(", ")}`,
     );
   const postgres = await ensurePostgres();
   if (!isRunning(postgres)) throw new Error(`a bench needs Postgres: ${postgres.missing}`);

@@ -274,7 +274,7 @@ test("a cancel calls onCancel beside run, and no hook of success or failure", as
     abort,
   );
   expect(await executing).toMatchObject({ kind: "failed" });
-  expect(log).toEqual(["run", "g onCancel", "cleanup", "run ended", "t onCancel"]);
+  expect(log).toEqual(["run", "g onCancel", "run ended", "t onCancel", "cleanup"]);
 });
 
 test("a time-out calls no onCancel", async () => {

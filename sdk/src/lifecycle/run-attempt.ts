@@ -33,6 +33,8 @@ type Live = RunningAttempt & {
   /** Settles as `run` does; `onCancel` may wait for it. */
   runPromise: Promise<unknown>;
   settle: { resolve(value: unknown): void; reject(error: unknown): void };
+  /** `onCancel` of all hooks, once the run is cancelled. */
+  canceling: Promise<void> | null;
 };
 
 /** Most time that promises of `waitUntil` get after the run. Units: milliseconds. */
@@ -86,6 +88,7 @@ const settlePending = async ({ attempt, signal }: Live): Promise<void> => {
 };
 
 const finish = async (live: Live): Promise<void> => {
+  await live.canceling; // what it uses is still open
   await tellHooks(live, "cleanup", {});
   await settlePending(live);
 };
@@ -192,15 +195,15 @@ const throughMiddleware = async (live: Live): Promise<AttemptOutcome> => {
 };
 
 const withCancel = async (live: Live, work: () => Promise<AttemptOutcome>): Promise<AttemptOutcome> => {
-  let told: Promise<void> | null = null;
   const onAbort = (): void => {
-    if (isCanceled(live.signal)) told = tellHooks(live, "onCancel", { runPromise: live.runPromise });
+    if (!isCanceled(live.signal)) return;
+    live.canceling = tellHooks(live, "onCancel", { runPromise: live.runPromise });
   };
   live.signal.addEventListener("abort", onAbort, { once: true });
   try {
     const outcome = await work();
     live.settle.reject(new Error("The task was not run."));
-    await told;
+    await live.canceling;
     return outcome;
   } finally {
     live.signal.removeEventListener("abort", onAbort);
@@ -216,14 +219,8 @@ const makeLive = (task: LifecycleTask, { context, signal }: AttemptInput, payloa
   const attempt = openAttempt(context);
   const ctx = toContext(context);
   return {
-    task,
-    attempt,
-    payload,
-    ctx,
-    signal,
-    init: undefined,
-    runPromise,
-    settle: settle as Live["settle"],
+    ...{ task, attempt, payload, ctx, signal, init: undefined },
+    ...{ runPromise, settle: settle as Live["settle"], canceling: null },
   };
 };
 

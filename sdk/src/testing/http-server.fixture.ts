@@ -2,9 +2,12 @@ import { createServer, type IncomingHttpHeaders } from "node:http";
 import type { AddressInfo } from "node:net";
 
 export type Seen = { method: string; url: string; headers: IncomingHttpHeaders; body: string };
-export type Answer = { status: number; headers?: Record<string, string>; body?: unknown } | "drop";
+export type Answer =
+  | { status: number; headers?: Record<string, string>; body?: unknown }
+  | "drop"
+  | "silence";
 
-/** A real HTTP server on a free port that answers what the test says; "drop" cuts the connection. */
+/** A real HTTP server on a free port that answers what the test says; "drop" cuts the connection, "silence" says nothing. */
 export const startHttpServer = async (answer: (seen: Seen, count: number) => Answer) => {
   const requests: Seen[] = [];
   const server = createServer((request, response) => {
@@ -19,6 +22,7 @@ export const startHttpServer = async (answer: (seen: Seen, count: number) => Ans
       };
       requests.push(seen);
       const reply = answer(seen, requests.length);
+      if (reply === "silence") return;
       if (reply === "drop") return request.socket.destroy();
       response.writeHead(reply.status, { "content-type": "application/json", ...reply.headers });
       response.end(typeof reply.body === "string" ? reply.body : JSON.stringify(reply.body));

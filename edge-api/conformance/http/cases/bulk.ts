@@ -47,6 +47,27 @@ export const bulkCases = (platform: () => Platform) =>
       });
     });
 
+    test("a run's context tells what it is, and what it was given", async () => {
+      const agent = await FakeAgent.enrol(platform());
+      const first = await agent.execute("hello");
+      expect(first.context.run).toMatchObject({ isReplay: false, durationMs: 0, baseCostInCents: 0 });
+      expect(first.context.run).not.toHaveProperty("metadata");
+      expect(first.context.deployment?.runtimeVersion).toBeTypeOf("string");
+      await agent.complete(first);
+      const id = await trigger(platform(), "hello", {
+        metadata: { a: { b: 1 } },
+        idempotencyKey: "context-key",
+        idempotencyKeyOptions: { key: "k", scope: "global" },
+      });
+      const given = await agent.lease(id);
+      expect(given.context.run).toMatchObject({ metadata: { a: { b: 1 } }, idempotencyKeyScope: "global" });
+      const again = await replay(id);
+      expect((await agent.lease(again)).context.run).toMatchObject({
+        isReplay: true,
+        metadata: { a: { b: 1 } },
+      });
+    });
+
     test("200 replays with what the caller puts in place", async () => {
       const id = await trigger(platform(), "hello", { tags: "old", metadata: { a: 1 } }, { n: 1 });
       const again = await replay(id, { payload: { n: 2 }, tags: ["new"], metadata: { b: 2 }, delay: "1h" });

@@ -9,7 +9,7 @@ import * as yup from "yup";
 import { z } from "zod";
 import { z as z3 } from "zod/v3";
 import { TaskPayloadParsedError } from "./errors.ts";
-import { payloadParser } from "./parse-payload.ts";
+import { payloadParser } from "./payload-parser.ts";
 import { payloadSchemaOf } from "./payload-schema.ts";
 
 const email = /^.+@.+$/;
