@@ -1,0 +1,3 @@
+import { defineConfig } from "@longshore/sdk";
+
+export default defineConfig({ project: "human-approval", maxDuration: 300 });

@@ -1,0 +1,3 @@
+import { defineConfig } from "@longshore/sdk";
+
+export default defineConfig({ project: "schedules", maxDuration: 300 });
