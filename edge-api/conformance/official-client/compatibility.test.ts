@@ -11,7 +11,10 @@ const page = readFileSync(here("../../../docs/compatibility.md"), "utf8");
 const statuses = ["there", "there, with differences", "comes later", "not planned"];
 /** What the page says of each export, by its path: `runs.bulk.cancel`. */
 const table = new Map(
-  [...page.matchAll(/^\| `([\w$.]+)` \| ([^|]+?) \|/gm)].map(([, name = "", status = ""]) => [name, status]),
+  [...page.matchAll(/^\| `([\w$.]+)` +\| ([^|]+?) +\|/gm)].map(([, name = "", status = ""]) => [
+    name,
+    status,
+  ]),
 );
 const saysThere = (path: string): boolean => table.get(path)?.startsWith("there") === true;
 
