@@ -23,7 +23,21 @@ export type LongshoreConfig = {
    * faster, but what a module keeps in memory is seen by later runs. A run that fails to end cleanly ends its process.
    */
   processKeepAlive?: boolean | { enabled: boolean; maxExecutionsPerProcess?: number };
-  build?: { external?: string[] };
+  /** The compiler's settings to use; the nearest `tsconfig.json` otherwise. */
+  tsconfig?: string;
+  build?: {
+    /** Packages that stay outside the bundle, by name or with `*`. */
+    external?: string[];
+    /** Whether packages with native modules are found and left out too; so unless it is false. */
+    autoDetectExternal?: boolean;
+    /** More conditions by which packages choose their files. */
+    conditions?: string[];
+    keepNames?: boolean;
+    minify?: boolean;
+    jsx?: { factory?: string; fragment?: string; automatic?: boolean };
+    /** What functions such as `aptGet` of `longshore/build` answer. */
+    extensions?: { name: string }[];
+  };
   [other: string]: unknown;
 };
 

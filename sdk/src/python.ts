@@ -29,10 +29,9 @@ const begin = (args: readonly string[], { env, cwd, signal }: PythonOptions) =>
 
 const missing = (error: NodeJS.ErrnoException): Error =>
   error.code === "ENOENT"
-    ? new Error(
-        `${binary()} is not there: deploy with pythonExtension and --image, or set PYTHON_BIN_PATH`,
-        { cause: error },
-      )
+    ? new Error(`${binary()} is not there: deploy with pythonExtension and --image, or set PYTHON_BIN_PATH`, {
+        cause: error,
+      })
     : error;
 
 const run = (args: readonly string[], options: PythonOptions = {}): Promise<PythonResult> =>
@@ -49,7 +48,9 @@ const run = (args: readonly string[], options: PythonOptions = {}): Promise<Pyth
       const result = { ...said, exitCode: code ?? -1 };
       if (code === 0) return resolve(result);
       const last = said.stderr.trim().split("\n").at(-1) ?? "";
-      reject(new PythonError(`Python ended with ${signal ?? `code ${code}`}${last ? `: ${last}` : ""}`, result));
+      reject(
+        new PythonError(`Python ended with ${signal ?? `code ${code}`}${last ? `: ${last}` : ""}`, result),
+      );
     });
   });
 
@@ -87,7 +88,8 @@ async function* stream(args: readonly string[], options: PythonOptions = {}): As
 export const python = {
   run,
   runInline: (code: string, options?: PythonOptions) => run(["-c", code], options),
-  runScript: (path: string, args: readonly string[] = [], options?: PythonOptions) => run([path, ...args], options),
+  runScript: (path: string, args: readonly string[] = [], options?: PythonOptions) =>
+    run([path, ...args], options),
   stream: {
     run: stream,
     runInline: (code: string, options?: PythonOptions) => stream(["-c", code], options),

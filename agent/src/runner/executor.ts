@@ -35,12 +35,17 @@ const scopes = new AsyncLocalStorage<Scope>();
 type Code = { env: NodeJS.ProcessEnv; failure: AttemptOutcome | null };
 type Spot = { bundleDir: string; entry: string };
 
+/** The folder that runs start in. */
+let home = process.cwd();
 let code: Promise<Code> | null = null;
 const loadCode = ({ bundleDir, entry }: Spot): Promise<Code> => {
   // Out of any run's scope: what the code does by itself belongs to whichever run is on.
   code ??= scopes.exit(async () => {
     let failure: AttemptOutcome | null = null;
     try {
+      // Files that were deployed are named by their paths in the project.
+      process.chdir(bundleDir);
+      home = process.cwd();
       await import(pathToFileURL(join(bundleDir, entry)).href);
     } catch (error) {
       failure = failed(internalError("COULD_NOT_IMPORT_TASK", error, "The tasks could not be loaded: "));
@@ -87,7 +92,6 @@ type Scope = {
   uncaught(error: unknown): void;
 };
 
-const startedIn = process.cwd();
 let isKept = false;
 let current: Scope | null = null;
 /** Set while the code is loaded ahead of its run. */
@@ -128,7 +132,7 @@ const hostOfCaller: TaskHost = {
 const putBack = (env: NodeJS.ProcessEnv): void => {
   for (const name of Object.keys(process.env)) if (!(name in env)) delete process.env[name];
   for (const [name, value] of Object.entries(env)) if (process.env[name] !== value) process.env[name] = value;
-  if (process.cwd() !== startedIn) process.chdir(startedIn);
+  if (process.cwd() !== home) process.chdir(home);
 };
 
 const begin = (job: RunnerJob, mark: string): { scope: Scope; go: () => Promise<void> } => {

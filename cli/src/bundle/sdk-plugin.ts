@@ -1,4 +1,5 @@
 import { createRequire } from "node:module";
+import path from "node:path";
 import type { Plugin } from "esbuild";
 
 const ownRequire = createRequire(import.meta.url);
@@ -6,6 +7,8 @@ const ownSdk = "@longshore/sdk";
 
 /** Names under which task files import the SDK. */
 const sdkNames = /^(@longshore\/sdk|@trigger\.dev\/sdk)(\/v3)?$/;
+/** Python has an entry of its own: it needs processes, which not every place has that the SDK runs in. */
+const pythonNames = /^(@longshore\/sdk\/python|@trigger\.dev\/python)$/;
 /** Its further entries (AI, chat, OIDC) are not ours. */
 const otherTriggerSdk = /^@trigger\.dev\/sdk\//;
 
@@ -28,6 +31,10 @@ export const sdkPlugin = (projectDir: string): Plugin => ({
       });
       return own.errors.length === 0 ? own.path : ownSdkPath();
     };
+    build.onResolve({ filter: pythonNames }, async () => {
+      found ??= locate();
+      return { path: path.join(path.dirname(await found), "python.ts") };
+    });
     build.onResolve({ filter: sdkNames }, async (args) => {
       if (args.pluginData?.skip) return undefined;
       found ??= locate();

@@ -22,7 +22,9 @@ export const describe = task({
 export const gallery = task({
   id: "gallery",
   run: async (payload: { images: string[]; widths: number[] }) => {
-    const items = payload.images.flatMap((image) => payload.widths.map((width) => ({ payload: { image, width } })));
+    const items = payload.images.flatMap((image) =>
+      payload.widths.map((width) => ({ payload: { image, width } })),
+    );
     const { runs } = await resize.batchTriggerAndWait(items);
     const failed = runs.filter((run) => !run.ok).length;
     const bytes = runs.reduce((sum, run) => sum + (run.ok ? run.output.bytes : 0), 0);

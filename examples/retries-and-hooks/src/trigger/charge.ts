@@ -10,6 +10,13 @@ class ServiceBusy extends Error {
 export const charge = task({
   id: "charge",
   retry: { maxAttempts: 5, minTimeoutInMs: 1_000, factor: 2, maxTimeoutInMs: 10_000 },
+  run: async (payload: { amount: number; card: string }, { ctx }) => {
+    metadata.set("attempt", ctx.attempt.number);
+    if (payload.card === "stolen")
+      throw new AbortTaskRunError("the card is stolen: no attempt will change that");
+    if (ctx.attempt.number < 3) throw new ServiceBusy(`busy at attempt ${ctx.attempt.number}`);
+    return { charged: payload.amount, attempts: ctx.attempt.number, steps: locals.getOrThrow(steps) };
+  },
   onStart: () => {
     locals.getOrThrow(steps).push("onStart");
   },
@@ -20,11 +27,5 @@ export const charge = task({
   catchError: ({ error }) => (error instanceof ServiceBusy ? { retryDelayInMs: 200 } : undefined),
   onSuccess: ({ output }) => {
     logger.info("Charged", { ...output });
-  },
-  run: async (payload: { amount: number; card: string }, { ctx }) => {
-    metadata.set("attempt", ctx.attempt.number);
-    if (payload.card === "stolen") throw new AbortTaskRunError("the card is stolen: no attempt will change that");
-    if (ctx.attempt.number < 3) throw new ServiceBusy(`busy at attempt ${ctx.attempt.number}`);
-    return { charged: payload.amount, attempts: ctx.attempt.number, steps: locals.getOrThrow(steps) };
   },
 });
