@@ -1,5 +1,5 @@
 // @ts-check
-// Runs in a process of its own: imports a bundle, and sends its parent the tasks and limits that the import registered.
+// Runs in a process of its own: imports a bundle, and sends its parent the tasks, queues and limits that the import registered.
 // Plain JavaScript, so that the user's code is loaded by nothing but Node.
 import { pathToFileURL } from "node:url";
 
@@ -23,6 +23,8 @@ const fields = [
 const registrations = [];
 /** @type {Registration[]} */
 const limits = [];
+/** @type {Registration[]} */
+const queues = [];
 /** @type {(() => void)[]} */
 const descriptions = [];
 
@@ -82,6 +84,7 @@ const register = ({ kind, value }) => {
   const stack = new Error("registered").stack ?? "";
   if (kind === "task") registerTask(value, stack);
   else if (kind === "limit") limits.push({ settings: { ...value }, stack });
+  else if (kind === "queue") queues.push({ settings: { ...value }, stack });
 };
 
 /** @param {unknown} files */
@@ -117,7 +120,7 @@ try {
   const bundle = await import(pathToFileURL(process.argv[2] ?? "").href);
   nameExports(bundle.files);
   for (const describe of descriptions) describe();
-  answer({ ok: true, registrations, limits });
+  answer({ ok: true, registrations, limits, queues });
 } catch (error) {
   fail(error);
 }
