@@ -95,4 +95,32 @@ describe.each([
     });
     expect(await stage.logsOf(id)).toEqual(["Sending"]);
   });
+
+  // The container adds nothing to this: calls and waits leave it as they leave a process.
+  test.skipIf(!isHere || runtime === "docker")(
+    "its tasks wait for batches and manage their environment with their run's token",
+    async () => {
+      const { tasks } = stage.client;
+      const items = [
+        { sku: "tea", count: 2 },
+        { sku: "nothing", count: 0 },
+      ];
+      const order = await tasks.trigger("order", { id: "1", to: "ada@example.com", items });
+      expect(await poll(order.id)).toMatchObject({
+        status: "COMPLETED",
+        output: { cents: 600, box: "1 things in one box" },
+      });
+      const checkout = await tasks.trigger("checkout", { order: "1", item: items[0] });
+      expect(await poll(checkout.id)).toMatchObject({ status: "COMPLETED", output: 2 });
+      const keeper = await tasks.trigger("housekeeping", { retryFailed: false });
+      expect(await poll(keeper.id)).toMatchObject({
+        status: "COMPLETED",
+        output: { outcomes: [], paused: [], hidden: 0, next: expect.any(String) },
+      });
+      const large = await tasks.trigger("pack", {
+        skus: Array.from({ length: 60_000 }, (_, n) => `sku-${n}`),
+      });
+      expect(await poll(large.id)).toMatchObject({ status: "COMPLETED", output: "60000 things in one box" });
+    },
+  );
 });

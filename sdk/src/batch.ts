@@ -189,7 +189,7 @@ export const batchOf = (scope: TriggerScope): BatchClient => ({
 const triggerAndWait = <TTask extends AnyTask = AnyTask>(
   items: ItemSource<BatchByIdAndWaitItem<TTask>>,
   options?: BatchTriggerOptions,
-  requestOptions?: TriggerRequestOptions,
+  requestOptions?: RequestOptions,
 ): BatchRunPromise<BatchByIdResult<TTask>, TaskOutput<TTask>[]> =>
   triggerBatchAndWait(ambientScope, "batch.triggerAndWait", {
     source: items as ItemSource<Parameters<typeof byId>[0]>,
@@ -202,19 +202,19 @@ type TriggerByTaskAndWait = {
   <TTasks extends readonly AnyTask[]>(
     items: TaskAndWaitItems<TTasks>,
     options?: BatchTriggerOptions,
-    requestOptions?: TriggerRequestOptions,
+    requestOptions?: RequestOptions,
   ): BatchRunPromise<BatchByTaskResult<TTasks>, Outputs<TTasks>>;
   <TTask extends AnyTask>(
     items: Stream<BatchByTaskAndWaitItem<TTask>>,
     options?: BatchTriggerOptions,
-    requestOptions?: TriggerRequestOptions,
+    requestOptions?: RequestOptions,
   ): BatchRunPromise<BatchByIdResult<TTask>, TaskOutput<TTask>[]>;
 };
 
 const triggerByTaskAndWait = ((
   items: ItemSource<Parameters<typeof byTask>[0]>,
   options?: BatchTriggerOptions,
-  requestOptions?: TriggerRequestOptions,
+  requestOptions?: RequestOptions,
 ) =>
   triggerBatchAndWait(ambientScope, "batch.triggerByTaskAndWait", {
     source: items,

@@ -56,7 +56,9 @@ test("a result is told apart by ok, and unwrap gives the output", () => {
   expectTypeOf(unwrap).returns.resolves.toEqualTypeOf<{ width: number }>();
   // @ts-expect-error the child is held to the parent's version
   const versioned = () => resize.triggerAndWait({ url: "u" }, { version: "20260101.1" });
-  expectTypeOf(versioned).toBeFunction();
+  // @ts-expect-error a run waits for runs of its own environment
+  const elsewhere = () => resize.triggerAndWait({ url: "u" }, {}, { clientConfig: { accessToken: "k" } });
+  expectTypeOf([versioned, elsewhere]).toBeArray();
 });
 
 test("a task's batch is typed by it", () => {

@@ -8,6 +8,7 @@ import type {
   BatchTriggerOptions,
   ItemSource,
 } from "./batch-types.ts";
+import type { RequestOptions } from "./http/request-options.ts";
 import type { ParsePayload } from "./parse-payload.ts";
 import type { TaskRunPromise } from "./task-run-result.ts";
 import { type RunHandle, triggerTask, triggerTaskAndWait } from "./trigger.ts";
@@ -34,13 +35,13 @@ export type Task<TId extends string, TInput = void, TOutput = unknown> = {
   triggerAndWait(
     payload: TInput,
     options?: TriggerAndWaitOptions,
-    requestOptions?: TriggerRequestOptions,
+    requestOptions?: RequestOptions,
   ): TaskRunPromise<TId, TOutput>;
   /** Triggers up to 1,000 runs and waits until all have ended; only inside a task. */
   batchTriggerAndWait(
     items: ItemSource<BatchAndWaitItem<TInput>>,
     options?: BatchTriggerOptions,
-    requestOptions?: TriggerRequestOptions,
+    requestOptions?: RequestOptions,
   ): BatchRunPromise<BatchResult<TId, TOutput>, TOutput[]>;
   /** Carries the types only; never set. */
   readonly "~types"?: { id: TId; input: TInput; output: TOutput };

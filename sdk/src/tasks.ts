@@ -10,6 +10,7 @@ import type {
   ItemSource,
 } from "./batch-types.ts";
 import { globalHooks } from "./global-hooks.ts";
+import type { RequestOptions } from "./http/request-options.ts";
 import type { Run } from "./run-types.ts";
 import { type PollOptions, runsOf } from "./runs.ts";
 import type { TaskRunPromise } from "./task-run-result.ts";
@@ -68,7 +69,7 @@ const triggerAndWait = <TTask extends AnyTask>(
   id: TaskIdentifier<TTask>,
   payload: TaskPayload<TTask>,
   options?: TriggerAndWaitOptions,
-  requestOptions?: TriggerRequestOptions,
+  requestOptions?: RequestOptions,
 ): TaskRunPromise<TaskIdentifier<TTask>, TaskOutput<TTask>> =>
   triggerTaskAndWait(ambientScope, id, payload, options, requestOptions);
 
@@ -76,7 +77,7 @@ const batchTriggerAndWait = <TTask extends AnyTask>(
   id: TaskIdentifier<TTask>,
   items: ItemSource<BatchAndWaitItem<TaskPayload<TTask>>>,
   options?: BatchTriggerOptions,
-  requestOptions?: TriggerRequestOptions,
+  requestOptions?: RequestOptions,
 ): BatchRunPromise<BatchResult<TaskIdentifier<TTask>, TaskOutput<TTask>>, TaskOutput<TTask>[]> =>
   triggerBatchAndWait(ambientScope, "tasks.batchTriggerAndWait", {
     source: items,

@@ -1,7 +1,7 @@
 import { createPublicToken } from "./create-public-token.ts";
 import { currentHost } from "./host.ts";
 import type { Api } from "./http/api.ts";
-import { callParts } from "./http/request-options.ts";
+import { callParts, type RequestOptions } from "./http/request-options.ts";
 import type { ParsePayload } from "./parse-payload.ts";
 import { resultOfWait, type TaskRunPromise, type TaskRunResult, unwrapResult } from "./task-run-result.ts";
 import { type TriggerAndWaitOptions, type TriggerOptions, triggerBody } from "./trigger-options.ts";
@@ -86,7 +86,7 @@ const waitForChild = async <TId extends string, TOutput>(
   taskId: TId,
   payload: unknown,
   options: TriggerAndWaitOptions | undefined,
-  requestOptions: TriggerRequestOptions | undefined,
+  requestOptions: RequestOptions | undefined,
   parsePayload: ParsePayload,
 ): Promise<TaskRunResult<TId, TOutput>> => {
   const host = requireHost("triggerAndWait");
@@ -119,7 +119,7 @@ export const triggerTaskAndWait = <TId extends string, TOutput>(
   taskId: TId,
   payload: unknown,
   options?: TriggerAndWaitOptions,
-  requestOptions?: TriggerRequestOptions,
+  requestOptions?: RequestOptions,
   parsePayload: ParsePayload = asItIs,
 ): TaskRunPromise<TId, TOutput> => {
   const result = waitForChild<TId, TOutput>(scope, taskId, payload, options, requestOptions, parsePayload);
