@@ -1,4 +1,4 @@
-import type { ManifestTask } from "@longshore/shared/contract/manifest";
+import type { ManifestQueue, ManifestTask } from "@longshore/shared/contract/manifest";
 import type { Packet } from "@longshore/shared/contract/packets";
 import type { RunContext } from "@longshore/shared/contract/run-context";
 import type { TaskError } from "@longshore/shared/contract/task-error";
@@ -25,8 +25,12 @@ export type RegisteredTask = Omit<ManifestTask, "filePath" | "exportName" | "pay
 /** A named limit that tasks may share. */
 export type RegisteredLimit = { name: string; perKey?: number; total?: number };
 
+/** A queue that the code declares. */
+export type RegisteredQueue = ManifestQueue;
+
 /** What the code of a bundle declares. */
 export type Registration =
+  | { kind: "queue"; value: RegisteredQueue }
   | { kind: "task"; value: RegisteredTask }
   | { kind: "limit"; value: RegisteredLimit };
 
@@ -53,6 +57,11 @@ export const registerTask = (task: RegisteredTask): void => {
 /** Called by `concurrencyLimit()`: only the indexer wants to know. */
 export const registerLimit = (limit: RegisteredLimit): void => {
   (globalThis as WithCatalog)[observerKey]?.({ kind: "limit", value: limit });
+};
+
+/** Called by `queue()`: only the indexer wants to know. */
+export const registerQueue = (queue: RegisteredQueue): void => {
+  (globalThis as WithCatalog)[observerKey]?.({ kind: "queue", value: queue });
 };
 
 export const findTask = (id: string): RegisteredTask | undefined => catalog().get(id)?.[0];

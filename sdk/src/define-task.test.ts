@@ -51,11 +51,13 @@ test("settings are registered as the manifest has them", () => {
   expect(findTask("all")?.queue).not.toHaveProperty("releaseConcurrencyOnWaitpoint");
 });
 
-test("the indexer hears of tasks and limits", () => {
+test("the indexer hears of tasks, queues and limits", () => {
   const seen: Registration[] = [];
   (globalThis as { [observer]?: unknown })[observer] = (one: Registration) => seen.push(one);
   concurrencyLimit({ name: "l", perKey: 2 });
   task({ id: "t", run, jsonSchema: { type: "object" } });
+  queue({ name: "q", concurrencyLimit: 0 });
+  expect(seen[2]).toEqual({ kind: "queue", value: { name: "q", concurrencyLimit: 0 } });
   expect(seen[0]).toEqual({ kind: "limit", value: { name: "l", perKey: 2 } });
   expect(seen[1]?.kind === "task" && seen[1].value.describePayload?.()).toEqual({ type: "object" });
 });

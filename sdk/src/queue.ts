@@ -1,3 +1,5 @@
+import { registerQueue } from "./catalog.ts";
+
 /**
  * Where runs wait for a slot. `concurrencyLimit` bounds how many of its runs execute at once; 0 lets none.
  *
@@ -12,10 +14,16 @@ export type Queue = {
   releaseConcurrencyOnWaitpoint?: boolean;
 };
 
-/** Declares a queue that several tasks may share: `task({ queue: myQueue, … })`. Errors: TypeError without a name. */
+/** Declares a queue that several tasks may share (`task({ queue: myQueue, … })`) or a trigger may name. Errors: TypeError without a name. */
 export const queue = (options: Queue): Queue => {
   if (typeof options?.name !== "string" || options.name === "" || options.name.length > 128) {
     throw new TypeError('queue needs a name of 1 to 128 characters: queue({ name: "emails" })');
   }
+  const { name, concurrencyLimit, policy } = options;
+  registerQueue({
+    name,
+    ...(concurrencyLimit === undefined ? {} : { concurrencyLimit }),
+    ...(policy === undefined ? {} : { policy }),
+  });
   return options;
 };

@@ -64,6 +64,22 @@ export const plain = task({ id: "plain", jsonSchema: { type: "string" }, concurr
     exportName: "plain",
   });
   expect(manifest.limits).toEqual([{ name: "openai", total: 25 }]);
+  expect(manifest.queues).toEqual([{ name: "q", policy: "replace" }]);
+});
+
+test("a queue that no task has is in the manifest, for triggers that name it", async () => {
+  const { manifest } = await buildProject(
+    await project({
+      "src/trigger/a.ts": `${sdk("queue, task")}queue({ name: "paid", concurrencyLimit: 10 });\ntask({ id: "a", run: () => 1 });\n`,
+    }),
+  );
+  expect(manifest.queues).toEqual([{ name: "paid", concurrencyLimit: 10 }]);
+  const file = (limit: number, id: string) =>
+    `${sdk("queue, task")}queue({ name: "q", concurrencyLimit: ${limit} });\ntask({ id: "${id}", run: () => 1 });\n`;
+  const { problems } = await failure({ "src/trigger/a.ts": file(1, "a"), "src/trigger/b.ts": file(2, "b") });
+  expect(problems[0]?.text).toBe(
+    'the queue "q" is declared with different bounds: src/trigger/a.ts:2 and src/trigger/b.ts:2',
+  );
 });
 
 test("one limit of the same bounds may be declared twice, with others it names both places", async () => {

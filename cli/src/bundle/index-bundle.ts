@@ -2,7 +2,12 @@ import { mkdir, mkdtemp, realpath, rm, symlink, writeFile } from "node:fs/promis
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { sdkVersion } from "@longshore/sdk/version";
-import { BundleManifest, ManifestLimit, ManifestTask } from "@longshore/shared/contract/manifest";
+import {
+  BundleManifest,
+  ManifestLimit,
+  ManifestQueue,
+  ManifestTask,
+} from "@longshore/shared/contract/manifest";
 import type { z } from "zod";
 import { cliVersion } from "../version.ts";
 import type { BuildTools } from "./build-tools.ts";
@@ -54,21 +59,25 @@ const issueText = (error: z.ZodError): string => {
   return [where, issue?.message ?? "is not valid"].filter(Boolean).join(": ");
 };
 
-/** The named limits, each once: the same bounds may be declared in several places, others are a mistake. */
-const limitsFrom = (limits: Located[]): { limits: ManifestLimit[]; problems: Problem[] } => {
+/** What is declared by name, each name once: it may be said in several places, but not in several ways. */
+const declaredOnce = <T>(
+  kind: string,
+  declared: Located[],
+  schema: z.ZodType<T>,
+): { made: T[]; problems: Problem[] } => {
   const problems: Problem[] = [];
-  const made: ManifestLimit[] = [];
-  for (const [name, same] of groupById(limits)) {
-    const bounds = new Set(same.map(({ settings }) => JSON.stringify([settings.perKey, settings.total])));
-    if (bounds.size > 1) {
+  const made: T[] = [];
+  for (const [name, same] of groupById(declared)) {
+    const ways = new Set(same.map(({ settings }) => JSON.stringify(Object.entries(settings).sort())));
+    if (ways.size > 1) {
       const places = same.map(placeText).join(" and ");
-      problems.push({ text: `the concurrency limit "${name}" is declared with different bounds: ${places}` });
+      problems.push({ text: `the ${kind} "${name}" is declared with different bounds: ${places}` });
     }
-    const parsed = ManifestLimit.safeParse(same[0]?.settings);
+    const parsed = schema.safeParse(same[0]?.settings);
     if (parsed.success) made.push(parsed.data);
-    else problems.push(problemAt(`concurrency limit "${name}": ${issueText(parsed.error)}`, same[0]?.place));
+    else problems.push(problemAt(`${kind} "${name}": ${issueText(parsed.error)}`, same[0]?.place));
   }
-  return { limits: made, problems };
+  return { made, problems };
 };
 
 /** Limits that a task names as text and nobody declares. */
@@ -111,14 +120,20 @@ const toManifestTask = (task: Located, defaults: Record<string, unknown>): Manif
   return problemAt(`task "${task.id}": ${issueText(parsed.error)}`, task.place);
 };
 
-const manifestFrom = (tasks: Located[], declared: Located[], config: ProjectConfig): BundleManifest => {
+/** Everything that was registered, with its place. */
+type Declared = { tasks: Located[]; limits: Located[]; queues: Located[] };
+
+const manifestFrom = (declared: Declared, config: ProjectConfig): BundleManifest => {
+  const { tasks } = declared;
   const defaults = defaultsOf(config);
   const made = tasks.map((task) => toManifestTask(task, defaults));
-  const { limits, problems: limitProblems } = limitsFrom(declared);
+  const limits = declaredOnce("concurrency limit", declared.limits, ManifestLimit);
+  const queues = declaredOnce("queue", declared.queues, ManifestQueue);
   const problems = [
     ...duplicateProblems(tasks),
-    ...limitProblems,
-    ...unknownLimits(tasks, limits),
+    ...limits.problems,
+    ...queues.problems,
+    ...unknownLimits(tasks, limits.made),
     ...made.filter((one): one is Problem => "text" in one),
   ];
   if (problems.length > 0) throw new BundleError(problems);
@@ -130,7 +145,8 @@ const manifestFrom = (tasks: Located[], declared: Located[], config: ProjectConf
     sdkVersion,
     cliVersion,
     tasks: made,
-    ...(limits.length > 0 ? { limits } : {}),
+    ...(queues.made.length > 0 ? { queues: queues.made } : {}),
+    ...(limits.made.length > 0 ? { limits: limits.made } : {}),
     ...keepAliveOf(config),
   });
 };
@@ -166,10 +182,11 @@ export const indexBundle = async (
     if (!answer.ok) throw new BundleError([importProblem(answer, dir, bundle)]);
     const place = (registration: Registration) => locate(registration, dir, bundle);
     const tasks = answer.registrations.map(place);
+    const declared = { tasks, limits: answer.limits.map(place), queues: answer.queues.map(place) };
     if (tasks.length === 0) {
       throw new BundleError([{ text: `no task({ id, run }) in ${bundle.taskFiles.join(", ")}` }]);
     }
-    return { manifest: manifestFrom(tasks, answer.limits.map(place), config), output };
+    return { manifest: manifestFrom(declared, config), output };
   } finally {
     await rm(dir, { recursive: true, force: true });
   }

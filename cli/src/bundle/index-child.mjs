@@ -1,6 +1,6 @@
 // @ts-check
-// Runs in a process of its own: imports the bundle that its parent names, and answers the tasks and limits that the import
-// registered.
+// Runs in a process of its own: imports the bundle that its parent names, and answers the tasks, queues and limits that
+// the import registered.
 // Plain JavaScript, so that the user's code is loaded by nothing but Node.
 import { pathToFileURL } from "node:url";
 
@@ -24,6 +24,8 @@ const fields = [
 const registrations = [];
 /** @type {Registration[]} */
 const limits = [];
+/** @type {Registration[]} */
+const queues = [];
 /** @type {(() => void)[]} */
 const descriptions = [];
 
@@ -83,6 +85,7 @@ const register = ({ kind, value }) => {
   const stack = new Error("registered").stack ?? "";
   if (kind === "task") registerTask(value, stack);
   else if (kind === "limit") limits.push({ settings: { ...value }, stack });
+  else if (kind === "queue") queues.push({ settings: { ...value }, stack });
 };
 
 /** @param {unknown} files */
@@ -122,7 +125,7 @@ process.once("message", async (/** @type {{ entry: string, env: Record<string, s
     const bundle = await import(pathToFileURL(order.entry).href);
     nameExports(bundle.files);
     for (const describe of descriptions) describe();
-    answer({ ok: true, registrations, limits });
+    answer({ ok: true, registrations, limits, queues });
   } catch (error) {
     fail(error);
   }

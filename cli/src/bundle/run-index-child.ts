@@ -13,6 +13,7 @@ const Answer = z.discriminatedUnion("ok", [
     ok: z.literal(true),
     registrations: z.array(Registration),
     limits: z.array(Registration),
+    queues: z.array(Registration),
   }),
   z.object({ ok: z.literal(false), name: z.string(), message: z.string(), stack: z.string() }),
 ]);

@@ -92,7 +92,7 @@ export const expectError = (answer: Answer, status: number, code?: string): Wire
 export const deploy = async (
   p: Platform,
   tasks: object[],
-  options: { token?: string; promote?: boolean; limits?: object[] } = {},
+  options: { token?: string; promote?: boolean; limits?: object[]; queues?: object[] } = {},
 ): Promise<Deployment & { bundleHash: string; bytes: Uint8Array }> => {
   const token = options.token ?? p.apiKey;
   const bytes = new Uint8Array(randomBytes(64));
@@ -103,7 +103,11 @@ export const deploy = async (
     token,
     json: {
       bundleHash,
-      manifest: { ...manifestOf(tasks), ...(options.limits ? { limits: options.limits } : {}) },
+      manifest: {
+        ...manifestOf(tasks),
+        ...(options.limits ? { limits: options.limits } : {}),
+        ...(options.queues ? { queues: options.queues } : {}),
+      },
     },
   });
   expect({ status: created.status, text: created.text }).toMatchObject({ status: 200 });

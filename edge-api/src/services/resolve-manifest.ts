@@ -1,5 +1,5 @@
 import { defaultMachine } from "@longshore/shared/contract/machines";
-import type { BundleManifest, ManifestTask } from "@longshore/shared/contract/manifest";
+import type { BundleManifest, ManifestQueue, ManifestTask } from "@longshore/shared/contract/manifest";
 import { defaultRetryPolicy } from "@longshore/shared/core/back-off";
 import { parseDurationMs } from "@longshore/shared/core/durations";
 import { AppError } from "@longshore/shared/core/error-codes";
@@ -55,17 +55,21 @@ export const resolveManifest = (
   manifest: BundleManifest,
 ): { tasks: TaskRow[]; queues: QueueRow[]; limits: LimitRow[] } => {
   const queues = new Map<string, QueueRow>();
-  const tasks = manifest.tasks.map((task): TaskRow => {
-    const queueName = task.queue?.name ?? `task/${task.id}`;
-    const known = queues.get(queueName);
-    queues.set(queueName, {
+  const declare = (name: string, type: QueueRow["type"], queue: Partial<ManifestQueue>): void => {
+    const known = queues.get(name);
+    queues.set(name, {
       id: known?.id ?? newId("queue"),
       laneId: known?.laneId ?? newId("lane"),
-      name: queueName,
-      type: task.queue === undefined ? "task" : "custom",
-      concurrencyLimit: task.queue?.concurrencyLimit ?? known?.concurrencyLimit ?? null,
-      policy: task.queue?.policy ?? known?.policy ?? "queue",
+      name,
+      type,
+      concurrencyLimit: queue.concurrencyLimit ?? known?.concurrencyLimit ?? null,
+      policy: queue.policy ?? known?.policy ?? "queue",
     });
+  };
+  for (const queue of manifest.queues ?? []) declare(queue.name, "custom", queue);
+  const tasks = manifest.tasks.map((task): TaskRow => {
+    const queueName = task.queue?.name ?? `task/${task.id}`;
+    declare(queueName, task.queue === undefined ? "task" : "custom", task.queue ?? {});
     return toTask(task, queueName);
   });
   const inline = manifest.tasks.flatMap(({ id, concurrency }) =>

@@ -25,6 +25,14 @@ export type ManifestLimit = z.infer<typeof ManifestLimit>;
 /** What a trigger does when a run of its lane is not over: queue behind it, be it, or take its place. */
 const queuePolicies = ["queue", "skip", "replace"] as const;
 
+/** Where runs wait for a slot. */
+export const ManifestQueue = z.object({
+  name: z.string().min(1).max(128),
+  concurrencyLimit: z.int().min(0).max(100_000).nullish(),
+  policy: z.enum(queuePolicies).optional(),
+});
+export type ManifestQueue = z.infer<typeof ManifestQueue>;
+
 const environmentTypes = ["DEVELOPMENT", "STAGING", "PREVIEW", "PRODUCTION"] as const;
 
 /** When the platform triggers a task by itself. No environments = all of them. */
@@ -43,13 +51,7 @@ export const ManifestTask = z.object({
   exportName: z.string().optional(),
   description: z.string().optional(),
   retry: Retry.optional(),
-  queue: z
-    .object({
-      name: z.string().min(1).max(128),
-      concurrencyLimit: z.int().min(0).max(100_000).nullish(),
-      policy: z.enum(queuePolicies).optional(),
-    })
-    .optional(),
+  queue: ManifestQueue.optional(),
   /** A limit of its own, and named limits of the deployment that its runs pass as well. */
   concurrency: z
     .object({ inline: LimitShape.optional(), limits: z.array(limitName).max(2).optional() })
@@ -92,6 +94,8 @@ export const BundleManifest = z.object({
   sdkVersion: z.string(),
   cliVersion: z.string(),
   tasks: z.array(ManifestTask).max(5_000),
+  /** Queues that the code declares; a trigger may name one that no task has. */
+  queues: z.array(ManifestQueue).max(1_000).optional(),
   /** Named limits that tasks may share. */
   limits: z.array(ManifestLimit).max(1_000).optional(),
   /** Unpacked beside the code, in this order. */

@@ -51,6 +51,27 @@ export const queueCases = (platform: () => Platform) =>
       expect(past.data).toEqual([]);
     });
 
+    test("a queue that no task has bounds the triggers that name it", async () => {
+      const queues = [{ name: "declared-only", concurrencyLimit: 1 }];
+      await deploy(platform(), shared, { limits, queues });
+      expect(await queue("GET", "/api/v1/queues/declared-only?type=custom")).toMatchObject({
+        concurrencyLimit: 1,
+        running: 0,
+      });
+      const agent = await FakeAgent.enrol(platform());
+      const named = { queue: { name: "declared-only" } };
+      const first = await agent.lease(await trigger(platform(), "queued-here", named));
+      await trigger(platform(), "queued-here", named);
+      expect(await queue("GET", "/api/v1/queues/declared-only?type=custom")).toMatchObject({
+        running: 1,
+        queued: 1,
+      });
+      expect(
+        (await agent.poll(5)).leases.filter(({ context }) => context.queue.name === "declared-only"),
+      ).toEqual([]);
+      await agent.complete(first);
+    });
+
     test("a paused queue starts nothing, a resumed one starts at once, while a poll is parked", async () => {
       await ready();
       const agent = await FakeAgent.enrol(platform());
