@@ -2,7 +2,6 @@ import path from "node:path";
 import { type Client, createClient } from "@longshore/sdk";
 import { EnvironmentPlace } from "@longshore/shared/contract/account";
 import type { Command } from "commander";
-import { findConfigFile, loadConfig } from "../bundle/load-config.ts";
 import { CliError } from "../cli-error.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { enterPlace, type Place, soleProject } from "../profiles/enter-place.ts";
@@ -95,6 +94,8 @@ const withKey = async (options: ConnectionOptions, apiKey: string): Promise<Conn
 export const projectOf = async (options: ConnectionOptions, dir: string, login: Login): Promise<string> => {
   const named = options.project || process.env.LONGSHORE_PROJECT || process.env.TRIGGER_PROJECT_REF;
   if (named) return named;
+  // It brings the bundler along, which most commands can do without.
+  const { findConfigFile, loadConfig } = await import("../bundle/load-config.ts");
   const config = (await findConfigFile(dir)) === null ? undefined : (await loadConfig(dir)).config;
   return config?.project ?? soleProject(login);
 };
