@@ -5,7 +5,7 @@ import type { Command } from "commander";
 import { CliError } from "../cli-error.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { enterPlace, type Place, soleProject } from "../profiles/enter-place.ts";
-import { findLogin, type Login } from "../profiles/find-login.ts";
+import { findLogin, isPersonalToken, type Login } from "../profiles/find-login.ts";
 import { cliRetry } from "../profiles/person-client.ts";
 import { type DevFile, readDevFile } from "./dev-file.ts";
 import { checkEnvironment, parseEnvironment } from "./place-names.ts";
@@ -55,13 +55,18 @@ export const withConnection = (command: Command): Command =>
     .option("--env <name>", "environment of a login: dev, stg, prod or preview")
     .option("--branch <name>", "branch of the preview environment (or LONGSHORE_BRANCH)");
 
+const tokenOfEnvironment = (): string | undefined => {
+  const token = process.env.LONGSHORE_ACCESS_TOKEN || process.env.TRIGGER_ACCESS_TOKEN;
+  return isPersonalToken(token) ? undefined : token;
+};
+
 /** What options and environment say, each on its own; nothing is demanded. */
 export const findConnection = (options: ConnectionOptions): Partial<Connection> => {
   const apiUrl = options.apiUrl || process.env.LONGSHORE_API_URL || process.env.TRIGGER_API_URL;
   // A profile that is named is meant, whatever key the shell has.
   const fromEnv = options.profile
     ? undefined
-    : process.env.LONGSHORE_SECRET_KEY || process.env.TRIGGER_SECRET_KEY;
+    : process.env.LONGSHORE_SECRET_KEY || process.env.TRIGGER_SECRET_KEY || tokenOfEnvironment();
   const apiKey = options.apiKey || fromEnv;
   return { ...(apiUrl ? { apiUrl } : {}), ...(apiKey ? { apiKey } : {}) };
 };

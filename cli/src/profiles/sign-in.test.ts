@@ -118,6 +118,46 @@ test("profiles: several instances, one current, each named", async () => {
   expect(none.stderr).toContain('error: there is no profile "second"');
 }, 40_000);
 
+test("two dev sessions on one instance never take each other's runs", async () => {
+  await signIn("sessions");
+  const { XDG_CONFIG_HOME } = home("sessions").env;
+  const code = (text: string) =>
+    `import { task } from "@longshore/sdk";\nexport const who = task({ id: "who", run: () => "${text}" });\n`;
+  const open = async (name: string) => {
+    const folder = await createProject({ "src/trigger/who.ts": code(name) });
+    const options = { cwd: folder.dir, env: { XDG_CONFIG_HOME } };
+    const args = ["dev", "--profile", "default", "--project", api.projectRef, "--json"];
+    const child = await startCli(args, options);
+    let said = "";
+    child.stdout?.on("data", (chunk) => {
+      said += chunk;
+    });
+    const isUp = () =>
+      until(
+        () => said,
+        (text) => text.includes('"version"'),
+        60_000,
+      );
+    const ask = async () =>
+      json((await runCli(["trigger", "who", "--wait", "--json"], options)).stdout).output;
+    const close = async () => {
+      const over = ended(child);
+      child.kill("SIGINT");
+      await over;
+      await folder.remove();
+    };
+    return { isUp, ask, close };
+  };
+  const [one, two] = await Promise.all([open("one"), open("two")]);
+  try {
+    await Promise.all([one.isUp(), two.isUp()]);
+    const asked = [one.ask(), two.ask(), two.ask(), one.ask()];
+    expect(await Promise.all(asked)).toEqual(["one", "two", "two", "one"]);
+  } finally {
+    await Promise.all([one.close(), two.close()]);
+  }
+}, 150_000);
+
 test("bad input: an expired login, an unknown project, a network that is away", async () => {
   const { id } = await signIn("bad");
   const unknown = cli(["runs", "list", "--project", "proj_none"], home("bad"));
