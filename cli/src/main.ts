@@ -1,23 +1,4 @@
 import { Command, CommanderError } from "commander";
-import { addAgentCommand } from "./commands/agent.ts";
-import { addAnalyzeCommand } from "./commands/analyze.ts";
-import { addCompletionCommand } from "./commands/completion.ts";
-import { addDeployCommand } from "./commands/deploy.ts";
-import { addDeploymentsCommand } from "./commands/deployments.ts";
-import { addDevCommand } from "./commands/dev.ts";
-import { addEnvCommand } from "./commands/env.ts";
-import { addInitCommand } from "./commands/init.ts";
-import { addLoginCommand } from "./commands/login.ts";
-import { addLogoutCommand } from "./commands/logout.ts";
-import { addPreviewCommand } from "./commands/preview.ts";
-import { addProfilesCommand } from "./commands/profiles.ts";
-import { addQueuesCommand } from "./commands/queues.ts";
-import { addRunsCommand } from "./commands/runs.ts";
-import { addSchedulesCommand } from "./commands/schedules.ts";
-import { addServerCommand } from "./commands/server.ts";
-import { addSigningKeyCommand } from "./commands/signing-key.ts";
-import { addTriggerCommand } from "./commands/trigger.ts";
-import { addWhoamiCommand } from "./commands/whoami.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { printJson } from "./terminal/output.ts";
 import { cliVersion } from "./version.ts";
@@ -33,26 +14,41 @@ const program = new Command("longshore")
   .enablePositionalOptions()
   .exitOverride();
 
-// In the order of a project's life; help shows them so.
-addInitCommand(program);
-addDevCommand(program);
-addTriggerCommand(program);
-addRunsCommand(program);
-addDeployCommand(program);
-addDeploymentsCommand(program);
-addPreviewCommand(program);
-addEnvCommand(program);
-addQueuesCommand(program);
-addSchedulesCommand(program);
-addAnalyzeCommand(program);
-addLoginCommand(program);
-addLogoutCommand(program);
-addWhoamiCommand(program);
-addProfilesCommand(program);
-addServerCommand(program);
-addAgentCommand(program);
-addSigningKeyCommand(program);
-addCompletionCommand(program);
+type Room = { names: string[]; add(): Promise<(program: Command) => void> };
+
+// In the order of a project's life; help shows them so. A command loads its own module and no other, so that
+// none waits for what another needs. Help and completion know them all.
+const rooms: Room[] = [
+  { names: ["init"], add: async () => (await import("./commands/init.ts")).addInitCommand },
+  { names: ["dev"], add: async () => (await import("./commands/dev.ts")).addDevCommand },
+  { names: ["trigger"], add: async () => (await import("./commands/trigger.ts")).addTriggerCommand },
+  { names: ["runs"], add: async () => (await import("./commands/runs.ts")).addRunsCommand },
+  { names: ["deploy"], add: async () => (await import("./commands/deploy.ts")).addDeployCommand },
+  {
+    names: ["promote", "rollback", "deployments"],
+    add: async () => (await import("./commands/deployments.ts")).addDeploymentsCommand,
+  },
+  { names: ["preview"], add: async () => (await import("./commands/preview.ts")).addPreviewCommand },
+  { names: ["env"], add: async () => (await import("./commands/env.ts")).addEnvCommand },
+  { names: ["queues"], add: async () => (await import("./commands/queues.ts")).addQueuesCommand },
+  { names: ["schedules"], add: async () => (await import("./commands/schedules.ts")).addSchedulesCommand },
+  { names: ["analyze"], add: async () => (await import("./commands/analyze.ts")).addAnalyzeCommand },
+  { names: ["login"], add: async () => (await import("./commands/login.ts")).addLoginCommand },
+  { names: ["logout"], add: async () => (await import("./commands/logout.ts")).addLogoutCommand },
+  { names: ["whoami", "projects"], add: async () => (await import("./commands/whoami.ts")).addWhoamiCommand },
+  { names: ["profiles"], add: async () => (await import("./commands/profiles.ts")).addProfilesCommand },
+  { names: ["server"], add: async () => (await import("./commands/server.ts")).addServerCommand },
+  { names: ["agent"], add: async () => (await import("./commands/agent.ts")).addAgentCommand },
+  {
+    names: ["signing-key"],
+    add: async () => (await import("./commands/signing-key.ts")).addSigningKeyCommand,
+  },
+  { names: [], add: async () => (await import("./commands/completion.ts")).addCompletionCommand },
+];
+
+const first = process.argv.slice(2).find((arg) => !arg.startsWith("-"));
+const wanted = rooms.filter(({ names }) => first !== undefined && names.includes(first));
+for (const { add } of wanted.length > 0 ? wanted : rooms) (await add())(program);
 
 /** Whoever reads the output may stop reading: `longshore runs list | head`. */
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {

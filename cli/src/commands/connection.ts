@@ -2,11 +2,10 @@ import path from "node:path";
 import { type Client, createClient } from "@longshore/sdk";
 import { EnvironmentPlace } from "@longshore/shared/contract/account";
 import type { Command } from "commander";
-import { findConfigFile, loadConfig } from "../bundle/load-config.ts";
 import { CliError } from "../cli-error.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { enterPlace, type Place, soleProject } from "../profiles/enter-place.ts";
-import { findLogin, type Login } from "../profiles/find-login.ts";
+import { findLogin, isPersonalToken, type Login } from "../profiles/find-login.ts";
 import { cliRetry } from "../profiles/person-client.ts";
 import { type DevFile, readDevFile } from "./dev-file.ts";
 import { checkEnvironment, parseEnvironment } from "./place-names.ts";
@@ -54,7 +53,12 @@ export const withConnection = (command: Command): Command =>
     .option("--api-key <key>", "secret key of the environment (or LONGSHORE_SECRET_KEY)")
     .option("--project <ref>", "project of a login (or LONGSHORE_PROJECT; the configuration's)")
     .option("--env <name>", "environment of a login: dev, stg, prod or preview")
-    .option("--branch <name>", "branch of the preview environment (or LONGSHORE_BRANCH)");
+    .option("--branch <name>", "branch of the preview environment (or LONGSHORE_PREVIEW_BRANCH)");
+
+const tokenOfEnvironment = (): string | undefined => {
+  const token = process.env.LONGSHORE_ACCESS_TOKEN || process.env.TRIGGER_ACCESS_TOKEN;
+  return isPersonalToken(token) ? undefined : token;
+};
 
 /** What options and environment say, each on its own; nothing is demanded. */
 export const findConnection = (options: ConnectionOptions): Partial<Connection> => {
@@ -62,13 +66,13 @@ export const findConnection = (options: ConnectionOptions): Partial<Connection> 
   // A profile that is named is meant, whatever key the shell has.
   const fromEnv = options.profile
     ? undefined
-    : process.env.LONGSHORE_SECRET_KEY || process.env.TRIGGER_SECRET_KEY;
+    : process.env.LONGSHORE_SECRET_KEY || process.env.TRIGGER_SECRET_KEY || tokenOfEnvironment();
   const apiKey = options.apiKey || fromEnv;
   return { ...(apiUrl ? { apiUrl } : {}), ...(apiKey ? { apiKey } : {}) };
 };
 
 const branchOf = ({ branch }: ConnectionOptions): string | null =>
-  branch || process.env.LONGSHORE_BRANCH || process.env.TRIGGER_PREVIEW_BRANCH || null;
+  branch || process.env.LONGSHORE_PREVIEW_BRANCH || process.env.TRIGGER_PREVIEW_BRANCH || null;
 
 const fetchOnBranch =
   (branch: string): typeof fetch =>
@@ -95,6 +99,8 @@ const withKey = async (options: ConnectionOptions, apiKey: string): Promise<Conn
 export const projectOf = async (options: ConnectionOptions, dir: string, login: Login): Promise<string> => {
   const named = options.project || process.env.LONGSHORE_PROJECT || process.env.TRIGGER_PROJECT_REF;
   if (named) return named;
+  // It brings the bundler along, which most commands can do without.
+  const { findConfigFile, loadConfig } = await import("../bundle/load-config.ts");
   const config = (await findConfigFile(dir)) === null ? undefined : (await loadConfig(dir)).config;
   return config?.project ?? soleProject(login);
 };

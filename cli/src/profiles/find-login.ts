@@ -9,6 +9,10 @@ export type Login = { name: string | null; apiUrl: string; accessToken: string }
 
 export type LoginOptions = { profile?: string; apiUrl?: string };
 
+/** Whether it is a person's token. */
+export const isPersonalToken = (token: string | undefined): token is string =>
+  token?.startsWith("tr_pat_") === true;
+
 /** Addresses are the same with and without a slash at their end. */
 export const trimUrl = (url: string): string => url.replace(/\/+$/, "");
 
@@ -38,7 +42,9 @@ export const findLogin = async (options: LoginOptions, env: Env = process.env): 
     if (profile === undefined) throw unknown(named, Object.keys(profiles));
     return toLogin(named, profile);
   }
-  const accessToken = env.LONGSHORE_ACCESS_TOKEN || env.TRIGGER_ACCESS_TOKEN;
+  const given = env.LONGSHORE_ACCESS_TOKEN || env.TRIGGER_ACCESS_TOKEN;
+  // Any other token is of an environment, and opens it as a key does.
+  const accessToken = isPersonalToken(given) ? given : undefined;
   const currentProfile = current === null ? undefined : profiles[current];
   if (accessToken) {
     const url = apiUrl ?? currentProfile?.apiUrl;
