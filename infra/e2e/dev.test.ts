@@ -48,7 +48,7 @@ describe("longshore dev", () => {
     await printed(/✓.* Version \S+\.1 in .*hello-world/);
     expect(await trigger("Ada")).toMatchObject({ status: "COMPLETED", output: { message: "Hello, Ada!" } });
     await printed("Greeting");
-    await printed(/hello-world .* COMPLETED/);
+    await printed(/hello-world COMPLETED/);
 
     writeFileSync(helloFile, hello.replace("Hello, ", "Good day, "));
     await printed(/✓.* Version \S+\.2 in/);

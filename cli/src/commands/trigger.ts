@@ -80,7 +80,8 @@ const trigger = async (task: string, given: string | undefined, options: Options
     return print(handle.id);
   }
   const progress = startProgress(options);
-  progress.say(`waiting for ${handle.id}`);
+  // Whoever reads both streams as one still finds nothing but the run.
+  if (!options.json) progress.say(`waiting for ${handle.id}`);
   const run = await client.runs.poll(handle.id, { pollIntervalMs }).finally(() => progress.end());
   if (options.json) printJson(run);
   else printEnd(run);
