@@ -17,7 +17,7 @@ export interface ImageFile {
 
 /**
  * What this machine's Node needs to run in an empty root: the binary, the libraries and loader that `ldd` names, the
- * name service libraries beside libc, and the CA certificates where there are any.
+ * other parts of libc beside it, and the CA certificates where there are any.
  *
  * Errors: throws when ldd does not know the binary.
  */
@@ -26,7 +26,7 @@ export async function listNodeFiles(node: string = process.execPath): Promise<Im
   if (code !== 0) throw new Error(`ldd ${node} failed: ${output.trim()}`);
   const libraries = parseLdd(output);
   const libc = libraries.find((file) => /\/libc\.so/.test(file));
-  const all = new Set([...libraries, ...(libc ? listNameServices(dirname(libc)) : [])]);
+  const all = new Set([...libraries, ...(libc ? listLibcParts(dirname(libc)) : [])]);
   const certificates = CERTIFICATES.find(existsSync);
   return [
     { from: realpathSync(node), to: "usr/local/bin/node", mode: 0o755 },
@@ -42,7 +42,10 @@ export function parseLdd(output: string): string[] {
   return output.split("\n").flatMap((line) => /(?:^\s*|=> )(\/\S+) \(0x/.exec(line)?.[1] ?? []);
 }
 
-function listNameServices(folder: string): string[] {
-  const names = readdirSync(folder).filter((name) => /^lib(nss_(dns|files)|resolv)\.so\.2$/.test(name));
+/** What native modules of packages may ask of libc beside what Node does. */
+const besideLibc = /^lib((nss_(dns|files)|resolv)\.so\.2|(rt|dl|pthread|util|anl)\.so\.[12]|m\.so\.6)$/;
+
+function listLibcParts(folder: string): string[] {
+  const names = readdirSync(folder).filter((name) => besideLibc.test(name));
   return names.map((name) => join(folder, name));
 }
