@@ -71,8 +71,9 @@ export const createExecution = (record: RunRecord, deps: ExecutionDeps, onChange
     return phase;
   };
   const isEnding = (): boolean => phase.kind === "ending";
-  const saveRecord = (): void => {
-    container
+  /** Resolves when it is on disk, or could not be put there. */
+  const saveRecord = async (): Promise<void> => {
+    await container
       ?.save()
       .catch((error) => logger.error("a run's record was not saved", { key, why: String(error) }));
   };
@@ -173,7 +174,7 @@ export const createExecution = (record: RunRecord, deps: ExecutionDeps, onChange
       waitingSince: clock.now(),
       continuation: null,
     });
-    saveRecord();
+    void saveRecord();
     move({ kind: "waiting" });
     parkSoon();
   };
@@ -296,10 +297,13 @@ export const createExecution = (record: RunRecord, deps: ExecutionDeps, onChange
     continue(waits: CompletedWait[], lease: Lease | null): void {
       if (lease) record.lease = lease;
       Object.assign(record, { continuation: waits, isWaiting: false });
-      saveRecord();
+      const saved = saveRecord();
       move({ kind: "continued" });
-      void container?.setParked(false);
-      sayContinue();
+      // An agent that is killed between the two must not find a run that went on as one that waits.
+      void saved.then(() => {
+        void container?.setParked(false);
+        sayContinue();
+      });
     },
     /** Whether its end is under way: further orders would change nothing. */
     isEnding: (): boolean => isCanceling || phase.kind === "ending",

@@ -22,11 +22,16 @@ const recordName = "process.json";
 /** What of this process's environment a runner may see. */
 const passedOn = ["PATH", "HOME", "USER", "SHELL", "TMPDIR", "TZ", "LANG", "LC_ALL", "NODE_EXTRA_CA_CERTS"];
 
+/** What Linux tells of a process, from its state on. Errors: throws when it is gone, or where there is no `/proc`. */
+const statFields = (pid: number): string[] => {
+  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+  return stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+};
+
 /** When a process began, as the kernel tells it: with the pid it names one process for good. Null when it is gone. */
 const processStart = (pid: number): string | null => {
   try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    const fields = statFields(pid);
     return fields[0] === "Z" || fields[0] === "X" ? null : (fields[19] ?? null);
   } catch {
     if (process.platform === "linux") return null;
@@ -35,6 +40,20 @@ const processStart = (pid: number): string | null => {
     return execFileSync("ps", ["-o", "lstart=", "-p", String(pid)], { encoding: "utf8" }).trim() || null;
   } catch {
     return null;
+  }
+};
+
+/** Whether SIGSTOP holds it: an earlier process of this agent may have frozen what it left. */
+const isStopped = (pid: number): boolean => {
+  try {
+    return statFields(pid)[0] === "T";
+  } catch {
+    if (process.platform === "linux") return false;
+  }
+  try {
+    return execFileSync("ps", ["-o", "state=", "-p", String(pid)], { encoding: "utf8" }).startsWith("T");
+  } catch {
+    return false;
   }
 };
 
@@ -178,7 +197,10 @@ export const createProcessRuntime = (runsDir: string, agentId: string): Containe
           const exit = ended.get(key) ?? { code: null, signal: null, oomKilled: false };
           return { id, labels: record.labels, state: { kind: "exited", exit } };
         }
-        if (!children.has(record.pid)) adopted.set(key, record);
+        if (!children.has(record.pid)) {
+          adopted.set(key, record);
+          if (isStopped(record.pid)) paused.add(record.pid);
+        }
         _timer ??= adopted.size > 0 ? setTimeout(look, watchMs).unref() : null;
         return { id, labels: record.labels, state: { kind: paused.has(record.pid) ? "paused" : "running" } };
       });
