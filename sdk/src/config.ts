@@ -17,6 +17,7 @@ export type LongshoreConfig = {
   maxDuration?: number;
   ttl?: string | number;
   machine?: MachinePreset;
+  /** `enabledInDev: false` leaves every run of `longshore dev` a single attempt. */
   retries?: { enabledInDev?: boolean; default?: RetryOptions };
   /**
    * Lets a process serve further runs of the same version (at most 50 unless said), one after the other, instead of one:

@@ -68,6 +68,18 @@ test("the configuration's defaults apply where a task says nothing", async () =>
   });
 });
 
+test("retries can be left out in dev, and only there", async () => {
+  const dir = await project({
+    "longshore.config.ts":
+      'export default { project: "p", retries: { enabledInDev: false, default: { maxAttempts: 7, factor: 3 } } };',
+    "src/trigger/a.ts": taskFile("a"),
+  });
+  const retryFor = async (target: "dev" | "deploy") =>
+    (await buildProject(dir, { target })).manifest.tasks[0]?.retry;
+  expect(await retryFor("dev")).toEqual({ maxAttempts: 1, factor: 3 });
+  expect(await retryFor("deploy")).toEqual({ maxAttempts: 7, factor: 3 });
+});
+
 test("CommonJS dependencies and a require of the user's own work", async () => {
   const dir = await project({
     "node_modules/old/index.js": "module.exports = { sep: require('path').sep };",

@@ -1,7 +1,7 @@
 import { mkdtemp, readdir, readFile, realpath, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import type { BundleManifest } from "@longshore/shared/contract/manifest";
+import type { BundleManifest, ManifestTask } from "@longshore/shared/contract/manifest";
 import { CliError } from "../cli-error.ts";
 import type { BuildLayer, BuildTarget } from "../extensions/build-extension.ts";
 import { type Archive, type ArchiveFile, archiveFiles } from "./archive.ts";
@@ -106,6 +106,12 @@ const layerOf = async (
     cacheDir: await openProjectFolder(dir, "cache", "layers"),
   });
 
+/** Whoever looks at a failure while writing the code may not want to wait for the next attempt. */
+const tasksInDev = (tasks: ManifestTask[], { retries }: ProjectConfig): ManifestTask[] =>
+  retries?.enabledInDev === false
+    ? tasks.map((task) => ({ ...task, retry: { ...task.retry, maxAttempts: 1 } }))
+    : tasks;
+
 /** An image is made when it is asked for and the extensions need one. */
 const imageOf = async (
   system: BuildLayer[],
@@ -142,6 +148,7 @@ export const buildProject = async (projectDir: string, options: BuildOptions = {
     );
     const manifest: BundleManifest = {
       ...indexed,
+      tasks: target === "dev" ? tasksInDev(indexed.tasks, config) : indexed.tasks,
       ...(layers.length === 0
         ? {}
         : { layers: layers.map(({ hash, bytes }) => ({ hash, sizeBytes: bytes.length })) }),
