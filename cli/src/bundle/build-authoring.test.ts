@@ -1,18 +1,11 @@
 import { afterEach, expect, test } from "vitest";
-import { createProject } from "../testing/project.fixture.ts";
+import { createProjects } from "../testing/project.fixture.ts";
 import { buildProject } from "./build-project.ts";
 import { BundleError } from "./bundle-error.ts";
 
-const removers: (() => Promise<void>)[] = [];
-afterEach(async () => {
-  for (const remove of removers.splice(0)) await remove();
-});
-
-const project = async (files: Record<string, string>) => {
-  const made = await createProject(files);
-  removers.push(made.remove);
-  return made.dir;
-};
+const projects = createProjects();
+afterEach(projects.removeAll);
+const project = projects.make;
 
 const failure = async (files: Record<string, string>): Promise<BundleError> => {
   const error = await buildProject(await project(files)).then(

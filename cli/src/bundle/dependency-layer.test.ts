@@ -5,26 +5,19 @@ import { createRequire } from "node:module";
 import path from "node:path";
 import { promisify } from "node:util";
 import { afterEach, expect, test } from "vitest";
-import { createProject } from "../testing/project.fixture.ts";
+import { createProjects } from "../testing/project.fixture.ts";
 import { startRegistry } from "../testing/registry.fixture.ts";
 import { unpackArchives } from "../testing/unpack.fixture.ts";
 import { buildProject } from "./build-project.ts";
 
 const run = promisify(execFile);
-const removers: (() => Promise<void>)[] = [];
-afterEach(async () => {
-  for (const remove of removers.splice(0)) await remove();
-});
-
-const project = async (files: Record<string, string>) => {
-  const made = await createProject(files);
-  removers.push(made.remove);
-  return made.dir;
-};
+const projects = createProjects();
+afterEach(projects.removeAll);
+const project = projects.make;
 
 const unpack = async (built: Awaited<ReturnType<typeof buildProject>>): Promise<string> => {
   const dir = await unpackArchives([built.archive, ...built.layers]);
-  removers.push(() => rm(dir, { recursive: true, force: true }));
+  projects.onRemove(() => rm(dir, { recursive: true, force: true }));
   return dir;
 };
 
@@ -112,7 +105,7 @@ test("for another platform the packages are installed anew by the project's lock
     { name: "native-linux-arm64", version, os: ["linux"], cpu: ["arm64"] },
     { name: "more", version },
   ]);
-  removers.push(registry.close);
+  projects.onRemove(registry.close);
   const dir = await project({
     "longshore.config.ts": `import { additionalPackages } from "longshore/build";
 export default { project: "p", build: { extensions: [additionalPackages({ packages: ["more@1"] })] } };`,

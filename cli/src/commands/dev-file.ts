@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import path from "node:path";
+import { isAlive } from "@longshore/agent/adapters/lock-file";
 import { z } from "zod";
 
 const common = { apiUrl: z.string(), pid: z.int() };
@@ -16,15 +17,6 @@ export type DevFile = z.infer<typeof DevFile>;
 
 /** Where `longshore dev` says how to reach it, for commands in another terminal. */
 export const devFilePath = (dir: string): string => path.join(dir, ".longshore", "dev.json");
-
-const isAlive = (pid: number): boolean => {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
-};
 
 /** The `longshore dev` that runs in this folder; undefined when none does. */
 export const readDevFile = async (dir: string): Promise<DevFile | undefined> => {

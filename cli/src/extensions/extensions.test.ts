@@ -5,13 +5,11 @@ import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterEach, expect, test } from "vitest";
 import { type BuildOptions, buildProject } from "../bundle/build-project.ts";
-import { createProject } from "../testing/project.fixture.ts";
+import { createProjects } from "../testing/project.fixture.ts";
 import { unpackArchives } from "../testing/unpack.fixture.ts";
 
-const removers: (() => Promise<void>)[] = [];
-afterEach(async () => {
-  for (const remove of removers.splice(0)) await remove();
-});
+const projects = createProjects();
+afterEach(projects.removeAll);
 
 const task = 'import { task } from "@longshore/sdk";\nexport const a = task({ id: "a", run: () => 1 });\n';
 
@@ -20,13 +18,11 @@ const project = async (extensions: string, files: Record<string, string> = {}, f
   const imports = [...new Set([...extensions.matchAll(/\b([a-zA-Z]+)\(/g)].map(([, name]) => name))].join(
     ", ",
   );
-  const made = await createProject({
+  return projects.make({
     "longshore.config.ts": `import { ${imports} } from "${from}";\nexport default { project: "p", build: { extensions: [${extensions}] } };\n`,
     "src/trigger/a.ts": task,
     ...files,
   });
-  removers.push(made.remove);
-  return made.dir;
 };
 
 const build = async (
@@ -38,7 +34,7 @@ const build = async (
 
 const unpacked = async (built: Awaited<ReturnType<typeof buildProject>>): Promise<string> => {
   const dir = await unpackArchives([built.archive]);
-  removers.push(() => rm(dir, { recursive: true, force: true }));
+  projects.onRemove(() => rm(dir, { recursive: true, force: true }));
   return dir;
 };
 

@@ -16,3 +16,20 @@ export const createProject = async (
   for (const [file, text] of Object.entries(files)) await write(file, text);
   return { dir, write, remove: () => rm(dir, { recursive: true, force: true }) };
 };
+
+/** Makes projects for a test file. Shape: `make` answers a project's folder; `removeAll` is for `afterEach`. */
+export const createProjects = () => {
+  const removers: (() => Promise<void>)[] = [];
+  return {
+    make: async (files: Record<string, string>): Promise<string> => {
+      const made = await createProject(files);
+      removers.push(made.remove);
+      return made.dir;
+    },
+    /** Something else that goes with them. */
+    onRemove: (remove: () => Promise<void>): void => void removers.push(remove),
+    removeAll: async (): Promise<void> => {
+      for (const remove of removers.splice(0)) await remove();
+    },
+  };
+};
