@@ -34,6 +34,8 @@ export type ConnectionNeeds = {
   defaultEnv?: string;
   /** It makes no sense against the `longshore dev` of this folder. */
   ignoresDev?: boolean;
+  /** It goes to the `longshore dev` of this folder only when `--env dev` says so. */
+  meetsDevByName?: boolean;
   makesBranch?: boolean;
 };
 
@@ -163,7 +165,8 @@ export const getConnection = async (
   const { profile, project, env } = options;
   const isOther = env !== undefined && parseEnvironment(env) !== "dev";
   const isNamed = Boolean(apiUrl || profile || project || isOther || branchOf(options));
-  const dev = isNamed || needs.ignoresDev ? undefined : await readDevFile(needs.dir ?? process.cwd());
+  const ignoresDev = needs.ignoresDev || (needs.meetsDevByName && env === undefined);
+  const dev = isNamed || ignoresDev ? undefined : await readDevFile(needs.dir ?? process.cwd());
   if (dev) return withDev(dev);
   const login = await findLogin(options);
   if (login === null) throw nobody(apiUrl);

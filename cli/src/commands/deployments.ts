@@ -9,8 +9,8 @@ import { runAction } from "./run-action.ts";
 
 type ListOptions = ConnectionOptions & { limit: number };
 
-/** What is deployed lives in production unless another environment is named. */
-const needs = { defaultEnv: "prod" };
+/** Where `deploy` goes: production unless another environment is named, also beside a `longshore dev`. */
+const needs = { defaultEnv: "prod", meetsDevByName: true };
 
 const withClient = (options: ConnectionOptions, work: (client: Client) => Promise<void>): Promise<void> =>
   runAction(options, async () => work(connect(await getConnection(options, needs))));

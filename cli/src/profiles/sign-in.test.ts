@@ -103,6 +103,27 @@ test("a login reaches the environments of its project, and no key is needed", as
   expect(gone.stderr).toContain('has no preview branch "feat/x"');
 }, 60_000);
 
+test("beside a dev of the folder, versions are those of production unless --env dev is named", async () => {
+  await signIn("beside");
+  // A dev that answers nobody: whoever asks it fails, and says so.
+  const dev = { apiUrl: "http://127.0.0.1:1", apiKey: "tr_dev_sk_x", pid: process.pid };
+  await project.write(".longshore/dev.json", JSON.stringify(dev));
+  try {
+    const ask = async (...args: string[]) => (await cli(args, home("beside"))).code;
+    const asked = [
+      ask("runs", "list"),
+      ask("deployments", "list"),
+      ask("rollback"),
+      ask("promote", "20200101.1"),
+      ask("deployments", "list", "--env", "dev"),
+    ];
+    // 5: no answer. 1 and 4: production answers that it has no version to go back to, or none of that name.
+    expect(await Promise.all(asked)).toEqual([5, 0, 4, 4, 5]);
+  } finally {
+    await rm(path.join(project.dir, ".longshore"), { recursive: true });
+  }
+}, 60_000);
+
 test("profiles: several instances, one current, each named", async () => {
   await signIn("several");
   await signIn("several", "--profile", "second");
