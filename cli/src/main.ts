@@ -8,7 +8,7 @@ const wantsJson = process.argv.includes("--json");
 const program = new Command("longshore")
   .description("Background tasks: develop, deploy, run.")
   .version(cliVersion)
-  .showHelpAfterError("(longshore --help shows what there is)")
+  .showHelpAfterError(wantsJson ? false : "(longshore --help shows what there is)")
   .showSuggestionAfterError()
   .configureOutput({ outputError: (text, write) => (wantsJson ? undefined : write(text)) })
   .enablePositionalOptions()

@@ -39,12 +39,16 @@ const isPresent = async (docker: Docker, image: string): Promise<boolean> => {
 };
 
 /** Errors: why it could not be pulled; also when it takes too long. */
-const pull = async (docker: Docker, image: string, signal: AbortSignal): Promise<void> => {
-  const tooLong = AbortSignal.timeout(pullMsMax);
+const pull = async (
+  docker: Docker,
+  image: string,
+  signal: AbortSignal,
+  msMax: number = pullMsMax,
+): Promise<void> => {
+  const tooLong = AbortSignal.timeout(msMax);
   const cut = AbortSignal.any([signal, tooLong]);
   const aborted = new Promise<never>((_, reject) => {
-    const onAbort = () =>
-      reject(new Error(tooLong.aborted ? `not done after ${pullMsMax / 1000} s` : "stopped"));
+    const onAbort = () => reject(new Error(tooLong.aborted ? `not done after ${msMax / 1000} s` : "stopped"));
     cut.addEventListener("abort", onAbort, { once: true });
   });
   const pulled = (async () => {
@@ -64,14 +68,15 @@ const pull = async (docker: Docker, image: string, signal: AbortSignal): Promise
 
 const pulls = new Map<string, Promise<string>>();
 
-/**
- * Pulls an image that a version needs; many runs that need it wait for one pull. Shape: why it failed, "" when it is there.
- * Cost: up to 60 s.
- */
-export const pullImage = (host: string | undefined, image: string): Promise<string> => {
+/** A large image on a slow line takes its time; it is pulled once for all who wait. Units: milliseconds. */
+const versionPullMsMax = 30 * 60_000;
+/** How long one run waits for it. Units: milliseconds. */
+const pullWaitMs = 20_000;
+
+const pullOnce = (host: string | undefined, image: string): Promise<string> => {
   const known = pulls.get(image);
   if (known) return known;
-  const work = pull(new Docker(connection(host)), image, new AbortController().signal)
+  const work = pull(new Docker(connection(host)), image, new AbortController().signal, versionPullMsMax)
     .then(
       () => "",
       (error: unknown) => says(error).replace(/[\s.]+$/, ""),
@@ -79,6 +84,24 @@ export const pullImage = (host: string | undefined, image: string): Promise<stri
     .finally(() => pulls.delete(image));
   pulls.set(image, work);
   return work;
+};
+
+/**
+ * Pulls an image that a version needs. A pull that takes longer than a run may wait goes on: the run is handed back and
+ * finds the image there when it is tried again.
+ *
+ * Shape: why it is not there, "" when it is. Cost: up to 20 s.
+ */
+export const pullImage = async (host: string | undefined, image: string): Promise<string> => {
+  let timer: NodeJS.Timeout | undefined;
+  const tooLong = new Promise<string>((resolve) => {
+    timer = setTimeout(() => resolve("it is still being pulled"), pullWaitMs);
+  });
+  try {
+    return await Promise.race([pullOnce(host, image), tooLong]);
+  } finally {
+    clearTimeout(timer);
+  }
 };
 
 /** Its name may be asked for through docker-gate, which refuses lists. */

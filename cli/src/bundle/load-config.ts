@@ -128,7 +128,7 @@ export const loadConfig = async (
   const file = await findConfigFile(dir);
   if (!file) {
     throw new CliError(`no longshore.config.ts or trigger.config.ts in ${dir}`, {
-      next: 'write one: export default defineConfig({ project: "my-project" })',
+      next: "begin a project here with: longshore init",
       exitCode: 2,
     });
   }

@@ -32,9 +32,15 @@ const aptLines = (packages: string[]): string[] => {
   return [`RUN dpkg -s ${names} >/dev/null 2>&1 || { ${install}; }`];
 };
 
+const envName = /^[A-Za-z_]\w*$/;
+
+/** They hold while the image is built, and stay in its history: nothing secret belongs there. */
 const envLines = (layers: readonly BuildLayer[]): string[] =>
-  layers.flatMap(({ build }) =>
-    Object.entries(build?.env ?? {}).map(([name, value]) => `ARG ${name}=${JSON.stringify(value ?? "")}`),
+  layers.flatMap(({ id, build }) =>
+    Object.entries(build?.env ?? {}).map(([name, value]) => {
+      if (!envName.test(name)) throw new CliError(`${id}: "${name}" is not the name of a variable`);
+      return `ARG ${name}=${JSON.stringify(value ?? "").replaceAll("$", "\\$")}`;
+    }),
   );
 
 /** The text that says how the image is built: packages of all layers at once, then each layer's own lines. */

@@ -118,6 +118,12 @@ const serveDashboard = (app: ReturnType<typeof createApp>): void => {
     );
     return;
   }
+  app.use("*", async (c, next) => {
+    await next();
+    // A page that shows ours in a frame could borrow a click; Workers read the same from public/_headers.
+    if (!c.req.path.startsWith("/api/") && !c.res.headers.has("content-security-policy"))
+      c.header("content-security-policy", "frame-ancestors 'none'");
+  });
   app.use("/assets/*", async (c, next) => {
     await next();
     if (c.res.ok) c.header("cache-control", "public, max-age=31536000, immutable");

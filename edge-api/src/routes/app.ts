@@ -18,6 +18,7 @@ import { answerError } from "./errors.ts";
 import { packetRoutes } from "./packet-routes.ts";
 import { queueRoutes } from "./queue-routes.ts";
 import { referenceRoutes } from "./reference-routes.ts";
+import { refuseOtherPages } from "./refuse-other-pages.ts";
 import { runEditRoutes } from "./run-edit-routes.ts";
 import { scheduleRoutes } from "./schedule-routes.ts";
 import { sessionRoutes } from "./session-routes.ts";
@@ -55,6 +56,7 @@ export const createApp = (
   });
   // Servers name no origin, and these headers are for browsers alone.
   app.use("/api/*", (c, next) => (c.req.header("origin") === undefined ? next() : allowBrowsers(c, next)));
+  app.use("/api/v1/session/*", refuseOtherPages);
   app.use("/api/*", answerInTime);
   app.get(r.health.path, async (c) => c.json(await checkHealth(c.var.deps)));
   app.route("/", referenceRoutes());

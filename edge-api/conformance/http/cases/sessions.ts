@@ -29,6 +29,14 @@ export const sessionCases = (platform: () => Platform) =>
       expectError(await call(platform(), "POST", "/api/v1/session/sign-in", { json: {} }), 400);
     });
 
+    test("403 for what another page of the same site asks to be changed; programs say nothing of it and may", async () => {
+      const { cookie } = await signIn();
+      const end = (site: string) =>
+        call(platform(), "DELETE", "/api/v1/session", { headers: { cookie, "sec-fetch-site": site } });
+      for (const site of ["same-site", "cross-site"]) expectError(await end(site), 403, "forbidden");
+      expect((await end("same-origin")).status).toBe(204);
+    });
+
     test("the session is read with its cookie and ends with DELETE", async () => {
       const { cookie } = await signIn();
       const read = () => call(platform(), "GET", "/api/v1/session", { headers: { cookie } });
