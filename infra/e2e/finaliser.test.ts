@@ -57,7 +57,7 @@ test("onFailure of a killed process is called in a run of its own, by the log of
     `own: dies 3 ${id} 1 dies`,
   ]);
   const msAfter = finaliser.createdAt.getTime() - (run.finishedAt?.getTime() ?? 0);
-  expect(msAfter).toBeLessThan(2_000);
+  expect(msAfter).toBeLessThan(5_000);
 }, 30_000);
 
 test("a payload that is stored apart reaches it too", async () => {
