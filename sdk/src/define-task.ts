@@ -4,6 +4,7 @@ import { currentHost } from "./host.ts";
 import type { LifecycleTask } from "./lifecycle/call-hooks.ts";
 import { hookNames, type TaskHooks } from "./lifecycle/hooks.ts";
 import { runAttempt } from "./lifecycle/run-attempt.ts";
+import { runFinaliser } from "./lifecycle/run-finaliser.ts";
 import type { CommonTaskOptions, TaskConcurrency } from "./task-options.ts";
 
 const unlimitedS = 0x7fff_ffff;
@@ -41,6 +42,7 @@ const common: ReadonlySet<string> = new Set<keyof ErasedOptions>([
   "maxDuration",
   "ttl",
   "handleError",
+  "finalise",
   ...hookNames,
 ]);
 
@@ -61,6 +63,35 @@ const checkTask = (options: ErasedOptions): void => {
     if (hook !== undefined && typeof hook !== "function")
       throw new TypeError(`task "${id}": ${name} must be a function`);
   }
+};
+
+const finaliserOf = (id: string): string => `${id}/finaliser`;
+
+/** Longest id of a task, as the contract has it. */
+const idLengthMax = 128;
+
+const checkFinalise = ({ id, finalise }: ErasedOptions): void => {
+  if (finalise === undefined) return;
+  if (typeof finalise !== "boolean") throw new TypeError(`task "${id}": finalise must be true or false`);
+  if (finalise && finaliserOf(id).length > idLengthMax)
+    throw new TypeError(
+      `task "${id}": with finalise its id has at most ${idLengthMax - finaliserOf("").length} characters`,
+    );
+};
+
+/**
+ * Registers the hidden task that calls `onFailure` for ends which the task's own process could not call it for. It has a
+ * queue of its own, so that it need not wait behind what it reports of, and no time to live.
+ */
+const registerFinaliser = (task: LifecycleTask, { machine }: Pick<RegisteredTask, "machine">): void => {
+  registerTask({
+    id: finaliserOf(task.id),
+    description: `Calls onFailure of "${task.id}" for runs that ended without their process.`,
+    retry: { maxAttempts: 3 },
+    ttl: 0,
+    ...(machine === undefined ? {} : { machine }),
+    execute: (input) => runFinaliser(task, input),
+  });
 };
 
 /** The task's own bounds apart from the limits that it shares. */
@@ -127,12 +158,16 @@ const hooksIn = (options: ErasedOptions): TaskHooks => {
  */
 export const defineTask = (options: ErasedOptions, kind: TaskKind): void => {
   checkTask(options);
+  checkFinalise(options);
   warnOfUnsupported(options.id, options, kind);
   const { id, retry, run } = options;
   const { parse, describePayload, schedule } = kind;
   const task: LifecycleTask = { id, retry, run, hooks: hooksIn(options), ...(parse ? { parse } : {}) };
+  const settings = settingsOf(options);
+  if (options.finalise) registerFinaliser(task, settings);
   registerTask({
-    ...settingsOf(options),
+    ...settings,
+    ...(options.finalise ? { finaliser: finaliserOf(id) } : {}),
     ...(schedule ? { schedule } : {}),
     ...(describePayload ? { describePayload } : {}),
     execute: (input) => runAttempt(task, input),

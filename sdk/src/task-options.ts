@@ -31,6 +31,11 @@ export type CommonTaskOptions<TId extends string, TPayload, TOutput, TInit> = Ta
   machine?: MachinePreset | { preset: MachinePreset };
   maxDuration?: number;
   ttl?: string | number;
+  /**
+   * Calls `onFailure` (global ones first) also for runs whose end no process could hear of: crashed, timed out, failed by
+   * the system, expired, cancelled. That happens in a run of its own, `<id>/finaliser`, with three attempts.
+   */
+  finalise?: boolean;
   /** Former name of `catchError`. */
   handleError?: TaskHooks<TPayload, TOutput, TInit>["catchError"];
 };

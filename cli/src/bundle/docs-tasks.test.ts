@@ -56,11 +56,14 @@ test("every example of the page on tasks builds and is indexed", async () => {
       "import-rows",
       "invoice",
       "nightly",
+      "payout",
+      "payout/finaliser",
       "report",
       "send",
       "summarise",
       "sync",
     ]);
+    expect(manifest.tasks.find(({ id }) => id === "payout")?.finaliser).toBe("payout/finaliser");
     expect(manifest.limits).toEqual([{ name: "openai", total: 25, perKey: 2 }]);
     expect(manifest.tasks.find(({ id }) => id === "invoice")?.payloadSchema).toMatchObject({
       properties: { currency: { default: "EUR" } },

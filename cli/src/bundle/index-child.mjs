@@ -18,6 +18,7 @@ const fields = [
   "machine",
   "maxDuration",
   "ttl",
+  "finaliser",
 ];
 
 /** @type {Registration[]} */

@@ -86,6 +86,7 @@ export type TaskSpec = {
   retry?: object;
   concurrency?: object;
   schedule?: object;
+  finaliser?: string;
 };
 
 /** A project with one environment, a deployment with these tasks, and agents. */

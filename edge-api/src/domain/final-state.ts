@@ -40,6 +40,12 @@ const neverRetried: readonly InternalErrorCode[] = [
   "HANDLE_ERROR_ERROR",
 ];
 
+/**
+ * Reports of the platform that come with an attempt whose hooks were called by its own process. Every other error of the
+ * type INTERNAL_ERROR ends a run that heard nothing of it.
+ */
+export const toldCodes: readonly InternalErrorCode[] = ["TASK_DID_CONCURRENT_WAIT", "TASK_OUTPUT_ERROR"];
+
 /** Whether an attempt had too little memory, as the runner saw it or as the task itself says. */
 export const isOutOfMemory = (error: TaskError): boolean =>
   error.type === "INTERNAL_ERROR"

@@ -14,7 +14,8 @@ const ttlMsMax = 315_360_000_000;
 const ttlMsOf = (ttl: string | number | undefined): number | null => {
   if (ttl === undefined) return null;
   const ttlMs = typeof ttl === "number" ? ttl * 1_000 : parseDurationMs(ttl);
-  return ttlMs === null ? null : Math.min(ttlMs, ttlMsMax);
+  // Nothing is no time to live, as in a trigger's options: it takes away what the project sets for all.
+  return ttlMs === null || ttlMs === 0 ? null : Math.min(ttlMs, ttlMsMax);
 };
 
 /** The limit that a task declares for itself alone. */
@@ -38,6 +39,7 @@ const toTask = (task: ManifestTask, queueName: string): TaskRow => ({
   payloadSchema: task.payloadSchema ?? null,
   limitNames: limitNamesOf(task),
   schedule: task.schedule ?? null,
+  finaliser: task.finaliser ?? null,
 });
 
 const toLimit = (
@@ -100,6 +102,16 @@ const checkSchedule = ({ id, schedule }: ManifestTask): void => {
     );
 };
 
+/** A finaliser of a finaliser could go on for ever. */
+const checkFinaliser = ({ id, finaliser }: ManifestTask, tasks: readonly ManifestTask[]): void => {
+  if (finaliser === undefined) return;
+  const found = tasks.find((task) => task.id === finaliser);
+  if (found === undefined)
+    refuse(`Task "${id}" names the finaliser "${finaliser}", which the deployment does not have.`);
+  if (found?.finaliser !== undefined)
+    refuse(`Task "${id}" names the finaliser "${finaliser}", which names a finaliser itself.`);
+};
+
 /** Errors: `unprocessable` for what a schema cannot see: two things of one name, an unknown limit, an impossible schedule. */
 export const checkManifest = (manifest: BundleManifest): void => {
   const task = firstTwice(manifest.tasks.map(({ id }) => id));
@@ -113,5 +125,6 @@ export const checkManifest = (manifest: BundleManifest): void => {
     if (unknown !== undefined)
       refuse(`Task "${each.id}" names the limit "${unknown}", which the deployment does not declare.`);
     checkSchedule(each);
+    checkFinaliser(each, manifest.tasks);
   }
 };

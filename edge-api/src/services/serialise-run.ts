@@ -67,7 +67,10 @@ export const serialiseSummary = (row: RunSummaryRow, vocabulary: Vocabulary): Ru
 });
 
 const originOf = (row: RunSummaryRow) => ({
-  triggerFunction: row.triggerFunction as Run["triggerFunction"],
+  // Clients know the names of their own calls alone.
+  triggerFunction: (row.triggerFunction === "finaliser"
+    ? "trigger"
+    : row.triggerFunction) as Run["triggerFunction"],
   ...(row.batchId === null ? {} : { batchId: row.batchId }),
 });
 

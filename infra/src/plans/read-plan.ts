@@ -27,6 +27,7 @@ const growing = [
     "run_tags",
   ],
   ...["wait_points", "idempotency_keys", "batches", "batch_items", "limit_slots", "queues", "schedules"],
+  "due_finalisers",
 ];
 
 /** Most rows that one access may read beside a backlog that is many times as large. */

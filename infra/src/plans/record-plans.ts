@@ -1,4 +1,5 @@
 import type { Database } from "@longshore/edge-api/db/database";
+import { findDueFinalisers } from "@longshore/edge-api/db/queries/find-due-finalisers";
 import { findDueWork } from "@longshore/edge-api/db/queries/find-due-work";
 import { findOpenWork } from "@longshore/edge-api/db/queries/find-open-work";
 import { listRuns } from "@longshore/edge-api/db/queries/list-runs";
@@ -10,6 +11,7 @@ import { endAttempts } from "@longshore/edge-api/db/transitions/end-attempts";
 import { expireRuns } from "@longshore/edge-api/db/transitions/expire-runs";
 import { promoteDueRuns } from "@longshore/edge-api/db/transitions/promote-due-runs";
 import { settleBatches } from "@longshore/edge-api/db/transitions/settle-batches";
+import { settleFinalisers } from "@longshore/edge-api/db/transitions/settle-finalisers";
 import { settleLanes } from "@longshore/edge-api/db/transitions/settle-lanes";
 import { startRuns } from "@longshore/edge-api/db/transitions/start-runs";
 import { type TriggerItem, triggerRuns } from "@longshore/edge-api/db/transitions/trigger-runs";
@@ -168,6 +170,8 @@ export const recordPlans = async (stage: Stage): Promise<RecordedPlan[]> => {
     await record("complete waits", () => completeDueWaits(db));
     await record("expire", () => expireRuns(db));
     await record("schedules due", () => findDueSchedules(db, 100));
+    await record("finalisers due", () => findDueFinalisers(db, 100));
+    await record("settle finalisers", () => settleFinalisers(db, [{ runId: "run_absent", kind: "over" }]));
     await record("settle batches", () => settleBatches(db, null));
     await record("settle lanes", () => settleLanes(db, null));
     await record("wake settled runs", () => wakeSettledRuns(db));

@@ -1,4 +1,3 @@
-import { systemClock } from "@longshore/shared/core/clock";
 import type { AttemptInput, AttemptOutcome } from "../catalog.ts";
 import { parsePacket, stringifyPacket } from "../packets.ts";
 import { isAbortTaskRunError, isCompleteTaskWithOutput, isConcurrentWaitError } from "../task-errors.ts";
@@ -15,6 +14,7 @@ import {
 } from "./call-hooks.ts";
 import { toContext } from "./context.ts";
 import { judgeError } from "./judge-error.ts";
+import { flushAttempt, settlePending } from "./settle-attempt.ts";
 import { internalError, toTaskError } from "./task-error.ts";
 
 /**
@@ -36,9 +36,6 @@ type Live = RunningAttempt & {
   /** `onCancel` of all hooks, once the run is cancelled. */
   canceling: Promise<void> | null;
 };
-
-/** Most time that promises of `waitUntil` get after the run. Units: milliseconds. */
-const waitUntilMsMax = 10 * 60_000;
 
 const failed = (
   error: Extract<AttemptOutcome, { kind: "failed" }>["error"],
@@ -70,27 +67,10 @@ const readPayload = async (
   }
 };
 
-const settlePending = async ({ attempt, signal }: Live): Promise<void> => {
-  const endsAtMs = performance.now() + waitUntilMsMax;
-  while (attempt.pending.size > 0 && !signal.aborted) {
-    const leftMs = endsAtMs - performance.now();
-    if (leftMs <= 0) {
-      console.error(
-        `waitUntil: ${attempt.pending.size} promises took longer than 10 minutes and are left behind.`,
-      );
-      return;
-    }
-    const given = [...attempt.pending];
-    const isLate = new AbortController();
-    const late = systemClock.sleep(leftMs, AbortSignal.any([signal, isLate.signal]));
-    await Promise.race([Promise.allSettled(given), late]).finally(() => isLate.abort());
-  }
-};
-
 const finish = async (live: Live): Promise<void> => {
   await live.canceling; // what it uses is still open
   await tellHooks(live, "cleanup", {});
-  await settlePending(live);
+  await settlePending(live.attempt, live.signal);
 };
 
 const tellFailure = async (live: Live, error: unknown): Promise<void> => {
@@ -224,12 +204,6 @@ const makeLive = (task: LifecycleTask, { context, signal }: AttemptInput, payloa
   };
 };
 
-const flush = async ({ attempt }: Live): Promise<void> => {
-  for (const send of attempt.flushes) {
-    await send().catch((error: unknown) => console.error("What the run reported could not be sent:", error));
-  }
-};
-
 /** Executes one attempt of a task, hooks and all. Never rejects for what the user's code does. */
 export const runAttempt = async (task: LifecycleTask, input: AttemptInput): Promise<AttemptOutcome> => {
   const read = await readPayload(task, input.payload);
@@ -238,10 +212,10 @@ export const runAttempt = async (task: LifecycleTask, input: AttemptInput): Prom
   const live = makeLive(task, input, read.payload);
   live.attempt.onWait = async (specs) => {
     await tellWaits(live, "onWait", specs);
-    await flush(live);
+    await flushAttempt(live.attempt);
   };
   live.attempt.onResume = (specs) => tellWaits(live, "onResume", specs);
   const outcome = await withCancel(live, () => throughMiddleware(live));
-  await flush(live); // I3
+  await flushAttempt(live.attempt); // I3
   return outcome;
 };

@@ -63,6 +63,8 @@ export const ManifestTask = z.object({
   /** A duration text or seconds. */
   ttl: z.union([z.string(), z.int()]).optional(),
   payloadSchema: z.unknown().optional(),
+  /** The task of the same bundle that is told of ends which no process of this one could tell it of. */
+  finaliser: z.string().min(1).max(128).optional(),
 });
 export type ManifestTask = z.infer<typeof ManifestTask>;
 

@@ -18,7 +18,8 @@ export type DueWork = z.infer<typeof Answer>;
 const statement = `
 select json_build_object(
   'isDue', exists (select from runs where due_at <= (select app_now())) or exists (select from wait_points where due_at <= (select app_now()))
-    or exists (select from runs where expires_at <= (select app_now())) or exists (select from schedules where fire_at <= (select app_now())),
+    or exists (select from runs where expires_at <= (select app_now())) or exists (select from schedules where fire_at <= (select app_now()))
+    or exists (select from due_finalisers where due_at <= (select app_now())),
   'isPending', exists (select from runs where lane_id is null and finished_at is null),
   'holdsLeases', exists (select from leases),
   'hasParked', exists (select from runs where waiting_agent_id is not null)

@@ -31,7 +31,7 @@ from environments e
 join deployments d on d.id = e.current_deployment_id
 join tasks t on t.deployment_id = d.id
 left join queues q on q.environment_id = e.id and q.name = t.queue_name
-where e.id = $1`;
+where e.id = $1 and not exists (select from tasks f where f.deployment_id = t.deployment_id and f.finaliser = t.slug)`;
 
 /** The tasks of an environment's current deployment, with what is going on in their queues. */
 export const listCurrentTasks = async (db: Database, environmentId: string): Promise<TaskRow[]> =>

@@ -75,6 +75,8 @@ export const tasks = pgTable(
     limitNames: text("limit_names").array().notNull().default(sql`'{}'`),
     /** Declared schedule. Shape: {cron, timezone, environments?, window?}. */
     schedule: jsonb("schedule"),
+    /** The hidden task that is told of ends which its own process could not tell it of; null = it asks for none. */
+    finaliser: text("finaliser"),
   },
   (t) => [primaryKey({ columns: [t.deploymentId, t.slug] })],
 );

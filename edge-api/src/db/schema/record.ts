@@ -139,6 +139,21 @@ export const runs = pgTable(
   ],
 );
 
+/** Ends that a finaliser run is still to be made for: a row from the end of the run until then. */
+export const dueFinalisers = pgTable(
+  "due_finalisers",
+  {
+    runId: text("run_id").primaryKey(),
+    environmentId: text("environment_id").notNull(),
+    /** The hidden task of the run's own. */
+    taskSlug: text("task_slug").notNull(),
+    /** Later than the end only after something stood in the way. */
+    dueAt: at("due_at").notNull(),
+    createdAt: createdAt(),
+  },
+  (t) => [index("due_finalisers_due").on(t.dueAt)],
+);
+
 /** The tags of runs once more, each in the order of a list's pages. */
 export const runTags = pgTable(
   "run_tags",

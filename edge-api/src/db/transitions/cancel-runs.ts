@@ -101,7 +101,7 @@ select json_build_object(
   'results', (select coalesce(json_agg(json_build_object('runId', id, 'kind', kind)), '[]') from judged),
   'belowCount', (select count(*) from target where not id = any($1::text[])),
   'hints', json_build_object(
-    'environmentIds', '[]'::json,
+    'environmentIds', (select coalesce(json_agg(distinct environment_id), '[]') from finalisers_noted),
     'agentIds', (
       select coalesce(json_agg(distinct a), '[]') from (
         select home_agent_id as a from woken where state = 'queued' and home_agent_id is not null
@@ -131,6 +131,7 @@ export const cancelRuns = async (
     whole.results = whole.results.map((result) => settled.get(result.runId) ?? result);
     whole.belowCount += next.belowCount;
     whole.hints.agentIds.push(...next.hints.agentIds);
+    whole.hints.environmentIds.push(...next.hints.environmentIds);
   }
   return whole;
 };

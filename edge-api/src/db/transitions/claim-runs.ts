@@ -357,7 +357,8 @@ select (case
       (select min(due_at) from runs where due_at is not null),
       (select min(expires_at) from runs where expires_at is not null),
       (select min(due_at) from wait_points where due_at is not null),
-      (select min(fire_at) from schedules where fire_at is not null)) - (select app_now())))
+      (select min(fire_at) from schedules where fire_at is not null),
+      (select min(due_at) from due_finalisers)) - (select app_now())))
 end)::text`;
 
 /**

@@ -98,6 +98,7 @@ export type TaskRow = {
   payloadSchema: unknown;
   limitNames: string[];
   schedule: ManifestSchedule | null;
+  finaliser: string | null;
 };
 export type QueueRow = {
   id: string;
@@ -139,14 +140,15 @@ with target as (
 ),
 task_rows as (
   insert into tasks (deployment_id, environment_id, slug, file_path, export_name, description, queue_name, retry, machine,
-    max_duration_s, ttl_ms, payload_schema, limit_names, schedule)
+    max_duration_s, ttl_ms, payload_schema, limit_names, schedule, finaliser)
   select d.id, d.environment_id, t."slug", t."filePath", t."exportName", t."description", t."queueName", t."retry",
     t."machine", t."maxDurationS", t."ttlMs", t."payloadSchema",
-    array(select jsonb_array_elements_text(t."limitNames")), nullif(t."schedule", 'null'::jsonb)
+    array(select jsonb_array_elements_text(t."limitNames")), nullif(t."schedule", 'null'::jsonb),
+    t."finaliser"
   from target d, jsonb_to_recordset($3::jsonb) as t(
     "slug" text, "filePath" text, "exportName" text, "description" text, "queueName" text, "retry" jsonb, "machine" text,
     "maxDurationS" float8, "ttlMs" bigint, "payloadSchema" jsonb, "limitNames" jsonb,
-    "schedule" jsonb)
+    "schedule" jsonb, "finaliser" text)
   on conflict do nothing
 ),
 queue_rows as (

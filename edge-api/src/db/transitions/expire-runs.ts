@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Database } from "../database.ts";
-import { settleFinals, wakeParents, wakesDue } from "./fragments.ts";
+import { endsDue, settleFinals, wakeParents } from "./fragments.ts";
 import { HintsDue } from "./move-result.ts";
 
 const Answer = z.object({ count: z.int(), hints: HintsDue });
@@ -30,7 +30,7 @@ logged as (
 ),
 ${settleFinals},
 ${wakeParents}
-select json_build_object('count', (select count(*) from finals), 'hints', ${wakesDue})::text`;
+select json_build_object('count', (select count(*) from finals), 'hints', ${endsDue})::text`;
 
 /** Ends queued runs whose time to live is over before they were ever started, up to 500: the move `expire`. */
 export const expireRuns = async (db: Database): Promise<z.infer<typeof Answer>> =>

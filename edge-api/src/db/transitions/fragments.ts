@@ -1,3 +1,5 @@
+import { toldCodes } from "../../domain/final-state.ts";
+
 /*
  * Pieces of SQL that several moves share. Each is a list of common table expressions with fixed names; a statement puts
  * them together when its module loads, never at run time. They rely on this order of locks, which every statement
@@ -110,9 +112,10 @@ export const countItems = `
 
 /**
  * Completes the wait points of runs that have just become final, and of the batches that end with them; lets go of
- * their idempotency keys where the end was not the wanted one.
+ * their idempotency keys where the end was not the wanted one; notes the ends that a finaliser is to be told of, which
+ * are those that the task asks for and that its own process could not tell it of.
  * Needs `finals(id, environment_id, task_slug, idempotency_key, state, output, output_type, error)`.
- * Gives `done_points(id)`.
+ * Gives `done_points(id)` and `finalisers_noted(environment_id)`.
  */
 export const settleFinals = `
   child_points as (
@@ -138,6 +141,22 @@ export const settleFinals = `
       and f.state in ('failed', 'crashed', 'system_failure', 'timed_out', 'expired')
       and k.environment_id = f.environment_id and k.task_slug = f.task_slug and k.key = f.idempotency_key
       and k.run_id = f.id
+  ),
+  finalisers_noted as (
+    insert into due_finalisers (run_id, environment_id, task_slug, due_at, created_at)
+    select f.id, f.environment_id, t.finaliser, (select app_now()), (select app_now())
+    from finals f
+    cross join lateral (select deployment_id from runs where id = f.id limit 1) r
+    cross join lateral (select current_deployment_id from environments where id = f.environment_id limit 1) e
+    cross join lateral (
+      select finaliser from tasks
+      where deployment_id = coalesce(r.deployment_id, e.current_deployment_id) and slug = f.task_slug limit 1
+    ) t
+    where t.finaliser is not null
+      and (f.state in ('canceled', 'expired', 'timed_out')
+        or (f.state in ('failed', 'crashed', 'system_failure') and f.error->>'type' = 'INTERNAL_ERROR'
+          and f.error->>'code' not in (${toldCodes.map((code) => `'${code}'`).join(", ")})))
+    returning environment_id
   )`;
 
 /**
@@ -225,7 +244,14 @@ export const hintsDue = `json_build_object(
       select agent_id from queue_entries
       where agent_id is not null and lane_id in (select lane_id from gone)) a))`;
 
-/** The same for a statement that frees no slot. Needs `woken`. */
+/** The same for a statement that ends runs which hold no slot. Needs `woken` and `finalisers_noted`. */
+export const endsDue = `json_build_object(
+  'environmentIds', (select coalesce(json_agg(distinct environment_id), '[]') from finalisers_noted),
+  'agentIds', (
+    select coalesce(json_agg(distinct home_agent_id), '[]') from woken
+    where state = 'queued' and home_agent_id is not null))`;
+
+/** The same for a statement that neither frees a slot nor ends a run. Needs `woken`. */
 export const wakesDue = `json_build_object(
   'environmentIds', '[]'::json,
   'agentIds', (

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Database } from "../database.ts";
 import { jsonbText } from "../jsonb-text.ts";
-import { dropWaits, settleFinals, wakeParents, wakesDue } from "./fragments.ts";
+import { dropWaits, endsDue, settleFinals, wakeParents } from "./fragments.ts";
 import { HintsDue } from "./move-result.ts";
 
 const Answer = z.object({ count: z.int(), hints: HintsDue, nextDueAt: z.string().nullable() });
@@ -48,7 +48,7 @@ finals as (select * from moved where state <> 'delayed'),
 ${settleFinals},
 ${wakeParents}
 select json_build_object('count', (select count(*) from moved), 'nextDueAt', (select min(due_at) from moved),
-  'hints', ${wakesDue})::text`;
+  'hints', ${endsDue})::text`;
 
 /**
  * The move `lose` for runs that wait, or are queued to continue, on an agent that has not been heard since `silentSince`

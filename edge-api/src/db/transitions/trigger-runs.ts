@@ -120,7 +120,8 @@ keyed as materialized (
   left join lateral (
     select id, environment_id, depth, root_run_id, finished_at, cancel_requested_at from runs
     where id = i."parentRunId" limit 1
-  ) p on p.environment_id = e.id and p.finished_at is null and p.cancel_requested_at is null
+  ) p on p.environment_id = e.id
+    and (i."triggerFunction" = 'finaliser' or (p.finished_at is null and p.cancel_requested_at is null))
 ),
 resolved as materialized (
   select k.*, l.id as lane_id, l.has_work,
