@@ -27,8 +27,7 @@ export default defineConfig({
     include: ["**/src/**/*.test.{ts,tsx}", "edge-api/conformance/**/*.test.ts", "infra/e2e/**/*.test.ts"],
     exclude: ["**/node_modules/**", "**/dist/**", "tmp/**"],
     pool: "forks",
-    // More than there are processors: many tests wait for clocks, containers and processes of their own.
-    maxWorkers: 3,
+    maxWorkers: 2,
     sequence: { sequencer: LongestFirst },
     testTimeout: 30_000,
     hookTimeout: 60_000,

@@ -3,6 +3,7 @@ import { isEndingNow } from "./services/at-end.ts";
 import { isRunning } from "./services/service.ts";
 import { bringUp, type Part } from "./testing/bring-up.ts";
 import { buildDashboard } from "./testing/build-dashboard.ts";
+import { makeTemplate } from "./testing/make-template.ts";
 import { variableFor } from "./testing/need.ts";
 import { runVitest } from "./testing/run-vitest.ts";
 import { summarise } from "./testing/summarise.ts";
@@ -37,6 +38,7 @@ async function main(): Promise<number> {
     () => undefined,
     (error: unknown) => String(error),
   );
+  const template = await makeTemplate();
   const parts = await bringUp(process.env);
   await unlessEnding();
   try {
@@ -47,7 +49,8 @@ async function main(): Promise<number> {
       return 1;
     }
     print(`services are ready after ${((performance.now() - startedAt) / 1_000).toFixed(1)} s`);
-    const run = await runVitest(root, process.argv.slice(2), environmentFor(parts));
+    const env = { ...environmentFor(parts), LONGSHORE_EMBEDDED_TEMPLATE: template.path };
+    const run = await runVitest(root, process.argv.slice(2), env);
     await unlessEnding();
     await stopAll(parts);
     const { lines, exitCode } = summarise(parts, run, root, process.env.LONGSHORE_REQUIRE_ALL === "1");
@@ -55,6 +58,7 @@ async function main(): Promise<number> {
     return exitCode;
   } finally {
     await stopAll(parts);
+    template.remove();
   }
 }
 

@@ -170,8 +170,12 @@ test("a run that waits is frozen, and goes on when its wait is over", { timeout:
   expect(await harness.final(lease.runId, 20_000)).toMatchObject({ kind: "completed", output: "thawed" });
 });
 
-test("two waits beside each other fail the run", async () => {
-  expect(await harness.final(run("twoWaits").runId)).toMatchObject({
+test("two waits beside each other fail the run once the first is over", async () => {
+  const lease = run("twoWaits");
+  await harness.api.until("the wait", () => harness.factsOf(lease.runId).find((f) => f.kind === "waiting"));
+  const waits = [{ id: "waitpoint_1", kind: "token" as const, ok: true, output: "late" }];
+  harness.api.lease({ ...lease, kind: "continue", epoch: 2, waits });
+  expect(await harness.final(lease.runId)).toMatchObject({
     kind: "failed",
     error: { code: "TASK_DID_CONCURRENT_WAIT" },
   });

@@ -8,7 +8,14 @@ export type CliOptions = { cwd: string; env?: Record<string, string>; input?: st
 export const startCli = async (args: string[], { cwd, env, input }: CliOptions): Promise<ChildProcess> => {
   const child = spawn(process.execPath, [await buildCli(), ...args], {
     cwd,
-    env: { PATH: process.env.PATH, HOME: cwd, XDG_CONFIG_HOME: `${cwd}/config`, ...env },
+    env: {
+      PATH: process.env.PATH,
+      HOME: cwd,
+      XDG_CONFIG_HOME: `${cwd}/config`,
+      // A database that is made anew costs seconds of two processors.
+      LONGSHORE_EMBEDDED_TEMPLATE: process.env.LONGSHORE_EMBEDDED_TEMPLATE,
+      ...env,
+    },
     stdio: "pipe",
   });
   child.stdin?.end(input ?? "");

@@ -12,7 +12,8 @@ const tsx = pathToFileURL(createRequire(join(root, "package.json")).resolve("tsx
 export type Part = Child & { output(): string; mark: string };
 
 /** Variables of this process that would tell a part more than a test means to. */
-const own = /^(LONGSHORE_|DATABASE_URL|REDIS_URL|PORT$|HOST$|VITEST|NODE_OPTIONS|DOCKER_HOST$)/;
+const own =
+  /^(LONGSHORE_(?!EMBEDDED_TEMPLATE$)|DATABASE_URL|REDIS_URL|PORT$|HOST$|VITEST|NODE_OPTIONS|DOCKER_HOST$)/;
 
 /** Starts a TypeScript or JavaScript file of the house. Shape: `logFile` takes all that it prints. */
 export const spawnPart = async (
