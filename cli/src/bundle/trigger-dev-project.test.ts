@@ -69,6 +69,7 @@ test("a project that imports only the reference system's names is built as it is
     "order",
     "pack",
     "price",
+    "signup",
   ]);
 });
 
