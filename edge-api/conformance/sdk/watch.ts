@@ -1,6 +1,8 @@
 /** What makes no request: declarations and hooks of the code itself, and `configure`. */
 const isLocal = (name: string): boolean =>
-  /^(tasks\.(on[A-Z]\w*|catchError|handleError|middleware)|schedules\.task|auth\.configure)$/.test(name);
+  /^(tasks\.(on[A-Z]\w*|catchError|handleError|middleware|init|cleanup)|schedules\.task|auth\.configure)$/.test(
+    name,
+  );
 
 /** Which functions of the SDK were called and answered. */
 export class Calls {

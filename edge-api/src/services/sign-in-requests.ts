@@ -86,10 +86,15 @@ export const collectSignIn = async (deps: Deps, deviceCode: string): Promise<Col
     hint: token.slice(-4),
     lifeMs: tokenLifeDays * dayMs,
   };
-  const { seen, made, user } = await rows.collectSignInRequest(deps.db, deviceHash, wish, personalTokensMax);
+  const { seen, hasRoom, made, user } = await rows.collectSignInRequest(
+    deps.db,
+    deviceHash,
+    wish,
+    personalTokensMax,
+  );
   if (made !== null && user !== null)
     return { status: "approved", token, tokenId: wish.id, expiresAt: wireDate(made.expiresAt), user };
-  if (seen === "approved") {
+  if (seen === "approved" && !hasRoom) {
     throw new AppError(
       "unprocessable",
       `You have ${personalTokensMax} tokens that work. Revoke one and try again.`,

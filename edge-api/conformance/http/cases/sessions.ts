@@ -33,7 +33,7 @@ export const sessionCases = (platform: () => Platform) =>
       const { cookie } = await signIn();
       const end = (site: string) =>
         call(platform(), "DELETE", "/api/v1/session", { headers: { cookie, "sec-fetch-site": site } });
-      for (const site of ["same-site", "cross-site"]) expectError(await end(site), 403, "forbidden");
+      for (const site of ["same-site", "cross-site"]) expectError(await end(site), 403);
       expect((await end("same-origin")).status).toBe(204);
     });
 

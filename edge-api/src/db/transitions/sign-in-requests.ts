@@ -94,6 +94,7 @@ export const decideSignInRequest = async (
 
 const Collected = z.object({
   seen: Status.nullable(),
+  hasRoom: z.boolean(),
   made: z.object({ expiresAt: z.string() }).nullable(),
   user: z.object({ id: z.string(), email: z.string(), name: z.string().nullable() }).nullable(),
 });
@@ -118,6 +119,7 @@ made as (
 )
 select json_build_object(
   'seen', (select status from sign_in_requests where device_hash = $1 and expires_at > (select app_now())),
+  'hasRoom', exists (select from room),
   'made', (select json_build_object('expiresAt', expires_at) from made),
   'user', (select json_build_object('id', u.id, 'email', u.email, 'name', u.name) from users u join moved on moved.user_id = u.id))::text`;
 
@@ -125,7 +127,8 @@ select json_build_object(
  * Turns an approved request into a personal token, once.
  *
  * Shape: `seen` is the status that was found, null for a request that is unknown or over; `made` and `user` are set when
- * this call made the token. An approved request without them: the person has `tokensMax` tokens. Cost: one round trip.
+ * this call made the token. An approved request without them: the person has `tokensMax` tokens, or with `hasRoom` another
+ * call was first. Cost: one round trip.
  */
 export const collectSignInRequest = async (
   db: Database,
