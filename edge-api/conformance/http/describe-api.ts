@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe } from "vitest";
 import { accessCases } from "./cases/access.ts";
 import { accountCases } from "./cases/account.ts";
 import { agentCases } from "./cases/agent.ts";
+import { agentRunCases } from "./cases/agent-runs.ts";
 import { batchCases } from "./cases/batches.ts";
 import { bulkCases } from "./cases/bulk.ts";
 import { credentialCases } from "./cases/credentials.ts";
@@ -41,6 +42,7 @@ export const describeApi = (name: string, isAvailable: boolean, start: () => Pro
     runEditCases(platform);
     packetCases(platform);
     agentCases(platform);
+    agentRunCases(platform);
     deploymentCases(platform);
     sessionCases(platform);
     accountCases(platform);
