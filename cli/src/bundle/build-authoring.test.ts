@@ -1,20 +1,13 @@
 import { afterEach, expect, test } from "vitest";
-import { createProjects } from "../testing/project.fixture.ts";
+import { createProjects, expectBundleError } from "../testing/project.fixture.ts";
 import { buildProject } from "./build-project.ts";
-import { BundleError } from "./bundle-error.ts";
 
 const projects = createProjects();
 afterEach(projects.removeAll);
 const project = projects.make;
 
-const failure = async (files: Record<string, string>): Promise<BundleError> => {
-  const error = await buildProject(await project(files)).then(
-    () => expect.fail("it must not build"),
-    (reason: unknown) => reason,
-  );
-  expect(error).toBeInstanceOf(BundleError);
-  return error as BundleError;
-};
+const failure = async (files: Record<string, string>) =>
+  expectBundleError(buildProject(await project(files)));
 
 const sdk = (names: string) => `import { ${names} } from "@longshore/sdk";\n`;
 

@@ -1,7 +1,6 @@
 import { afterEach, expect, test } from "vitest";
-import { createProjects } from "../testing/project.fixture.ts";
+import { createProjects, expectBundleError } from "../testing/project.fixture.ts";
 import { buildProject } from "./build-project.ts";
-import { BundleError } from "./bundle-error.ts";
 import { bundleProject } from "./bundle-project.ts";
 import { indexBundle } from "./index-bundle.ts";
 
@@ -12,14 +11,8 @@ const project = projects.make;
 const taskFile = (id: string, from = "@longshore/sdk") =>
   `import { task } from "${from}";\nexport const ${id} = task({ id: "${id}", run: async () => "${id}" });\n`;
 
-const failure = async (files: Record<string, string>): Promise<BundleError> => {
-  const error = await buildProject(await project(files)).then(
-    () => expect.fail("it must not build"),
-    (reason: unknown) => reason,
-  );
-  expect(error).toBeInstanceOf(BundleError);
-  return error as BundleError;
-};
+const failure = async (files: Record<string, string>) =>
+  expectBundleError(buildProject(await project(files)));
 
 test("every name of the SDK is ours, in a project that has none installed", async () => {
   const { manifest } = await buildProject(

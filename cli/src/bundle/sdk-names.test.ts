@@ -1,27 +1,14 @@
 import { afterEach, expect, test } from "vitest";
-import { createProject } from "../testing/project.fixture.ts";
-import { BundleError } from "./bundle-error.ts";
+import { createProjects, expectBundleError } from "../testing/project.fixture.ts";
 import { bundleProject } from "./bundle-project.ts";
 
-const removers: (() => Promise<void>)[] = [];
-afterEach(async () => {
-  for (const remove of removers.splice(0)) await remove();
-});
+const projects = createProjects();
+afterEach(projects.removeAll);
 
-const bundle = async (code: string) => {
-  const made = await createProject({ "src/trigger/a.ts": code });
-  removers.push(made.remove);
-  return bundleProject({ dir: made.dir, config: {} });
-};
+const bundle = async (code: string) =>
+  bundleProject({ dir: await projects.make({ "src/trigger/a.ts": code }), config: {} });
 
-const problems = async (code: string) => {
-  const error = await bundle(code).then(
-    () => expect.fail("it must not build"),
-    (reason: unknown) => reason,
-  );
-  expect(error).toBeInstanceOf(BundleError);
-  return (error as BundleError).problems;
-};
+const problems = async (code: string) => (await expectBundleError(bundle(code))).problems;
 
 const hint = "docs/compatibility.md";
 

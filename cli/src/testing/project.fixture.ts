@@ -1,6 +1,8 @@
 import { mkdir, mkdtemp, realpath, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { expect } from "vitest";
+import { BundleError } from "../bundle/bundle-error.ts";
 
 /** A project of the given files in a folder of its own, outside the workspace. */
 export const createProject = async (
@@ -32,4 +34,14 @@ export const createProjects = () => {
       for (const remove of removers.splice(0)) await remove();
     },
   };
+};
+
+/** The reason for which this must not succeed. Errors: fails the test when it does, or when it fails otherwise. */
+export const expectBundleError = async (work: Promise<unknown>): Promise<BundleError> => {
+  const error = await work.then(
+    () => expect.fail("it must not build"),
+    (reason: unknown) => reason,
+  );
+  expect(error).toBeInstanceOf(BundleError);
+  return error as BundleError;
 };
