@@ -1,18 +1,17 @@
 import { spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
-import { createRequire } from "node:module";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { fileURLToPath } from "node:url";
 import { DatabaseError } from "@longshore/edge-api/platform/migrate";
 import { startServer } from "@longshore/edge-api/platform/node";
+import { nodeProgram } from "@longshore/shared/testing/node-program.fixture";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { createDatabase } from "../../infra/src/services/create-database.ts";
 
 const serverUrl = process.env.LONGSHORE_TEST_DATABASE_URL;
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const tsx = pathToFileURL(createRequire(join(root, "package.json")).resolve("tsx")).href;
 const unmigrated = "The database has not been migrated. Run: DATABASE_URL=… npx pnpm migrate";
 
 let dataDir: string;
@@ -41,7 +40,7 @@ const variables = (url: string) => ({
 const run = (file: string, args: string[], url: string) =>
   new Promise<{ code: number | null; output: string }>((resolve) => {
     const env = { PATH: process.env.PATH, NO_COLOR: "1", ...variables(url) };
-    const child = spawn(process.execPath, ["--import", tsx, join(root, file), ...args], { env });
+    const child = spawn(process.execPath, [...nodeProgram(root, file), ...args], { env });
     let output = "";
     for (const stream of [child.stdout, child.stderr]) stream.on("data", (piece) => (output += piece));
     child.once("close", (code) => resolve({ code, output }));

@@ -3,6 +3,7 @@ import { isEndingNow } from "./services/at-end.ts";
 import { isRunning } from "./services/service.ts";
 import { bringUp, type Part } from "./testing/bring-up.ts";
 import { buildDashboard } from "./testing/build-dashboard.ts";
+import { buildPrograms } from "./testing/build-programs.ts";
 import { makeTemplate } from "./testing/make-template.ts";
 import { variableFor } from "./testing/need.ts";
 import { runVitest } from "./testing/run-vitest.ts";
@@ -39,6 +40,7 @@ async function main(): Promise<number> {
     (error: unknown) => String(error),
   );
   const template = await makeTemplate();
+  const programs = await buildPrograms(root);
   const parts = await bringUp(process.env);
   await unlessEnding();
   try {
@@ -49,7 +51,11 @@ async function main(): Promise<number> {
       return 1;
     }
     print(`services are ready after ${((performance.now() - startedAt) / 1_000).toFixed(1)} s`);
-    const env = { ...environmentFor(parts), LONGSHORE_EMBEDDED_TEMPLATE: template.path };
+    const env = {
+      ...environmentFor(parts),
+      ...programs.env,
+      LONGSHORE_EMBEDDED_TEMPLATE: template.path,
+    };
     const run = await runVitest(root, process.argv.slice(2), env);
     await unlessEnding();
     await stopAll(parts);
@@ -59,6 +65,7 @@ async function main(): Promise<number> {
   } finally {
     await stopAll(parts);
     template.remove();
+    programs.remove();
   }
 }
 

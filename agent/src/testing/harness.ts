@@ -1,17 +1,17 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
-import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { fileURLToPath } from "node:url";
 import type { Fact } from "@longshore/shared/contract/agent-protocol";
+import { nodeProgram } from "@longshore/shared/testing/node-program.fixture";
 import { type Agent, startAgent } from "../agent.ts";
 import { type AgentConfig, agentConfig } from "../config.ts";
 import { type FakeControlPlane, startFakeControlPlane } from "./fake-control-plane.ts";
 import { makeBundle, taskFiles } from "./make-bundle.ts";
 
 const here = dirname(fileURLToPath(import.meta.url));
-const tsx = pathToFileURL(createRequire(join(here, "../../../package.json")).resolve("tsx")).href;
+const root = join(here, "../../..");
 
 const killed = async (child: ChildProcess): Promise<void> => {
   if (child.exitCode !== null || child.signalCode !== null) return;
@@ -70,7 +70,7 @@ export const makeHarness = async (over: Partial<AgentConfig> = {}): Promise<Harn
       return agent;
     },
     spawn() {
-      const child = spawn(process.execPath, ["--import", tsx, join(here, "../main.ts")], {
+      const child = spawn(process.execPath, nodeProgram(root, "agent/src/main.ts"), {
         stdio: process.env.LONGSHORE_TEST_LOG ? "inherit" : "ignore",
         env: {
           PATH: process.env.PATH,

@@ -33,7 +33,8 @@ export const sdkPlugin = (projectDir: string): Plugin => ({
     };
     build.onResolve({ filter: pythonNames }, async () => {
       found ??= locate();
-      return { path: path.join(path.dirname(await found), "python.ts") };
+      const { dir, ext } = path.parse(await found);
+      return { path: path.join(dir, `python${ext}`) };
     });
     build.onResolve({ filter: sdkNames }, async (args) => {
       if (args.pluginData?.skip) return undefined;

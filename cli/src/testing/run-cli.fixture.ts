@@ -1,12 +1,15 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { buildCli } from "./build-cli.fixture.ts";
+import { fileURLToPath } from "node:url";
+import { nodeProgram } from "@longshore/shared/testing/node-program.fixture";
+
+const root = fileURLToPath(new URL("../../..", import.meta.url));
 
 export type Ended = { code: number; stdout: string; stderr: string };
 export type CliOptions = { cwd: string; env?: Record<string, string>; input?: string };
 
 /** Starts `longshore …` as a process of its own, with nothing of this one's environment but the path. */
 export const startCli = async (args: string[], { cwd, env, input }: CliOptions): Promise<ChildProcess> => {
-  const child = spawn(process.execPath, [await buildCli(), ...args], {
+  const child = spawn(process.execPath, [...nodeProgram(root, "cli/src/main.ts"), ...args], {
     cwd,
     env: {
       PATH: process.env.PATH,

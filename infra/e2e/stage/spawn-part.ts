@@ -1,12 +1,11 @@
 import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { delimiter, join } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { delimiter } from "node:path";
+import { fileURLToPath } from "node:url";
+import { nodeProgram } from "@longshore/shared/testing/node-program.fixture";
 import { type Child, startChild } from "../../src/services/start-child.ts";
 
 export const root = fileURLToPath(new URL("../../..", import.meta.url));
-const tsx = pathToFileURL(createRequire(join(root, "package.json")).resolve("tsx")).href;
 
 /** A program of ours as a process of its own; `mark` is in the environment of everything that it starts. */
 export type Part = Child & { output(): string; mark: string };
@@ -26,7 +25,7 @@ export const spawnPart = async (
   const env = { ...Object.fromEntries(inherited), NO_COLOR: "1", ...options.env };
   const child = await startChild({
     command: process.execPath,
-    args: ["--import", tsx, join(root, file), ...args],
+    args: [...nodeProgram(root, file), ...args],
     logFile: options.logFile,
     // PATH reaches even what is started with a closed environment: runners, executors, build children.
     env: { ...env, PATH: `${process.env.PATH}${delimiter}${mark}` },

@@ -4,9 +4,10 @@ import { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { buildRunner, runnerFiles } from "@longshore/agent/build-runner";
 import type Docker from "dockerode";
-import { build, type Plugin } from "esbuild";
+import { build } from "esbuild";
 import { pack } from "tar-stream";
 import { copyIptables } from "./copy-iptables.ts";
+import { withoutUnused } from "./without-unused.ts";
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));
 const images = join(root, "infra/images");
@@ -17,16 +18,6 @@ export const agentImages = {
   agent: "longshore-agent:local",
   gate: "longshore-docker-gate:local",
   egress: "longshore-egress:local",
-};
-
-/** What dockerode loads for remote engines and buildkit; the agent uses neither, and one part of it is native code. */
-const unused = /^(ssh2|cpu-features|@grpc\/grpc-js|@grpc\/proto-loader|protobufjs)$/;
-const withoutUnused: Plugin = {
-  name: "without-unused",
-  setup(builder) {
-    builder.onResolve({ filter: unused }, ({ path }) => ({ path, namespace: "unused" }));
-    builder.onLoad({ filter: /./, namespace: "unused" }, () => ({ contents: "module.exports = {};" }));
-  },
 };
 
 const bundle = (entryPoints: Record<string, string>, outdir: string) =>
