@@ -34,13 +34,13 @@ export const greet = task({
 });
 `;
 /** Compiles only when the declarations are whole: types flow from \`typeof greet\`, and nothing is \`any\`. */
-const callerText = `import { type Batch, type RunStatus, runs, tasks } from "@longshore/sdk";
+const callerText = `import { type Batch, type Run, runs, tasks } from "@longshore/sdk";
 import { python } from "@longshore/sdk/python";
 import { tasks as sameTasks } from "@longshore/sdk/v3";
 import type { greet } from "./trigger/greet.js";
 
 type IsAny<T> = 0 extends 1 & T ? true : false;
-const isTyped: [IsAny<Batch>, IsAny<RunStatus>, IsAny<typeof python>] = [false, false, false];
+const isTyped: [IsAny<Batch>, IsAny<Run>, IsAny<typeof python>] = [false, false, false];
 export const call = async (): Promise<string | undefined> => {
   const handle = await tasks.trigger<typeof greet>("greet", { name: "Ada" });
   // @ts-expect-error -- the payload has a name

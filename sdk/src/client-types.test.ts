@@ -124,6 +124,8 @@ test("a run is typed by its handle or its task, and by its status", () => {
   expectTypeOf(byHandle).returns.resolves.toEqualTypeOf<Run<{ url: string }, { width: number }>>();
   const byTask = () => runs.poll<typeof notify>("run_1");
   expectTypeOf(byTask).returns.resolves.toEqualTypeOf<Run<string, boolean>>();
+  const asked = async () => (await byHandle()).output;
+  expectTypeOf(asked).returns.resolves.toEqualTypeOf<{ width: number } | undefined>();
   const output = async () => {
     const run = await byHandle();
     return run.status === "COMPLETED" ? run.output : undefined;

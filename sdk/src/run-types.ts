@@ -11,14 +11,17 @@ const dateFields = [
 ] as const;
 type DateField = (typeof dateFields)[number];
 
-type Typed<T, TInput, TOutput> = T extends unknown
+type KeysOfAny<T> = T extends unknown ? keyof T : never;
+
+/** What a run of another status carries can be asked of each, and is undefined there. */
+type Typed<T, TInput, TOutput, Keys extends PropertyKey = KeysOfAny<T>> = T extends unknown
   ? {
       [Key in keyof T]: Key extends "payload"
         ? TInput | undefined
         : Key extends "output"
           ? TOutput | undefined
           : T[Key];
-    }
+    } & { [Key in Exclude<Keys, keyof T>]?: undefined }
   : never;
 
 /** A run in a list. */
