@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { installPackages } from "../src/packages/install-packages.ts";
 import { type MadePackage, makePackages } from "../src/packages/make-packages.ts";
 import { freePort } from "../src/services/free-port.ts";
 import { runCommand } from "../src/services/run-command.ts";
@@ -9,8 +10,6 @@ import { makeTempFolder } from "../src/services/temp-folder.ts";
 import { root } from "./stage/spawn-part.ts";
 import { until } from "./stage/until.ts";
 
-// Installed by pnpm, whose folders hold back what a package does not declare.
-const pnpm = ["-y", "pnpm@12.21.0"];
 const minute = 60_000;
 
 const configText = `import { additionalFiles } from "longshore/build";
@@ -62,7 +61,7 @@ const compilerOptions = {
 describe("the packages, installed", () => {
   const temp = makeTempFolder("e2e-packages");
   const dir = join(temp.path, "project");
-  const cli = join(dir, "node_modules/longshore/bin/longshore.js");
+  let cli: string;
   let made: MadePackage[];
   let dev: Child | undefined;
 
@@ -85,23 +84,8 @@ describe("the packages, installed", () => {
 
   beforeAll(async () => {
     made = await makePackages(root, join(temp.path, "packages"));
-    const [sdk, longshorePackage] = made.map(({ file }) => `file:${file}`);
-    const manifest = {
-      name: "installed",
-      private: true,
-      type: "module",
-      dependencies: { "@longshore/sdk": sdk },
-      devDependencies: { longshore: longshorePackage, "@types/node": "20.19.43" },
-    };
-    write("package.json", JSON.stringify(manifest));
+    cli = await installPackages(root, made, dir);
     write("tsconfig.json", "{}");
-    // The one that longshore asks for by its version is not in a registry yet.
-    write("pnpm-workspace.yaml", `packages: ["."]\noverrides:\n  "@longshore/sdk": "${sdk}"\n`);
-    const installed = await runCommand("npx", [...pnpm, "install", "--prefer-offline", "--ignore-scripts"], {
-      cwd: dir,
-      timeoutMs: 3 * minute,
-    });
-    expect(installed.code, installed.output).toBe(0);
   }, 5 * minute);
   afterAll(async () => {
     await dev?.stop();

@@ -5,11 +5,13 @@ import { join } from "node:path";
 import { performance } from "node:perf_hooks";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { installPackages } from "../packages/install-packages.ts";
+import { makePackages } from "../packages/make-packages.ts";
 import { makeTempFolder } from "../services/temp-folder.ts";
-import { type Figure, median, percentiles } from "./figures.ts";
+import { buildDashboard } from "../testing/build-dashboard.ts";
+import { type Figure, median, percentiles, rounded } from "./figures.ts";
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));
-const cli = join(root, "cli/bin/longshore.js");
 const edits = 20;
 const deployments = 3;
 
@@ -18,11 +20,17 @@ const env = Object.fromEntries(
   Object.entries(process.env).filter(([name]) => !/^(LONGSHORE_|TRIGGER_|PORT$|HOST$)/.test(name)),
 );
 
-const start = (dir: string, args: string[]): ChildProcess & { stdout: NodeJS.ReadableStream } =>
-  spawn(process.execPath, [cli, ...args], { cwd: dir, env, stdio: ["ignore", "pipe", "inherit"] });
+type Started = ChildProcess & { stdout: NodeJS.ReadableStream };
+/** Runs the installed CLI. */
+type Start = (dir: string, args: string[]) => Started;
+
+const startOf =
+  (cli: string): Start =>
+  (dir, args) =>
+    spawn(process.execPath, [cli, ...args], { cwd: dir, env, stdio: ["ignore", "pipe", "inherit"] });
 
 /** The next version that `dev` tells. Errors: throws for a build that fails. */
-const createVersions = (dev: ReturnType<typeof start>) => {
+const createVersions = (dev: Started) => {
   const waiting: ((error: Error | null) => void)[] = [];
   createInterface({ input: dev.stdout }).on("line", (line) => {
     const { event } = JSON.parse(line) as { event: string };
@@ -50,7 +58,7 @@ const measureRebuilds = async (dir: string, next: () => Promise<void>): Promise<
 };
 
 /** The whole command, from its start to its end; each time the code is new. */
-const measureDeployments = async (dir: string): Promise<number[]> => {
+const measureDeployments = async (start: Start, dir: string): Promise<number[]> => {
   const { apiUrl, apiKey } = JSON.parse(readFileSync(join(dir, ".longshore/dev.json"), "utf8")) as {
     apiUrl: string;
     apiKey: string;
@@ -76,22 +84,30 @@ const measureDeployments = async (dir: string): Promise<number[]> => {
 
 /**
  * From an edit of hello-world to its version being current under `longshore dev`, and how long `longshore deploy` takes
- * against the embedded API. Real processes; no services.
+ * against the embedded API. The packages as they are published, installed in a folder; no services.
  */
 export const measureCli = async (): Promise<Figure> => {
   const folder = makeTempFolder("bench-cli");
   const dir = join(folder.path, "hello-world");
+  await buildDashboard(root, process.env);
+  const made = await makePackages(root, join(folder.path, "packages"));
+  const start = startOf(await installPackages(root, made, dir));
   cpSync(join(root, "examples/hello-world"), dir, {
     recursive: true,
-    filter: (path) => !/node_modules|\.longshore/.test(path),
+    filter: (path) => !/node_modules|\.longshore|package\.json/.test(path),
   });
   const dev = start(dir, ["dev", "--json", "--port", "0"]);
   try {
     const next = createVersions(dev);
     await next();
     const rebuild = percentiles(await measureRebuilds(dir, next));
-    const deployMs = median(await measureDeployments(dir));
-    return { name: "cli", rebuild, deployMs };
+    const deployMs = median(await measureDeployments(start, dir));
+    const sizes = made.map(({ name, packed, unpacked }) => ({
+      name,
+      packedKb: rounded(packed / 1_000),
+      unpackedKb: rounded(unpacked / 1_000),
+    }));
+    return { name: "cli", rebuild, deployMs, sizes };
   } finally {
     dev.kill("SIGINT");
     if (dev.exitCode === null) await once(dev, "exit");

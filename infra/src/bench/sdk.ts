@@ -1,15 +1,15 @@
 import { execFile } from "node:child_process";
-import { writeFile } from "node:fs/promises";
-import { createRequire } from "node:module";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { gzipSync } from "node:zlib";
-import { build } from "esbuild";
+import { laySdkPackage } from "../packages/sdk-package.ts";
 import { makeTempFolder } from "../services/temp-folder.ts";
 import { type Figure, median, rounded } from "./figures.ts";
 
 const run = promisify(execFile);
-const sdk = createRequire(import.meta.url).resolve("@longshore/sdk");
+const root = fileURLToPath(new URL("../../..", import.meta.url));
 
 /** Cold processes for each of the two modules. */
 const samples = 25;
@@ -22,41 +22,22 @@ process.stdout.write(JSON.stringify({ ms: performance.now() - began.at, cpuMs: (
 `;
 type Reading = { ms: number; cpuMs: number };
 
-/** The SDK as it would be published: with superjson and what it uses of the shared code, and with nothing external. */
-const bundleSdk = async (minify: boolean): Promise<string> => {
-  const result = await build({
-    entryPoints: [sdk],
-    bundle: true,
-    write: false,
-    format: "esm",
-    platform: "neutral",
-    mainFields: ["module", "main"],
-    target: "node20",
-    minify,
-    logLevel: "error",
-  });
-  return result.outputFiles[0]?.text ?? "";
-};
-
 const kb = (text: string): number => rounded(text.length / 1_000);
 
-/** What the SDK costs a program that imports it. Units: milliseconds over an empty module; thousands of bytes. */
+/** What the SDK, as it is published, costs a program that imports it. Units: milliseconds over an empty module; thousands of bytes. */
 export const measureSdk = async (): Promise<Figure> => {
   const folder = makeTempFolder("bench-sdk");
   try {
-    const code = await bundleSdk(false);
+    await laySdkPackage(root, join(folder.path, "sdk"), join(folder.path, "types"));
     const files = {
       watch: join(folder.path, "watch.mjs"),
-      sdk: join(folder.path, "sdk.mjs"),
+      sdk: join(folder.path, "sdk/dist/index.js"),
       empty: join(folder.path, "empty.mjs"),
     };
-    await Promise.all([
-      writeFile(files.watch, stopwatch),
-      writeFile(files.sdk, code),
-      writeFile(files.empty, "export {};\n"),
-    ]);
+    await Promise.all([writeFile(files.watch, stopwatch), writeFile(files.empty, "export {};\n")]);
     const read = async (file: string) =>
       JSON.parse((await run(process.execPath, [files.watch, file])).stdout) as Reading;
+    const code = await readFile(files.sdk, "utf8");
     const ours: Reading[] = [];
     const empty: Reading[] = [];
     for (let round = 0; round < samples; round++) {
@@ -70,9 +51,8 @@ export const measureSdk = async (): Promise<Figure> => {
       importMs: over(({ ms }) => ms),
       importCpuMs: over(({ cpuMs }) => cpuMs),
       n: samples,
-      bundleKb: kb(code),
-      bundleGzipKb: rounded(gzipSync(code).length / 1_000),
-      minifiedGzipKb: rounded(gzipSync(await bundleSdk(true)).length / 1_000),
+      codeKb: kb(code),
+      codeGzipKb: rounded(gzipSync(code).length / 1_000),
     };
   } finally {
     folder.remove();
