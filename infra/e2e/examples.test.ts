@@ -127,7 +127,7 @@ describe.skipIf(!hasDocker)("the examples", () => {
     await stage?.close();
     await runCommand("docker", ["image", "rm", "-f", pythonBase], { env: docker });
     temp.remove();
-  }, 60_000);
+  }, 120_000);
 
   /** The example as a person has it: its files and its packages, nothing built. */
   const copyOf = async ({ name, prepare }: Example): Promise<string | null> => {

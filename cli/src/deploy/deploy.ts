@@ -50,10 +50,10 @@ const setVariables = async (
   client: Client,
   deploymentId: string,
   built: BuiltProject,
+  reads: readonly string[],
   options: Pick<DeployOptions, "onStep" | "skipSyncEnvVars">,
 ): Promise<string[]> => {
   const imports = options.skipSyncEnvVars ? [] : built.variables;
-  const reads = await findEnvReads(path.dirname(built.configFile), built.inputs);
   if (imports.length === 0 && reads.length === 0) return [];
   const count = imports.reduce((sum, one) => sum + Object.keys(one.variables).length, 0);
   if (count > 0) options.onStep?.("variables", `${count} set by extensions`);
@@ -73,7 +73,7 @@ const setVariables = async (
  * Deploys what `buildProject` made: the archives are uploaded unless the API has them, then a version is created, checked
  * and made current. The last step is the only one that changes what runs, so a failure before it changes nothing.
  *
- * Cost: 5 or 6 requests, and one or two for each layer. Errors: ApiError of the request that failed.
+ * Cost: 4 to 6 requests, and one or two for each layer. Errors: ApiError of the request that failed.
  */
 export const deployBuilt = async (
   built: BuiltProject,
@@ -87,6 +87,9 @@ export const deployBuilt = async (
   const { archive, layers, manifest } = built;
   if (manifest.image === undefined) refuseSystem(built.system);
   const step = options.onStep ?? (() => {});
+  // Looked for while the requests are under way.
+  const reads = findEnvReads(path.dirname(built.configFile), built.inputs);
+  reads.catch(() => undefined);
 
   for (const layer of layers)
     await uploadArchive(client, layer, (text) => step("upload", `packages: ${text}`));
@@ -111,7 +114,7 @@ export const deployBuilt = async (
   if (final.status !== "DEPLOYED") {
     throw new CliError(`version ${final.version} is ${final.status}, not DEPLOYED; nothing was promoted`);
   }
-  const warnings = [...built.warnings, ...(await setVariables(client, created.id, built, options))];
+  const warnings = [...built.warnings, ...(await setVariables(client, created.id, built, await reads, options))];
   if (!options.skipPromotion) {
     step("promote", final.version);
     await move("promote");

@@ -5,6 +5,8 @@ import { z } from "zod";
 import type { Archive } from "../bundle/archive.ts";
 import { CliError } from "../cli-error.ts";
 
+/** So little is sent sooner than it is asked for. Units: bytes. */
+const smallBytes = 256 * 1024;
 /** Larger archives go in parts, so that an upload that is cut goes on where it was. Units: bytes. */
 const partBytes = 4 * 1024 * 1024;
 
@@ -65,7 +67,8 @@ export const uploadArchive = async (
   say: (detail: string) => void,
 ): Promise<void> => {
   const { bytes, hash } = archive;
-  if (await isThere(client, `/api/v1/bundles/${hash}`)) return say("already there");
+  const isSmall = bytes.length <= smallBytes;
+  if (!isSmall && (await isThere(client, `/api/v1/bundles/${hash}`))) return say("already there");
   if (bytes.length <= 2 * partBytes) {
     say(kibOf(bytes.length));
     const receipt = await client.request(BundleReceipt, "PUT", `/api/v1/bundles/${hash}`, {

@@ -1,8 +1,11 @@
 import path from "node:path";
 import { watch } from "chokidar";
 
-/** Changes come in bursts (a save, a checkout, a formatter); one build for each burst. Units: milliseconds. */
-const quietMs = 50;
+/**
+ * A save is two or three changes at once. A longer burst (a checkout, a formatter) meets a build that is under way, and
+ * has one more after it. Units: milliseconds.
+ */
+const quietMs = 15;
 
 const ignoredNames = new Set(["node_modules", "dist"]);
 
