@@ -57,8 +57,9 @@ test("a native package is left out of the bundle, packed with what it needs, and
   expect(again.layers[0]?.hash).toBe(built.layers[0]?.hash);
 });
 
-/** Two versions of one package, and an optional one for another platform. */
+/** Two versions of one package, an optional one for another platform, and optional peers. */
 const tree = {
+  "package.json": json({ dependencies: { top: "1", driver: "1" }, devDependencies: { tool: "1" } }),
   "node_modules/top/package.json": json({
     name: "top",
     version: "1.0.0",
@@ -66,6 +67,12 @@ const tree = {
     gypfile: true,
     dependencies: { shared: "1", middle: "1" },
     optionalDependencies: { "top-win32-x64": "1", "top-here": "1" },
+    peerDependencies: { driver: "1", tool: "1", unchosen: "1", needed: "1" },
+    peerDependenciesMeta: {
+      driver: { optional: true },
+      tool: { optional: true },
+      unchosen: { optional: true },
+    },
   }),
   "node_modules/top/i.js": 'module.exports = [require("shared"), require("middle"), require("top-here")];',
   "node_modules/shared/package.json": json({ name: "shared", version: "1.0.0" }),
@@ -81,13 +88,21 @@ const tree = {
   "node_modules/top-win32-x64/package.json": json({ name: "top-win32-x64", os: ["win32"] }),
   "node_modules/top-here/package.json": json({ name: "top-here", os: ["!win32"] }),
   "node_modules/top-here/index.js": 'module.exports = "here";',
+  ...Object.fromEntries(
+    ["driver", "tool", "unchosen", "needed"].map((name) => [
+      `node_modules/${name}/package.json`,
+      json({ name }),
+    ]),
+  ),
   "src/trigger/a.ts": taskFile('import top from "top";\nexport { top };', "return top;"),
 };
 
-test("two versions of a package stay apart, and what is for other platforms stays behind", async () => {
+test("two versions of a package stay apart, and what is for other platforms or for development stays behind", async () => {
   const unpacked = await unpack(await buildProject(await project(tree)));
   expect((await readdir(path.join(unpacked, "node_modules"))).sort()).toEqual([
+    "driver",
     "middle",
+    "needed",
     "shared",
     "top",
     "top-here",

@@ -97,9 +97,18 @@ export type LayerWish = {
 
 type Root = { name: string; dir: string };
 
-const packRoots = async (roots: Root[], { platform, cacheDir }: LayerWish): Promise<DependencyLayer> => {
+/** Packages that a project depends on, not for its development alone. */
+const chosenBy = (projectDir: string): ReadonlySet<string> => {
+  const { dependencies, optionalDependencies } = readPackageJson(projectDir) ?? {};
+  return new Set([...Object.keys(dependencies ?? {}), ...Object.keys(optionalDependencies ?? {})]);
+};
+
+const packRoots = async (
+  roots: Root[],
+  { projectDir, platform, cacheDir }: LayerWish,
+): Promise<DependencyLayer> => {
   if (roots.length === 0) return { archive: null, warnings: [] };
-  const { packages, missing } = layOutPackages(roots, platform);
+  const { packages, missing } = layOutPackages(roots, platform, chosenBy(projectDir));
   const files = await listFiles(packages);
   const uncompiled = packages.filter(({ place }) => isUncompiled(files, place));
   const warnings = [
@@ -119,9 +128,9 @@ const rootsIn = (names: string[], dir: string): Root[] =>
   });
 
 /** Every version that the roots have installed here, by name. */
-const pinsOf = (roots: Root[]): Versions =>
+const pinsOf = (roots: Root[], projectDir: string): Versions =>
   Object.fromEntries(
-    layOutPackages(roots, hostPlatform()).packages.flatMap(({ dir }) => {
+    layOutPackages(roots, hostPlatform(), chosenBy(projectDir)).packages.flatMap(({ dir }) => {
       const json = readPackageJson(dir);
       return json?.name && json.version ? [[json.name, json.version]] : [];
     }),
@@ -142,7 +151,7 @@ export const buildDependencyLayer = async (wish: LayerWish): Promise<DependencyL
   const toInstall = Object.fromEntries(
     absent.flatMap((name) => (extra[name] === undefined ? [] : [[name, extra[name]]])),
   );
-  const base = { projectDir, platform, pins: pinsOf(here) };
+  const base = { projectDir, platform, pins: pinsOf(here, projectDir) };
 
   const withExtra = (found: Root[]): Promise<DependencyLayer> => {
     const names = Object.keys(toInstall);

@@ -10,15 +10,15 @@ const unsaid: Record<string, string[]> = { "@prisma/client": [".prisma/client"] 
 
 type Wanted = { name: string; isOptional: boolean };
 
-const dependenciesOf = (json: PackageJson): Wanted[] => {
+const dependenciesOf = (json: PackageJson, chosen: ReadonlySet<string>): Wanted[] => {
   const optional = Object.keys(json.optionalDependencies ?? {});
   const required = Object.keys(json.dependencies ?? {}).filter((name) => !optional.includes(name));
-  // A peer that is installed is used; whether it must be is for the package manager to say.
-  const loose = [
-    ...optional,
-    ...Object.keys(json.peerDependencies ?? {}),
-    ...(unsaid[json.name ?? ""] ?? []),
-  ];
+  // A peer that is installed is used; whether it must be is for the package manager to say. One that is optional is used by
+  // projects that chose it: Prisma's client has its CLI and the compiler beside it wherever they are installed.
+  const peers = Object.keys(json.peerDependencies ?? {}).filter(
+    (name) => !json.peerDependenciesMeta?.[name]?.optional || chosen.has(name),
+  );
+  const loose = [...optional, ...peers, ...(unsaid[json.name ?? ""] ?? [])];
   return [
     ...required.map((name) => ({ name, isOptional: false })),
     ...loose.map((name) => ({ name, isOptional: true })),
@@ -29,11 +29,13 @@ const dependenciesOf = (json: PackageJson): Wanted[] => {
  * Lays packages and all that they depend on out as `node_modules` folders without links: each as near to the root as
  * Node's look-up allows, a second version of one below the package that needs it.
  *
+ * Shape: `chosen` has the packages that the project itself depends on, not for development.
  * Errors: none; what is missing is named in `missing`.
  */
 export const layOutPackages = (
   roots: readonly { name: string; dir: string }[],
   platform: TargetPlatform,
+  chosen: ReadonlySet<string>,
 ): { packages: PlacedPackage[]; missing: string[] } => {
   const placed = new Map<string, string>();
   const missing: string[] = [];
@@ -53,7 +55,7 @@ export const layOutPackages = (
     if (!placed.has(`node_modules/${name}`)) put(`node_modules/${name}`, dir);
   for (let next = queue.shift(); next; next = queue.shift()) {
     const json = readPackageJson(next.dir) ?? {};
-    for (const { name, isOptional } of dependenciesOf(json)) {
+    for (const { name, isOptional } of dependenciesOf(json, chosen)) {
       const dir = findPackage(name, next.dir);
       if (dir === null) {
         if (!isOptional) missing.push(`${json.name ?? next.place} needs ${name}`);
