@@ -97,8 +97,10 @@ const layerOf = async (
   bundle: Bundle,
   layers: BuildLayer[],
   platform: TargetPlatform,
+  target: "dev" | "deploy",
 ): Promise<DependencyLayer> =>
   buildDependencyLayer({
+    target,
     projectDir: dir,
     externals: bundle.externals,
     extra: Object.assign({}, ...layers.map((layer) => layer.dependencies ?? {})),
@@ -141,7 +143,7 @@ export const buildProject = async (projectDir: string, options: BuildOptions = {
     }));
     const files = bundle.taskFiles.map((entry) => ({ entry }));
     await extensions.complete({ target, outputPath, configPath: file, files, externals });
-    const layer = await layerOf(dir, bundle, extensions.layers, platform);
+    const layer = await layerOf(dir, bundle, extensions.layers, platform, target);
     const layers = layer.archive ? [layer.archive] : [];
     const system = extensions.layers.filter(
       ({ image, commands }) => image !== undefined || commands !== undefined,

@@ -77,13 +77,19 @@ const runEsbuild = ({ dir, config, build, taskFiles, extensions }: Shape) => {
       ...(extensions?.plugins("first") ?? []),
       sdkPlugin(dir),
       externalsPlugin({
-        external: [...(wish.external ?? []), ...(extensions?.externals ?? [])],
+        external: externalNames(config, extensions),
         detect: wish.autoDetectExternal ?? true,
       }),
       ...(extensions?.plugins("last") ?? []),
     ],
   });
 };
+
+/** What the configuration and extensions want outside. */
+const externalNames = (
+  config: ProjectConfig,
+  extensions: Pick<ExtensionHost, "externals"> | undefined,
+): string[] => [...(config.build?.external ?? []), ...(extensions?.externals ?? [])];
 
 const outputText = (result: BuildResult<{ write: false }>, suffix: string): string => {
   const file = result.outputFiles.find((output) => output.path.endsWith(suffix));
@@ -135,7 +141,7 @@ export const bundleProject = async (options: {
       sourcemap: outputText(result, `${bundleEntry}.map`),
       taskFiles,
       inputs: Object.keys(result.metafile.inputs).filter(isOwnSource).sort(),
-      externals: externalsOf(dir, result.metafile),
+      externals: externalsOf(dir, result.metafile, externalNames(config, extensions)),
       sizes: sizesOf(result),
       warnings: result.warnings.map(problemOf),
     };

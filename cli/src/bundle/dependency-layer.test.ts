@@ -140,7 +140,12 @@ test("what is external and nowhere is said, and an unknown platform is refused",
   const files = {
     "longshore.config.ts":
       'export default { project: "p", build: { external: ["of-the-image", "ghost*"] } };',
-    "src/trigger/a.ts": taskFile("", 'await import("of-the-image"); await import("ghost/one");'),
+    // As ws asks for what makes it faster.
+    "node_modules/careful/index.js": 'try { require("faster"); } catch {} module.exports = 1;',
+    "src/trigger/a.ts": taskFile(
+      'import careful from "careful";',
+      'await import("of-the-image"); await import("ghost/one"); return careful;',
+    ),
   };
   const dir = await project(files);
   const { warnings, layers } = await buildProject(dir);

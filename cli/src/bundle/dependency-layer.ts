@@ -9,8 +9,8 @@ import { layOutPackages, type PlacedPackage } from "./package-layout.ts";
 import { findPackage, readPackageJson } from "./package-of.ts";
 import { hostPlatform, isSamePlatform, type TargetPlatform } from "./target-platform.ts";
 
-/** Packages change rarely and are large: less effort than for code. */
-const gzipLevel = 6;
+/** Packages change rarely and are large: less effort than for code, and next to none for what stays on this machine. */
+const gzipLevels = { deploy: 6, dev: 1 };
 
 type Found = { name: string; file: string; size: number; mtimeMs: number; isExecutable: boolean };
 
@@ -43,22 +43,22 @@ const stampOf = (files: Found[]): string => {
   return hash.digest("hex").slice(0, 32);
 };
 
-const pack = async (files: Found[]): Promise<Archive> => {
+const pack = async (files: Found[], level: number): Promise<Archive> => {
   const read: ArchiveFile[] = [];
   for (const { name, file, isExecutable } of files) {
     read.push({ name, content: await readFile(file), isExecutable });
   }
-  return archiveFiles(read, gzipLevel);
+  return archiveFiles(read, level);
 };
 
 /** Packs what has not changed since last time only once: `cacheDir` keeps the archives by what the files looked like. */
-const packCached = async (files: Found[], cacheDir: string): Promise<Archive> => {
-  const file = path.join(cacheDir, `${stampOf(files)}.tar.gz`);
+const packCached = async (files: Found[], cacheDir: string, level: number): Promise<Archive> => {
+  const file = path.join(cacheDir, `${stampOf(files)}-${level}.tar.gz`);
   if (existsSync(file)) {
     const bytes = new Uint8Array(await readFile(file));
     return { bytes, hash: hashOfBytes(bytes) };
   }
-  const archive = await pack(files);
+  const archive = await pack(files, level);
   await mkdir(cacheDir, { recursive: true });
   await writeFile(`${file}.${process.pid}`, archive.bytes);
   await rename(`${file}.${process.pid}`, file);
@@ -93,6 +93,7 @@ export type LayerWish = {
   platform: TargetPlatform;
   /** The archive of last time is taken when nothing has changed. */
   cacheDir: string;
+  target: "dev" | "deploy";
 };
 
 type Root = { name: string; dir: string };
@@ -105,7 +106,7 @@ const chosenBy = (projectDir: string): ReadonlySet<string> => {
 
 const packRoots = async (
   roots: Root[],
-  { projectDir, platform, cacheDir }: LayerWish,
+  { projectDir, platform, cacheDir, target }: LayerWish,
 ): Promise<DependencyLayer> => {
   if (roots.length === 0) return { archive: null, warnings: [] };
   const { packages, missing } = layOutPackages(roots, platform, chosenBy(projectDir));
@@ -118,7 +119,7 @@ const packRoots = async (
     ),
     ...missing.map((one) => `${one}, which is not installed`),
   ];
-  return { archive: await packCached(files, cacheDir), warnings };
+  return { archive: await packCached(files, cacheDir, gzipLevels[target]), warnings };
 };
 
 const rootsIn = (names: string[], dir: string): Root[] =>

@@ -19,8 +19,16 @@ const matcherOf = (patterns: readonly string[]): ((specifier: string, name: stri
   return (specifier, name) => isMatch(specifier) || isMatch(name);
 };
 
-/** What a build has left out, as esbuild tells: a package that the project's own code imports is the one it finds there. */
-export const externalsOf = (projectDir: string, metafile: Metafile): Externals => {
+/**
+ * What a build has left out, as esbuild tells: a package that the project's own code imports is the one it finds there. One
+ * that is nowhere and not among `external` is a require inside a try, which esbuild lets stand: its code does without.
+ */
+export const externalsOf = (
+  projectDir: string,
+  metafile: Metafile,
+  external: readonly string[],
+): Externals => {
+  const isNamed = matcherOf(external);
   const found: Externals = new Map();
   for (const [input, { imports }] of Object.entries(metafile.inputs)) {
     for (const { path: specifier, external } of imports) {
@@ -28,7 +36,8 @@ export const externalsOf = (projectDir: string, metafile: Metafile): Externals =
       if (name === null) continue;
       const file = path.resolve(projectDir, input);
       if (found.get(name) && fromPackage.test(file)) continue;
-      found.set(name, findPackage(name, path.dirname(file)) ?? found.get(name) ?? null);
+      const dir = findPackage(name, path.dirname(file)) ?? found.get(name) ?? null;
+      if (dir !== null || isNamed(specifier, name)) found.set(name, dir);
     }
   }
   return found;
