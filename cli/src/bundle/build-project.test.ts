@@ -84,6 +84,26 @@ test("a missing export is a build error that names it", async () => {
   expect(problems[0]?.text).toMatch(/No matching export in "src\/lib.ts" for import "missing"/);
 });
 
+test("packages that are not there come with the command that installs them", async () => {
+  const { problems, next } = await failure({
+    "pnpm-lock.yaml": "",
+    "node_modules/there/package.json": '{ "name": "there", "exports": { ".": "./index.js" } }',
+    "node_modules/there/index.js": "export const there = 1;\n",
+    "src/trigger/a.ts": `import "@acme/mail/send";\nimport "left";\nimport "@/lib";\nimport "there/none";\n${taskFile("a")}`,
+  });
+  expect(problems).toHaveLength(4);
+  expect(next).toBe("pnpm add @acme/mail left");
+});
+
+test("an import of the configuration that is not there is told with the command, too", async () => {
+  const { next } = await failure({
+    "yarn.lock": "",
+    "longshore.config.ts": 'import "@acme/extension";\nexport default { project: "p" };\n',
+    "src/trigger/a.ts": taskFile("a"),
+  });
+  expect(next).toBe("yarn add @acme/extension");
+});
+
 test("a missing name of a namespace import is a build error too", async () => {
   const { problems } = await failure({
     "src/lib.ts": "export const there = 1;\n",

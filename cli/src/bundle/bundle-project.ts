@@ -4,6 +4,7 @@ import { CliError } from "../cli-error.ts";
 import { type BuildTools, plainTools } from "./build-tools.ts";
 import { BundleError, type Problem } from "./bundle-error.ts";
 import { problemOf, problemsOf, requireBanner } from "./esbuild-options.ts";
+import { explainMissingPackage } from "./explain-missing-package.ts";
 import type { ExtensionHost } from "./extension-host.ts";
 import { type Externals, externalsOf, externalsPlugin } from "./externals-plugin.ts";
 import { findTaskFiles } from "./find-task-files.ts";
@@ -140,6 +141,7 @@ export const bundleProject = async (options: {
       warnings: result.warnings.map(problemOf),
     };
   } catch (error) {
-    throw new BundleError(problemsOf(error), { cause: error });
+    const problems = problemsOf(error);
+    throw new BundleError(problems, { cause: error, next: await explainMissingPackage(dir, problems) });
   }
 };

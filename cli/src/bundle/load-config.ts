@@ -8,6 +8,7 @@ import { buildNamesPlugin } from "./build-names-plugin.ts";
 import { type BuildTools, plainTools } from "./build-tools.ts";
 import { BundleError } from "./bundle-error.ts";
 import { problemsOf, requireBanner } from "./esbuild-options.ts";
+import { explainMissingPackage } from "./explain-missing-package.ts";
 import { externalsPlugin } from "./externals-plugin.ts";
 import { openProjectFolder } from "./project-folder.ts";
 import { sdkPlugin } from "./sdk-plugin.ts";
@@ -89,7 +90,8 @@ const bundleConfig = async (dir: string, file: string, build: BuildTools["build"
     });
     return result.outputFiles[0]?.text ?? "";
   } catch (error) {
-    throw new BundleError(problemsOf(error), { cause: error });
+    const problems = problemsOf(error);
+    throw new BundleError(problems, { cause: error, next: await explainMissingPackage(dir, problems) });
   }
 };
 
