@@ -4,6 +4,7 @@ import { CliError } from "../cli-error.ts";
 import { buildImage, defaultBase, refuseSystem } from "../deploy/build-image.ts";
 import { deployProject } from "../deploy/deploy.ts";
 import { readSigningKey } from "../deploy/sign-deployment.ts";
+import { countOf } from "../terminal/count-of.ts";
 import { print, printJson, printNote } from "../terminal/output.ts";
 import { startProgress } from "../terminal/progress.ts";
 import { style } from "../terminal/style.ts";
@@ -50,7 +51,9 @@ const dryRun = async (dir: string, options: Options): Promise<void> => {
   for (const warning of warnings) printNote(warning);
   if (json)
     return printJson({ dryRun: true, bundleHash: archive.hash, sizeBytes: archive.bytes.length, manifest });
-  print(`${manifest.tasks.length} tasks, ${Math.ceil(archive.bytes.length / 1024)} KiB, ${archive.hash}`);
+  print(
+    `${countOf(manifest.tasks.length, "task")}, ${Math.ceil(archive.bytes.length / 1024)} KiB, ${archive.hash}`,
+  );
   for (const { bytes, hash } of layers) print(`packages, ${Math.ceil(bytes.length / 1024)} KiB, ${hash}`);
   for (const task of manifest.tasks) print(`  ${task.id}  ${style("dim", task.filePath)}`);
   print("Dry run: nothing was uploaded.");

@@ -91,6 +91,15 @@ test("a login reaches the environments of its project, and no key is needed", as
   const [stg, prod] = await Promise.all([list("stg"), list("prod")]);
   expect(json(stg.stdout).data).toMatchObject([{ version, isCurrent: true }]);
   expect(json(prod.stdout).data).toEqual([]);
+  const promote = (...more: string[]) => cli(["promote", version, "--env", "stg", ...more], home("person"));
+  const [told, answered] = await Promise.all([promote(), promote("--json")]);
+  expect(told.stdout).toBe(`✓ Version ${version} is current in stg of ${api.projectRef}.\n`);
+  expect(json(answered.stdout)).toMatchObject({
+    version,
+    project: api.projectRef,
+    environment: "stg",
+    branch: null,
+  });
 
   const branch = await cli(["deploy", "--env", "preview", "--branch", "feat/x", "--json"], home("person"));
   expect({ code: branch.code, stderr: branch.stderr }).toMatchObject({ code: 0 });
@@ -186,6 +195,8 @@ test("bad input: an expired login, an unknown project, a network that is away", 
     env: { LONGSHORE_API_URL: "http://127.0.0.1:1", LONGSHORE_SECRET_KEY: "tr_dev_sk_x" },
   });
   const wrongEnv = cli(["runs", "list", "--env", "moon"], home("bad"));
+  const noUrl = cli(["runs", "list", "--api-url", "notaurl"], home("bad"));
+  const noUrlInEnv = cli(["whoami"], { env: { ...home("bad").env, LONGSHORE_API_URL: "localhost:3030" } });
   expect(await unknown).toMatchObject({
     code: 4,
     stderr: expect.stringContaining(
@@ -196,6 +207,14 @@ test("bad input: an expired login, an unknown project, a network that is away", 
   expect(await wrongEnv).toMatchObject({
     code: 2,
     stderr: expect.stringContaining('unknown environment "moon"'),
+  });
+  expect(await noUrl).toMatchObject({
+    code: 2,
+    stderr: expect.stringMatching(/^error: --api-url: "notaurl" is no address of an API\nnext: .*\n$/),
+  });
+  expect(await noUrlInEnv).toMatchObject({
+    code: 2,
+    stderr: expect.stringMatching(/^error: LONGSHORE_API_URL: "localhost:3030" is no address/),
   });
   await api.browse("DELETE", `/api/v1/session/tokens/${id}`);
   const expired = await cli(["runs", "list", "--json"], home("bad"));
