@@ -21,7 +21,10 @@ const enter = async (options: ConnectionOptions) => {
 
 const list = async (options: ConnectionOptions): Promise<void> => {
   const { project } = await enter(options);
-  const data = project.environments.flatMap(({ id, branch }) => (branch === null ? [] : [{ id, branch }]));
+  // Sessions of `dev` are branches of another environment.
+  const data = project.environments.flatMap(({ id, slug, branch }) =>
+    slug === "preview" && branch !== null ? [{ id, branch }] : [],
+  );
   if (options.json) return printJson({ data });
   if (data.length === 0)
     return print("No preview branches. Make one with: longshore deploy --env preview --branch <name>");

@@ -186,6 +186,9 @@ test("two dev sessions on one instance never take each other's runs", async () =
   } finally {
     await Promise.all([one.close(), two.close()]);
   }
+  const { data } = json((await cli(["projects", "list", "--json"], home("sessions"))).stdout);
+  const places = data.flatMap((project: { environments: unknown[] }) => project.environments);
+  expect(places).not.toContainEqual(expect.objectContaining({ slug: "dev", branch: expect.any(String) }));
 }, 150_000);
 
 test("bad input: an expired login, an unknown project, a network that is away", async () => {

@@ -1,5 +1,6 @@
 import { Hono } from "hono";
 import { createPlaceToken, endOwnToken, listProjects, readPlace, whoami } from "../services/account.ts";
+import { archiveDevSession } from "../services/archive-dev-session.ts";
 import { openDevSession } from "../services/open-dev-session.ts";
 import { collectSignIn, decideSignIn, readSignInRequest, startSignIn } from "../services/sign-in-requests.ts";
 import { type AppEnv, originOf, withEnvironment, withPerson, withPrincipal } from "./context.ts";
@@ -43,5 +44,15 @@ export const accountRoutes = (): Hono<AppEnv> => {
     const place = { ref: c.req.param("projectRef"), name: c.req.valid("json").name };
     return c.json(await openDevSession(c.var.deps, c.var.person, place));
   });
+  app.post(
+    r.archiveDevSession.path,
+    withPerson,
+    smallBody,
+    ...validBody(r.archiveDevSession.body),
+    async (c) => {
+      const place = { ref: c.req.param("projectRef"), name: c.req.valid("json").name };
+      return c.json(await archiveDevSession(c.var.deps, c.var.person, place));
+    },
+  );
   return app;
 };

@@ -64,3 +64,7 @@ export const OpenDevSessionBody = z.object({
 /** A session's environment, a token of it, and a one-time token that enrols the agent of it. */
 export const DevSession = PlaceToken.extend({ enrolToken: z.string() });
 export type DevSession = z.infer<typeof DevSession>;
+
+/** `POST /api/v1/projects/:ref/dev-sessions/archive`. `archived` false: something of it still runs, so it stays. */
+export const ArchivedDevSession = z.object({ id: z.string(), archived: z.boolean() });
+export type ArchivedDevSession = z.infer<typeof ArchivedDevSession>;

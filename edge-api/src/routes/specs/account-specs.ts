@@ -1,4 +1,5 @@
 import {
+  ArchivedDevSession,
   DevSession,
   EnvironmentPlace,
   OpenDevSessionBody,
@@ -100,5 +101,13 @@ export const accountSpecs = {
     summary: "An environment of its own for one development session, with an agent's enrolment",
     body: OpenDevSessionBody,
     response: DevSession,
+  },
+  archiveDevSession: {
+    method: "post",
+    path: "/api/v1/projects/:projectRef/dev-sessions/archive",
+    auth: "person",
+    summary: "Put the environment of a development session away, unless something of it runs",
+    body: OpenDevSessionBody,
+    response: ArchivedDevSession,
   },
 } as const satisfies Record<string, RouteSpec>;
