@@ -77,7 +77,8 @@ export const findConnection = (options: ConnectionOptions): Partial<Connection> 
   return { ...(apiUrl ? { apiUrl } : {}), ...(apiKey ? { apiKey } : {}) };
 };
 
-const branchOf = ({ branch }: ConnectionOptions): string | null =>
+/** The branch that is named, by option or variable. */
+export const branchOf = ({ branch }: ConnectionOptions): string | null =>
   branch || process.env.LONGSHORE_PREVIEW_BRANCH || process.env.TRIGGER_PREVIEW_BRANCH || null;
 
 const fetchOnBranch =

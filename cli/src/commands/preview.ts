@@ -1,13 +1,12 @@
 import path from "node:path";
 import { Branch } from "@longshore/shared/contract/env-vars";
 import type { Command } from "commander";
-import { CliError } from "../cli-error.ts";
-import { exitCodes } from "../exit-codes.ts";
+import { detectBranch } from "../deploy/detect-branch.ts";
 import { findProject, listProjects } from "../profiles/enter-place.ts";
 import { asPerson } from "../profiles/person-client.ts";
 import { askYes } from "../terminal/ask.ts";
-import { print, printJson, table } from "../terminal/output.ts";
-import { type ConnectionOptions, getLogin, projectOf, withConnection } from "./connection.ts";
+import { print, printJson, printNote, table } from "../terminal/output.ts";
+import { branchOf, type ConnectionOptions, getLogin, projectOf, withConnection } from "./connection.ts";
 import { runAction } from "./run-action.ts";
 
 type ArchiveOptions = ConnectionOptions & { yes?: boolean };
@@ -31,14 +30,15 @@ const list = async (options: ConnectionOptions): Promise<void> => {
   print(table([["BRANCH", "ENVIRONMENT"], ...data.map(({ branch, id }) => [branch, id])]));
 };
 
+/** Where a build service archives the branch it was told of. */
+const checkedOut = async (): Promise<string> => {
+  const { name, from } = await detectBranch(".");
+  printNote(`branch ${name} (from ${from})`);
+  return name;
+};
+
 const archive = async (named: string | undefined, options: ArchiveOptions): Promise<void> => {
-  const branch = named ?? options.branch;
-  if (branch === undefined) {
-    throw new CliError("no branch is named", {
-      next: "longshore preview archive <branch>",
-      exitCode: exitCodes.badUsage,
-    });
-  }
+  const branch = named ?? branchOf(options) ?? (await checkedOut());
   const { login, project } = await enter(options);
   const isMeant = await askYes(
     options,

@@ -101,8 +101,12 @@ test("a login reaches the environments of its project, and no key is needed", as
     branch: null,
   });
 
-  const branch = await cli(["deploy", "--env", "preview", "--branch", "feat/x", "--json"], home("person"));
-  expect({ code: branch.code, stderr: branch.stderr }).toMatchObject({ code: 0 });
+  const inCi = { env: { ...home("person").env, GITHUB_HEAD_REF: "feat/x" } };
+  const branch = await cli(["deploy", "--env", "preview", "--json"], inCi);
+  expect(branch).toMatchObject({
+    code: 0,
+    stderr: expect.stringMatching(/^branch feat\/x of preview \(from GITHUB_HEAD_REF/),
+  });
   const branches = () => cli(["preview", "list", "--json"], home("person"));
   expect(json((await branches()).stdout).data).toMatchObject([{ branch: "feat/x" }]);
   expect(await cli(["preview", "archive", "feat/x", "--yes"], home("person"))).toMatchObject({ code: 0 });
