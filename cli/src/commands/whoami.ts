@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { listProjects } from "../profiles/enter-place.ts";
 import { findLogin } from "../profiles/find-login.ts";
 import { asPerson } from "../profiles/person-client.ts";
-import { print, printJson, printNote, table } from "../terminal/output.ts";
+import { print, printJson, printNote } from "../terminal/output.ts";
 import {
   type ConnectionOptions,
   connect,
@@ -53,26 +53,9 @@ const whoami = async (options: ConnectionOptions): Promise<void> => {
   }
 };
 
-const showProjects = async (options: ConnectionOptions): Promise<void> => {
-  const data = await listProjects(await getLogin(options));
-  if (options.json) return printJson({ data });
-  if (data.length === 0) return print("No projects.");
-  const rows = data.map(({ externalRef, name, organization, environments }) => [
-    externalRef,
-    name,
-    organization.title,
-    environments.map(({ slug, branch }) => (branch === null ? slug : `${slug}/${branch}`)).join(" "),
-  ]);
-  print(table([["REF", "NAME", "ORGANIZATION", "ENVIRONMENTS"], ...rows]));
-};
-
-/** `longshore whoami` and `longshore projects list`. */
+/** `longshore whoami`. */
 export const addWhoamiCommand = (program: Command): void => {
   withConnection(program.command("whoami"))
     .description("who the login is, or where a key or the dev of this folder leads")
     .action((options: ConnectionOptions) => runAction(options, () => whoami(options)));
-  const projects = program.command("projects").description("the projects that the login may see");
-  withConnection(projects.command("list"))
-    .description("projects and their environments")
-    .action((options: ConnectionOptions) => runAction(options, () => showProjects(options)));
 };

@@ -91,15 +91,11 @@ test("a login reaches the environments of its project, and no key is needed", as
   const [stg, prod] = await Promise.all([list("stg"), list("prod")]);
   expect(json(stg.stdout).data).toMatchObject([{ version, isCurrent: true }]);
   expect(json(prod.stdout).data).toEqual([]);
-  const promote = (...more: string[]) => cli(["promote", version, "--env", "stg", ...more], home("person"));
-  const [told, answered] = await Promise.all([promote(), promote("--json")]);
-  expect(told.stdout).toBe(`✓ Version ${version} is current in stg of ${api.projectRef}.\n`);
-  expect(json(answered.stdout)).toMatchObject({
-    version,
-    project: api.projectRef,
-    environment: "stg",
-    branch: null,
-  });
+  const promoted = await cli(["promote", version, "--env", "stg", "--json"], home("person"));
+  const place = { project: api.projectRef, environment: "stg", branch: null };
+  expect(json(promoted.stdout)).toMatchObject({ version, ...place });
+  const back = await cli(["rollback", version, "--env", "stg"], home("person"));
+  expect(back.stdout).toBe(`✓ Version ${version} is current in stg of ${api.projectRef}.\n`);
 
   const inCi = { env: { ...home("person").env, GITHUB_HEAD_REF: "feat/x" } };
   const branch = await cli(["deploy", "--env", "preview", "--json"], inCi);
@@ -114,7 +110,13 @@ test("a login reaches the environments of its project, and no key is needed", as
   const gone = await cli(["deployments", "list", "--branch", "feat/x"], home("person"));
   expect(gone.code).toBe(4);
   expect(gone.stderr).toContain('has no preview branch "feat/x"');
-}, 60_000);
+
+  const made = await cli(["projects", "create", "Side project"], home("person"));
+  expect(made).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/^✓ Project proj_\w+ \(Side project\) with (dev|stg|prod), /),
+  });
+}, 120_000);
 
 test("beside a dev of the folder, versions are those of production unless --env dev is named", async () => {
   await signIn("beside");

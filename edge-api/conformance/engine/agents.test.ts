@@ -1,4 +1,5 @@
 import { claimRuns } from "@longshore/edge-api/db/transitions/claim-runs";
+import { findWorkspace } from "@longshore/edge-api/db/transitions/create-workspace";
 import { openDevSession } from "@longshore/edge-api/db/transitions/open-dev-session";
 import { startRuns } from "@longshore/edge-api/db/transitions/start-runs";
 import { triggerRuns } from "@longshore/edge-api/db/transitions/trigger-runs";
@@ -216,6 +217,19 @@ describe.each(testDrivers.filter(({ isAvailable }) => isAvailable))("agents on $
     await open("left");
     await sweep(startProcess());
     expect(await left()).toEqual(["left", "opened", "served"]);
+  });
+
+  test("a server starts again although sessions of its project have pools of their own", async () => {
+    const [first] = await t.query(
+      "select p.ref, m.user_id, e.id from projects p join environments e on e.project_id = p.id join members m on m.organization_id = p.organization_id order by p.id, e.id limit 1",
+    );
+    await t.query("update environments set slug = 'dev', type = 'development' where id = $1", [first?.id]);
+    const place = { ref: String(first?.ref), userId: String(first?.user_id), name: "open" };
+    await openDevSession(t.db, place, { environment: newId("environment"), pool: newId("pool") });
+    expect(await findWorkspace(t.db)).toMatchObject({
+      projectRef: first?.ref,
+      environments: [{ id: first?.id, slug: "dev" }],
+    });
   });
 
   test("a sweep takes nothing from silent agents until its process could have heard them", async () => {

@@ -1,5 +1,6 @@
 import {
   ArchivedDevSession,
+  CreatedProject,
   DevSession,
   EnvironmentPlace,
   PlaceToken,
@@ -115,6 +116,23 @@ export const accountCases = (platform: () => Platform) =>
       expectError(await call(platform(), "GET", `/api/v3/runs/${id}`, { token: stg.token }), 404);
       expectError(await buy(`${ref}/environments/none`), 404, "not_found");
       expectError(await buy("proj_none/environments/dev"), 404, "not_found");
+    });
+
+    test("a person makes a project once by its name, and its environments work", async () => {
+      const { token } = await createPersonal(platform(), cookie);
+      const create = (json: unknown) => call(platform(), "POST", "/api/v1/projects", { token, json });
+      const made = CreatedProject.parse((await create({ name: " Zebra & co " })).json);
+      expect(made).toMatchObject({ name: "Zebra & co", slug: "zebra-co", created: true });
+      expect(made.environments.map(({ slug }) => slug).sort()).toEqual(["dev", "prod", "stg"]);
+      const again = CreatedProject.parse((await create({ name: "Zebra & co" })).json);
+      expect(again).toEqual({ ...made, created: false });
+      const place = `/api/v1/projects/${made.externalRef}/environments/prod/token`;
+      const bought = PlaceToken.parse((await call(platform(), "POST", place, { token })).json);
+      await deploy(platform(), [{ id: "hello" }], { token: bought.token });
+      expect(await trigger(platform(), "hello", {}, {}, bought.token)).toMatch(/^run_/);
+      expectError(await create({ name: "Other", organization: "none" }), 403);
+      for (const name of ["", " ", "a\u0007b", "x".repeat(101)])
+        expectError(await create({ name }), 400, "bad_request");
     });
 
     test("a credential says where it leads", async () => {

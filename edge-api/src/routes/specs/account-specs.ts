@@ -1,5 +1,7 @@
 import {
   ArchivedDevSession,
+  CreatedProject,
+  CreateProjectBody,
   DevSession,
   EnvironmentPlace,
   OpenDevSessionBody,
@@ -77,6 +79,14 @@ export const accountSpecs = {
     auth: "person",
     summary: "Projects and their environments",
     response: ProjectList,
+  },
+  createProject: {
+    method: "post",
+    path: "/api/v1/projects",
+    auth: "person",
+    summary: "Make a project with its environments, unless the organization has one of that name",
+    body: CreateProjectBody,
+    response: CreatedProject,
   },
   readPlace: {
     method: "get",
