@@ -9,6 +9,7 @@ import type { ExtensionHost } from "./extension-host.ts";
 import { type Externals, externalsOf, externalsPlugin } from "./externals-plugin.ts";
 import { findTaskFiles } from "./find-task-files.ts";
 import type { ProjectConfig } from "./load-config.ts";
+import { logLevelsStatement } from "./log-levels.ts";
 import { sdkPlugin } from "./sdk-plugin.ts";
 
 /** A project's code as one module. */
@@ -73,7 +74,7 @@ const runEsbuild = ({ dir, config, build, taskFiles, extensions }: Shape) => {
     sourcemap: "linked",
     logLevel: "silent",
     logOverride: { "import-is-undefined": "error" },
-    banner: { js: requireBanner },
+    banner: { js: requireBanner + logLevelsStatement(config) },
     plugins: [
       ...(extensions?.plugins("first") ?? []),
       sdkPlugin(dir),

@@ -34,6 +34,9 @@ const ProjectConfig = z.looseObject({
     ])
     .optional(),
   tsconfig: z.string().optional(),
+  runtime: z.string().optional(),
+  logLevel: z.enum(["none", "error", "warn", "log", "info", "debug"]).optional(),
+  telemetry: z.unknown().optional(),
   build: z
     .looseObject({
       external: z.array(z.string()).optional(),
