@@ -9,7 +9,7 @@ import type { ExtensionHost } from "./extension-host.ts";
 import { type Externals, externalsOf, externalsPlugin } from "./externals-plugin.ts";
 import { findTaskFiles } from "./find-task-files.ts";
 import type { ProjectConfig } from "./load-config.ts";
-import { logLevelsStatement } from "./log-levels.ts";
+import { logLevelsStatement } from "./log-levels-statement.ts";
 import { sdkPlugin } from "./sdk-plugin.ts";
 
 /** A project's code as one module. */

@@ -7,7 +7,7 @@ type Env = Record<string, string | undefined>;
 const isAddress = (url: string): boolean => URL.canParse(url) && /^https?:$/.test(new URL(url).protocol);
 
 /** What to say of an address that is none. `name`: who gave it, an option or a variable. */
-export const noAddress = (name: string, url: string): CliError =>
+const noAddress = (name: string, url: string): CliError =>
   new CliError(`${name}: "${url}" is no address of an API`, {
     next: "give one such as https://longshore.example.com",
     exitCode: exitCodes.badUsage,
