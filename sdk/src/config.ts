@@ -24,6 +24,8 @@ export type LongshoreConfig = {
    * faster, but what a module keeps in memory is seen by later runs. A run that fails to end cleanly ends its process.
    */
   processKeepAlive?: boolean | { enabled: boolean; maxExecutionsPerProcess?: number };
+  /** The least that `logger.*` writes: `none`, `error`, `warn`, `log`, `info` or `debug`. Everything unless said. */
+  logLevel?: "none" | "error" | "warn" | "log" | "info" | "debug";
   /** The compiler's settings to use; the nearest `tsconfig.json` otherwise. */
   tsconfig?: string;
   build?: {

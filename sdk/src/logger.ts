@@ -27,6 +27,14 @@ const consoleMethod = {
   error: "error",
 } as const;
 
+/** What a bundle was built with; a project that sets no level has none, and everything is written. */
+const levelsKey = Symbol.for("longshore.log-levels");
+
+const isWritten = (level: LogLevel): boolean => {
+  const levels: unknown = (globalThis as Record<symbol, unknown>)[levelsKey];
+  return !Array.isArray(levels) || levels.includes(level);
+};
+
 const write = (level: LogLevel, message: string, attributes?: LogAttributes): void => {
   const host = currentHost();
   if (host) {
@@ -98,13 +106,20 @@ const trace = async <T>(
   }
 };
 
-/** Writes to the run's log; outside a task, to the console. */
+/** A line of its own, unless the configuration's `logLevel` leaves its level out. */
+const say =
+  (level: LogLevel) =>
+  (message: string, attributes?: LogAttributes): void => {
+    if (isWritten(level)) write(level, message, attributes);
+  };
+
+/** Writes to the run's log; outside a task, to the console. Spans are written whatever the level. */
 export const logger = {
-  debug: (message: string, attributes?: LogAttributes): void => write("debug", message, attributes),
-  info: (message: string, attributes?: LogAttributes): void => write("info", message, attributes),
-  log: (message: string, attributes?: LogAttributes): void => write("log", message, attributes),
-  warn: (message: string, attributes?: LogAttributes): void => write("warn", message, attributes),
-  error: (message: string, attributes?: LogAttributes): void => write("error", message, attributes),
+  debug: say("debug"),
+  info: say("info"),
+  log: say("log"),
+  warn: say("warn"),
+  error: say("error"),
   trace,
   startSpan,
 };

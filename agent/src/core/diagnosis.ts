@@ -100,15 +100,16 @@ export const leftoverCheck = (
 ): Check => {
   if (containers === null) return skipped("leftovers", "the engine does not list its containers");
   const mine = containers.filter(({ agentId }) => agentId === own?.agentId);
+  const containersText = mine.length === 1 ? "1 container" : `${mine.length} containers`;
   const others = containers.length - mine.length;
-  const beside = others > 0 ? `; ${others} belong to other agents` : "";
+  const beside = others > 0 ? `; ${others} ${others === 1 ? "belongs" : "belong"} to other agents` : "";
   if (own !== null && !own.isRunning && mine.length > 0) {
     const names = mine.slice(0, 3).map(({ name }) => name);
     return warn(
       "leftovers",
-      `${mine.length} containers of this agent and no agent (${names.join(", ")}${mine.length > 3 ? ", …" : ""})${beside}`,
+      `${containersText} of this agent and no agent (${names.join(", ")}${mine.length > 3 ? ", …" : ""})${beside}`,
       "Start the agent: it takes up what still runs and removes the rest.",
     );
   }
-  return ok("leftovers", `${mine.length} containers of this agent${beside}`);
+  return ok("leftovers", `${containersText} of this agent${beside}`);
 };

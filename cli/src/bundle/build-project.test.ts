@@ -1,4 +1,5 @@
-import { afterEach, expect, test } from "vitest";
+import { writeFile } from "node:fs/promises";
+import { afterEach, expect, test, vi } from "vitest";
 import { createProjects, expectBundleError } from "../testing/project.fixture.ts";
 import { buildProject } from "./build-project.ts";
 import { bundleProject } from "./bundle-project.ts";
@@ -82,6 +83,63 @@ test("a missing export is a build error that names it", async () => {
   });
   expect(problems[0]).toMatchObject({ file: "src/trigger/a.ts", line: 1 });
   expect(problems[0]?.text).toMatch(/No matching export in "src\/lib.ts" for import "missing"/);
+});
+
+test("packages that are not there come with the command that installs them", async () => {
+  const { problems, next } = await failure({
+    "pnpm-lock.yaml": "",
+    "node_modules/there/package.json": '{ "name": "there", "exports": { ".": "./index.js" } }',
+    "node_modules/there/index.js": "export const there = 1;\n",
+    "src/trigger/a.ts": `import "@acme/mail/send";\nimport "left";\nimport "@/lib";\nimport "there/none";\n${taskFile("a")}`,
+  });
+  expect(problems).toHaveLength(4);
+  expect(next).toBe("pnpm add @acme/mail left");
+});
+
+test("an import of the configuration that is not there is told with the command, too", async () => {
+  const { next } = await failure({
+    "yarn.lock": "",
+    "longshore.config.ts": 'import "@acme/extension";\nexport default { project: "p" };\n',
+    "src/trigger/a.ts": taskFile("a"),
+  });
+  expect(next).toBe("yarn add @acme/extension");
+});
+
+test("logLevel decides what the logger of a bundle writes", async () => {
+  const file = `import { logger } from "@longshore/sdk";\n${taskFile("a")}export const speak = () => {\n  for (const level of ["debug", "info", "log", "warn", "error"]) logger[level](level);\n};\n`;
+  const written = async (config: Parameters<typeof bundleProject>[0]["config"]) => {
+    const dir = await project({ "src/trigger/a.ts": file });
+    const { code, sourcemap } = await bundleProject({ dir, config });
+    await writeFile(`${dir}/index.mjs`, code);
+    await writeFile(`${dir}/index.mjs.map`, sourcemap);
+    const spies = (["debug", "info", "log", "warn", "error"] as const).map((level) =>
+      vi.spyOn(console, level).mockImplementation(() => undefined),
+    );
+    try {
+      const { files } = await import(`${dir}/index.mjs`);
+      files[0][1].speak();
+      return spies.flatMap(({ mock }) => mock.calls.map(([text]) => text));
+    } finally {
+      vi.restoreAllMocks();
+      Reflect.deleteProperty(globalThis, Symbol.for("longshore.log-levels"));
+    }
+  };
+  expect(await written({})).toEqual(["debug", "info", "log", "warn", "error"]);
+  expect(await written({ logLevel: "log" })).toEqual(["log", "warn", "error"]);
+  expect(await written({ logLevel: "none" })).toEqual([]);
+});
+
+test("settings that change nothing here are told", async () => {
+  const { warnings } = await buildProject(
+    await project({
+      "longshore.config.ts": 'export default { project: "p", runtime: "bun", telemetry: { exporters: [] } };',
+      "src/trigger/a.ts": taskFile("a"),
+    }),
+  );
+  expect(warnings).toEqual([
+    `runtime "bun": Bun is not there; runs get the agent's Node`,
+    "telemetry is ignored: no exporter or instrumentation of it runs",
+  ]);
 });
 
 test("a missing name of a namespace import is a build error too", async () => {

@@ -121,6 +121,14 @@ const imageOf = async (
 ): Promise<Pick<BundleManifest, "image">> =>
   system.length === 0 || target === "dev" || !makeImage ? {} : { image: await makeImage(system) };
 
+/** Settings that another system would heed, and that change nothing here. */
+const ignoredSettings = ({ runtime, telemetry }: ProjectConfig): string[] => [
+  ...(runtime?.startsWith("bun")
+    ? [`runtime "${runtime}": Bun is not there; runs get the agent's Node`]
+    : []),
+  ...(telemetry === undefined ? [] : ["telemetry is ignored: no exporter or instrumentation of it runs"]),
+];
+
 /**
  * Loads the configuration, bundles, indexes and packs. Errors: CliError and BundleError of each step.
  */
@@ -167,7 +175,13 @@ export const buildProject = async (projectDir: string, options: BuildOptions = {
       inputs: bundle.inputs,
       variables: variablesOf(extensions.layers),
       system,
-      warnings: [...bundle.warnings.map(formatProblem), ...said, ...layer.warnings, ...printed],
+      warnings: [
+        ...ignoredSettings(config),
+        ...bundle.warnings.map(formatProblem),
+        ...said,
+        ...layer.warnings,
+        ...printed,
+      ],
     };
   } finally {
     await rm(outputPath, { recursive: true, force: true });

@@ -28,11 +28,15 @@ export const formatProblem = (problem: Problem): string => {
 
 /** The project cannot be bundled or indexed; every problem that was found is in `problems`. */
 export class BundleError extends Error {
+  /** What to do about it, where that can be told. */
+  readonly next: string | undefined;
+
   constructor(
     readonly problems: Problem[],
-    options?: { cause?: unknown },
+    options?: { cause?: unknown; next?: string | undefined },
   ) {
     super(problems.map(formatProblem).join("\n"), options);
     this.name = "BundleError";
+    this.next = options?.next;
   }
 }

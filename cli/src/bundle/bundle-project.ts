@@ -4,10 +4,12 @@ import { CliError } from "../cli-error.ts";
 import { type BuildTools, plainTools } from "./build-tools.ts";
 import { BundleError, type Problem } from "./bundle-error.ts";
 import { problemOf, problemsOf, requireBanner } from "./esbuild-options.ts";
+import { explainMissingPackage } from "./explain-missing-package.ts";
 import type { ExtensionHost } from "./extension-host.ts";
 import { type Externals, externalsOf, externalsPlugin } from "./externals-plugin.ts";
 import { findTaskFiles } from "./find-task-files.ts";
 import type { ProjectConfig } from "./load-config.ts";
+import { logLevelsStatement } from "./log-levels-statement.ts";
 import { sdkPlugin } from "./sdk-plugin.ts";
 
 /** A project's code as one module. */
@@ -72,7 +74,7 @@ const runEsbuild = ({ dir, config, build, taskFiles, extensions }: Shape) => {
     sourcemap: "linked",
     logLevel: "silent",
     logOverride: { "import-is-undefined": "error" },
-    banner: { js: requireBanner },
+    banner: { js: requireBanner + logLevelsStatement(config) },
     plugins: [
       ...(extensions?.plugins("first") ?? []),
       sdkPlugin(dir),
@@ -146,6 +148,7 @@ export const bundleProject = async (options: {
       warnings: result.warnings.map(problemOf),
     };
   } catch (error) {
-    throw new BundleError(problemsOf(error), { cause: error });
+    const problems = problemsOf(error);
+    throw new BundleError(problems, { cause: error, next: await explainMissingPackage(dir, problems) });
   }
 };

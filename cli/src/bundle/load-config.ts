@@ -8,6 +8,7 @@ import { buildNamesPlugin } from "./build-names-plugin.ts";
 import { type BuildTools, plainTools } from "./build-tools.ts";
 import { BundleError } from "./bundle-error.ts";
 import { problemsOf, requireBanner } from "./esbuild-options.ts";
+import { explainMissingPackage } from "./explain-missing-package.ts";
 import { externalsPlugin } from "./externals-plugin.ts";
 import { openProjectFolder } from "./project-folder.ts";
 import { sdkPlugin } from "./sdk-plugin.ts";
@@ -33,6 +34,9 @@ const ProjectConfig = z.looseObject({
     ])
     .optional(),
   tsconfig: z.string().optional(),
+  runtime: z.string().optional(),
+  logLevel: z.enum(["none", "error", "warn", "log", "info", "debug"]).optional(),
+  telemetry: z.unknown().optional(),
   build: z
     .looseObject({
       external: z.array(z.string()).optional(),
@@ -89,7 +93,8 @@ const bundleConfig = async (dir: string, file: string, build: BuildTools["build"
     });
     return result.outputFiles[0]?.text ?? "";
   } catch (error) {
-    throw new BundleError(problemsOf(error), { cause: error });
+    const problems = problemsOf(error);
+    throw new BundleError(problems, { cause: error, next: await explainMissingPackage(dir, problems) });
   }
 };
 

@@ -4,6 +4,7 @@ import { type ImportTime, measureImports } from "../analyze/measure-imports.ts";
 import { type Share, sharesOf } from "../analyze/shares-of.ts";
 import { bundleProject } from "../bundle/bundle-project.ts";
 import { loadConfig } from "../bundle/load-config.ts";
+import { countOf } from "../terminal/count-of.ts";
 import { print, printJson, table } from "../terminal/output.ts";
 import { parseCount } from "../terminal/parse-count.ts";
 import { startProgress } from "../terminal/progress.ts";
@@ -41,12 +42,12 @@ const analyze = async (given: string, options: Options): Promise<void> => {
     const bundle = await bundleProject({ dir, config });
     const total = Buffer.byteLength(bundle.code);
     const { inputs, packages } = sharesOf(bundle.sizes);
-    progress.say(`importing ${bundle.taskFiles.length} task files`);
+    progress.say(`importing ${countOf(bundle.taskFiles.length, "task file")}`);
     const imports = options.imports ? await measureImports(dir, bundle.taskFiles, config) : [];
     progress.end();
     if (options.json) return printJson({ sizeBytes: total, packages, inputs, imports });
     print(
-      `The bundle has ${kib(total)} from ${inputs.length} files; ${bundle.taskFiles.length} of them define tasks.\n`,
+      `The bundle has ${kib(total)} from ${countOf(inputs.length, "file")}; tasks are defined in ${bundle.taskFiles.length}.\n`,
     );
     printShares("PACKAGE", packages, total, options.top);
     printShares("FILE", inputs, total, options.top);

@@ -6,6 +6,7 @@ import { CliError } from "../cli-error.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { enterPlace, type Place, soleProject } from "../profiles/enter-place.ts";
 import { findLogin, isPersonalToken, type Login } from "../profiles/find-login.ts";
+import { namedApiUrl } from "../profiles/named-api-url.ts";
 import { cliRetry } from "../profiles/person-client.ts";
 import { type DevFile, readDevFile } from "./dev-file.ts";
 import { checkEnvironment, parseEnvironment } from "./place-names.ts";
@@ -62,9 +63,12 @@ const tokenOfEnvironment = (): string | undefined => {
   return isPersonalToken(token) ? undefined : token;
 };
 
-/** What options and environment say, each on its own; nothing is demanded. */
+/**
+ * What options and environment say, each on its own; nothing is demanded.
+ * Errors: `CliError` (bad usage) for an address that is none.
+ */
 export const findConnection = (options: ConnectionOptions): Partial<Connection> => {
-  const apiUrl = options.apiUrl || process.env.LONGSHORE_API_URL || process.env.TRIGGER_API_URL;
+  const apiUrl = namedApiUrl(options.apiUrl);
   // A profile that is named is meant, whatever key the shell has.
   const fromEnv = options.profile
     ? undefined
@@ -73,7 +77,8 @@ export const findConnection = (options: ConnectionOptions): Partial<Connection> 
   return { ...(apiUrl ? { apiUrl } : {}), ...(apiKey ? { apiKey } : {}) };
 };
 
-const branchOf = ({ branch }: ConnectionOptions): string | null =>
+/** The branch that is named, by option or variable. */
+export const branchOf = ({ branch }: ConnectionOptions): string | null =>
   branch || process.env.LONGSHORE_PREVIEW_BRANCH || process.env.TRIGGER_PREVIEW_BRANCH || null;
 
 const fetchOnBranch =
@@ -150,6 +155,20 @@ const nobody = (apiUrl: string | undefined): CliError =>
         exitCode: exitCodes.notAllowed,
       });
 
+/** The `longshore dev` that a command without a key goes to; undefined when there is none, or something else is named. */
+export const findDev = async (
+  options: ConnectionOptions,
+  needs: ConnectionNeeds = {},
+): Promise<DevFile | undefined> => {
+  const { profile, project, env } = options;
+  const isOther = env !== undefined && parseEnvironment(env) !== "dev";
+  const isNamed = Boolean(
+    findConnection(options).apiUrl || profile || project || isOther || branchOf(options),
+  );
+  const ignoresDev = needs.ignoresDev || (needs.meetsDevByName && env === undefined);
+  return isNamed || ignoresDev ? undefined : readDevFile(needs.dir ?? process.cwd());
+};
+
 /**
  * The connection of a command: a key that is given; else the `longshore dev` of this folder, unless something else is
  * named; else a login, which enters an environment of the project.
@@ -162,11 +181,7 @@ export const getConnection = async (
 ): Promise<Connection> => {
   const { apiUrl, apiKey } = findConnection(options);
   if (apiKey) return withKey(options, apiKey);
-  const { profile, project, env } = options;
-  const isOther = env !== undefined && parseEnvironment(env) !== "dev";
-  const isNamed = Boolean(apiUrl || profile || project || isOther || branchOf(options));
-  const ignoresDev = needs.ignoresDev || (needs.meetsDevByName && env === undefined);
-  const dev = isNamed || ignoresDev ? undefined : await readDevFile(needs.dir ?? process.cwd());
+  const dev = await findDev(options, needs);
   if (dev) return withDev(dev);
   const login = await findLogin(options);
   if (login === null) throw nobody(apiUrl);

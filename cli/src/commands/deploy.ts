@@ -3,11 +3,14 @@ import { type BuildOptions, buildProject } from "../bundle/build-project.ts";
 import { CliError } from "../cli-error.ts";
 import { buildImage, defaultBase, refuseSystem } from "../deploy/build-image.ts";
 import { deployProject } from "../deploy/deploy.ts";
+import { detectBranch } from "../deploy/detect-branch.ts";
 import { readSigningKey } from "../deploy/sign-deployment.ts";
+import { countOf } from "../terminal/count-of.ts";
 import { print, printJson, printNote } from "../terminal/output.ts";
 import { startProgress } from "../terminal/progress.ts";
 import { style } from "../terminal/style.ts";
-import { type ConnectionOptions, getConnection, withConnection } from "./connection.ts";
+import { branchOf, type ConnectionOptions, getConnection, withConnection } from "./connection.ts";
+import { parseEnvironment } from "./place-names.ts";
 import { runAction } from "./run-action.ts";
 
 type Options = ConnectionOptions & {
@@ -50,7 +53,9 @@ const dryRun = async (dir: string, options: Options): Promise<void> => {
   for (const warning of warnings) printNote(warning);
   if (json)
     return printJson({ dryRun: true, bundleHash: archive.hash, sizeBytes: archive.bytes.length, manifest });
-  print(`${manifest.tasks.length} tasks, ${Math.ceil(archive.bytes.length / 1024)} KiB, ${archive.hash}`);
+  print(
+    `${countOf(manifest.tasks.length, "task")}, ${Math.ceil(archive.bytes.length / 1024)} KiB, ${archive.hash}`,
+  );
   for (const { bytes, hash } of layers) print(`packages, ${Math.ceil(bytes.length / 1024)} KiB, ${hash}`);
   for (const task of manifest.tasks) print(`  ${task.id}  ${style("dim", task.filePath)}`);
   print("Dry run: nothing was uploaded.");
@@ -69,7 +74,18 @@ const readSigning = async ({ signKey, signEnv }: Options) => {
   return { key: await readSigningKey(given), envNames: names?.filter((name) => name !== "") ?? null };
 };
 
-const deploy = async (dir: string, options: Options): Promise<void> => {
+/** A deployment to preview is of the branch that is checked out, unless one is named. */
+const onBranch = async (dir: string, options: Options): Promise<Options> => {
+  if (options.env === undefined || parseEnvironment(options.env) !== "preview") return options;
+  const named = branchOf(options);
+  if (named !== null) return { ...options, branch: named };
+  const { name, from } = await detectBranch(dir);
+  printNote(`branch ${name} of preview (from ${from}; --branch names another)`);
+  return { ...options, branch: name };
+};
+
+const deploy = async (dir: string, given: Options): Promise<void> => {
+  const options = await onBranch(dir, given);
   if (options.dryRun) return dryRun(dir, options);
   const needs = { dir, defaultEnv: "prod", ignoresDev: true, makesBranch: true };
   const { place: _, ...connection } = await getConnection(options, needs);

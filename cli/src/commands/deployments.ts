@@ -4,7 +4,14 @@ import type { Command } from "commander";
 import { print, printJson, table } from "../terminal/output.ts";
 import { parseCount } from "../terminal/parse-count.ts";
 import { style } from "../terminal/style.ts";
-import { type ConnectionOptions, connect, getConnection, withConnection } from "./connection.ts";
+import {
+  type Connection,
+  type ConnectionOptions,
+  connect,
+  getConnection,
+  placeOf,
+  withConnection,
+} from "./connection.ts";
 import { runAction } from "./run-action.ts";
 
 type ListOptions = ConnectionOptions & { limit: number };
@@ -12,8 +19,8 @@ type ListOptions = ConnectionOptions & { limit: number };
 /** Where `deploy` goes: production unless another environment is named, also beside a `longshore dev`. */
 const needs = { defaultEnv: "prod", meetsDevByName: true };
 
-const withClient = (options: ConnectionOptions, work: (client: Client) => Promise<void>): Promise<void> =>
-  runAction(options, async () => work(connect(await getConnection(options, needs))));
+const enter = (options: ConnectionOptions, work: (connection: Connection) => Promise<void>): Promise<void> =>
+  runAction(options, async () => work(await getConnection(options, needs)));
 
 const rowOf = (one: ListedDeployment): string[] => [
   one.version,
@@ -32,23 +39,33 @@ const list = async (client: Client, options: ListOptions): Promise<void> => {
   print(table([["VERSION", "STATE", "TASKS", "CREATED", "EXTERNAL ID"], ...data.map(rowOf)]));
 };
 
-const tell = (deployment: Deployment, json: boolean | undefined): void => {
-  if (json) printJson(deployment);
-  else print(`${style("green", "✓")} Version ${style("bold", deployment.version)} is current.`);
+/** Which environment was changed is asked before it is: nothing is made current in a place that cannot be told. */
+const makeCurrent = async (
+  connection: Connection,
+  json: boolean | undefined,
+  move: (client: Client) => Promise<Deployment>,
+): Promise<void> => {
+  const { project, slug: environment, branch } = await placeOf(connection);
+  const deployment = await move(connect(connection));
+  if (json) return printJson({ ...deployment, project, environment, branch });
+  const where = branch === null ? environment : `${environment}/${branch}`;
+  print(
+    `${style("green", "✓")} Version ${style("bold", deployment.version)} is current in ${where} of ${project}.`,
+  );
 };
 
-const promote = async (client: Client, version: string, json: boolean | undefined): Promise<void> =>
-  tell(
-    await client.request(Deployment, "POST", `/api/v1/deployments/${encodeURIComponent(version)}/promote`),
-    json,
+const promote = (connection: Connection, version: string, json: boolean | undefined): Promise<void> =>
+  makeCurrent(connection, json, (client) =>
+    client.request(Deployment, "POST", `/api/v1/deployments/${encodeURIComponent(version)}/promote`),
   );
 
 /** `from` is read first, so that a request that is sent twice does not go back two versions. */
-const rollBack = async (client: Client, to: string | undefined, json: boolean | undefined): Promise<void> => {
-  const current = await client.request(Deployment, "GET", "/api/v1/deployments/current");
-  const body: RollBackBody = { from: current.version, ...(to === undefined ? {} : { version: to }) };
-  tell(await client.request(Deployment, "POST", "/api/v1/deployments/rollback", { body }), json);
-};
+const rollBack = (connection: Connection, to: string | undefined, json: boolean | undefined): Promise<void> =>
+  makeCurrent(connection, json, async (client) => {
+    const current = await client.request(Deployment, "GET", "/api/v1/deployments/current");
+    const body: RollBackBody = { from: current.version, ...(to === undefined ? {} : { version: to }) };
+    return client.request(Deployment, "POST", "/api/v1/deployments/rollback", { body });
+  });
 
 /** `longshore promote`, `longshore rollback` and `longshore deployments list`. */
 export const addDeploymentsCommand = (program: Command): void => {
@@ -56,17 +73,17 @@ export const addDeploymentsCommand = (program: Command): void => {
     .description("make a deployed version the current one")
     .argument("<version>", "version, or id of the deployment")
     .action((version: string, options: ConnectionOptions) =>
-      withClient(options, (client) => promote(client, version, options.json)),
+      enter(options, (connection) => promote(connection, version, options.json)),
     );
   withConnection(program.command("rollback"))
     .description("go back to the version before the current one, or to another")
     .argument("[version]", "version to go back to")
     .action((version: string | undefined, options: ConnectionOptions) =>
-      withClient(options, (client) => rollBack(client, version, options.json)),
+      enter(options, (connection) => rollBack(connection, version, options.json)),
     );
   const deployments = program.command("deployments").description("the versions of an environment");
   withConnection(deployments.command("list"))
     .description("the newest first")
     .option("--limit <count>", "how many, at most 100", parseCount, 25)
-    .action((options: ListOptions) => withClient(options, (client) => list(client, options)));
+    .action((options: ListOptions) => enter(options, (connection) => list(connect(connection), options)));
 };

@@ -1,6 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import path from "node:path";
-import type { Client } from "@longshore/sdk";
+import { type Client, NotFoundError } from "@longshore/sdk";
 import { EnvVar, EnvVarList, Success } from "@longshore/shared/contract/env-vars";
 import type { Command } from "commander";
 import { CliError } from "../cli-error.ts";
@@ -8,6 +8,7 @@ import { requireEnvFile } from "../env/read-env-file.ts";
 import { writeEnvText } from "../env/write-env-text.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { askYes, canAsk } from "../terminal/ask.ts";
+import { countOf } from "../terminal/count-of.ts";
 import { print, printJson, printNote, table } from "../terminal/output.ts";
 import { readInput } from "../terminal/read-input.ts";
 import { type ConnectionOptions, connect, getConnection, placeOf, withConnection } from "./connection.ts";
@@ -88,11 +89,30 @@ const set = async (first: string, second: string | undefined, options: SetOption
   print(`${name} is set in ${where}; runs that start from now on get it.`);
 };
 
-const unset = async (name: string, options: ConnectionOptions): Promise<void> => {
+/** Names that are not there stop none of the others. */
+const unset = async (names: string[], options: ConnectionOptions): Promise<void> => {
   const { call, where } = await enter(options);
-  await call(Success, "DELETE", tailOf(name));
-  if (options.json) return printJson({ name, environment: where });
-  print(`${name} is no longer set in ${where}.`);
+  const missing: string[] = [];
+  for (const name of new Set(names)) {
+    await call(Success, "DELETE", tailOf(name)).catch((error: unknown) => {
+      if (!(error instanceof NotFoundError)) throw error;
+      missing.push(name);
+    });
+  }
+  const removed = [...new Set(names)].filter((name) => !missing.includes(name));
+  const told = `${removed.join(", ")} ${removed.length === 1 ? "is" : "are"} no longer set in ${where}`;
+  if (missing.length > 0) {
+    throw new CliError(
+      `${where} has no ${missing.length === 1 ? "variable" : "variables"} ${missing.join(", ")}`,
+      {
+        ...(removed.length === 0 ? {} : { detail: told }),
+        next: "longshore env list",
+        exitCode: exitCodes.notFound,
+      },
+    );
+  }
+  if (options.json) return printJson({ names: removed, environment: where });
+  print(`${told}.`);
 };
 
 /** Never writes over a file unasked. */
@@ -123,7 +143,9 @@ const pull = async (options: PullOptions): Promise<void> => {
   const text = writeEnvText(Object.fromEntries(plain.map(({ name, value }) => [name, value])));
   await writeWhole(path.resolve(options.output), text, options);
   if (options.json) return printJson({ file: options.output, names: plain.map(({ name }) => name), secrets });
-  print(`${plain.length} variables of ${where} are in ${options.output}.`);
+  print(
+    `${countOf(plain.length, "variable")} of ${where} ${plain.length === 1 ? "is" : "are"} in ${options.output}.`,
+  );
   if (secrets.length > 0) printNote(`secrets are never read back, so not in it: ${secrets.join(", ")}`);
 };
 
@@ -139,7 +161,7 @@ const importFile = async (file: string, options: ImportOptions): Promise<void> =
   const kept = override ? [] : names.filter((name) => before.has(name));
   const written = names.filter((name) => !kept.includes(name));
   if (options.json) return printJson({ environment: where, written, kept });
-  print(`${written.length} variables are set in ${where}.`);
+  print(`${countOf(written.length, "variable")} ${written.length === 1 ? "is" : "are"} set in ${where}.`);
   if (kept.length > 0) printNote(`kept as they were (--override replaces them): ${kept.join(", ")}`);
 };
 
@@ -162,9 +184,9 @@ export const addEnvCommand = (program: Command): void => {
       runAction(options, () => set(first, second, options)),
     );
   withConnection(env.command("unset"))
-    .description("remove a variable")
-    .argument("<name>", "name of the variable")
-    .action((name: string, options: ConnectionOptions) => runAction(options, () => unset(name, options)));
+    .description("remove variables")
+    .argument("<name...>", "names of the variables")
+    .action((names: string[], options: ConnectionOptions) => runAction(options, () => unset(names, options)));
   withConnection(env.command("pull"))
     .description("write the variables to a file, without secrets")
     .option("-o, --output <file>", "the file", ".env")

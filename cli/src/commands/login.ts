@@ -12,6 +12,7 @@ import type { Command } from "commander";
 import { CliError } from "../cli-error.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { trimUrl } from "../profiles/find-login.ts";
+import { namedApiUrl } from "../profiles/named-api-url.ts";
 import { asPerson, cliRetry } from "../profiles/person-client.ts";
 import { defaultProfile, type Profile, readProfiles, saveProfile } from "../profiles/profile-store.ts";
 import { askText } from "../terminal/ask.ts";
@@ -35,16 +36,10 @@ type Options = CommonOptions & {
 const localUrl = "http://127.0.0.1:3030";
 
 const urlOf = async (options: Options, name: string): Promise<string> => {
-  const given = options.apiUrl || process.env.LONGSHORE_API_URL || process.env.TRIGGER_API_URL;
-  const known = given ?? (await readProfiles()).profiles[name]?.apiUrl;
-  const url =
-    known ??
-    (await askText(options, { message: "Address of the API", flag: "--api-url", initial: localUrl }));
-  if (URL.canParse(url) && /^https?:$/.test(new URL(url).protocol)) return trimUrl(url);
-  throw new CliError(`"${url}" is no address of an API`, {
-    next: "pass --api-url, such as https://longshore.example.com",
-    exitCode: exitCodes.badUsage,
-  });
+  const known = namedApiUrl(options.apiUrl) ?? (await readProfiles()).profiles[name]?.apiUrl;
+  if (known !== undefined) return trimUrl(known);
+  const asked = { message: "Address of the API", flag: "--api-url", initial: localUrl };
+  return trimUrl(namedApiUrl(await askText(options, asked)) ?? localUrl);
 };
 
 const openers: Partial<Record<NodeJS.Platform, string[]>> = {

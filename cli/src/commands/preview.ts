@@ -1,13 +1,12 @@
 import path from "node:path";
 import { Branch } from "@longshore/shared/contract/env-vars";
 import type { Command } from "commander";
-import { CliError } from "../cli-error.ts";
-import { exitCodes } from "../exit-codes.ts";
+import { detectBranch } from "../deploy/detect-branch.ts";
 import { findProject, listProjects } from "../profiles/enter-place.ts";
 import { asPerson } from "../profiles/person-client.ts";
 import { askYes } from "../terminal/ask.ts";
-import { print, printJson, table } from "../terminal/output.ts";
-import { type ConnectionOptions, getLogin, projectOf, withConnection } from "./connection.ts";
+import { print, printJson, printNote, table } from "../terminal/output.ts";
+import { branchOf, type ConnectionOptions, getLogin, projectOf, withConnection } from "./connection.ts";
 import { runAction } from "./run-action.ts";
 
 type ArchiveOptions = ConnectionOptions & { yes?: boolean };
@@ -21,21 +20,25 @@ const enter = async (options: ConnectionOptions) => {
 
 const list = async (options: ConnectionOptions): Promise<void> => {
   const { project } = await enter(options);
-  const data = project.environments.flatMap(({ id, branch }) => (branch === null ? [] : [{ id, branch }]));
+  // Sessions of `dev` are branches of another environment.
+  const data = project.environments.flatMap(({ id, slug, branch }) =>
+    slug === "preview" && branch !== null ? [{ id, branch }] : [],
+  );
   if (options.json) return printJson({ data });
   if (data.length === 0)
     return print("No preview branches. Make one with: longshore deploy --env preview --branch <name>");
   print(table([["BRANCH", "ENVIRONMENT"], ...data.map(({ branch, id }) => [branch, id])]));
 };
 
+/** Where a build service archives the branch it was told of. */
+const checkedOut = async (): Promise<string> => {
+  const { name, from } = await detectBranch(".");
+  printNote(`branch ${name} (from ${from})`);
+  return name;
+};
+
 const archive = async (named: string | undefined, options: ArchiveOptions): Promise<void> => {
-  const branch = named ?? options.branch;
-  if (branch === undefined) {
-    throw new CliError("no branch is named", {
-      next: "longshore preview archive <branch>",
-      exitCode: exitCodes.badUsage,
-    });
-  }
+  const branch = named ?? branchOf(options) ?? (await checkedOut());
   const { login, project } = await enter(options);
   const isMeant = await askYes(
     options,

@@ -1,30 +1,41 @@
 import { EnvironmentPlace, Whoami } from "@longshore/shared/contract/account";
 import type { Command } from "commander";
 import { listProjects } from "../profiles/enter-place.ts";
+import { findLogin } from "../profiles/find-login.ts";
 import { asPerson } from "../profiles/person-client.ts";
-import { print, printJson, table } from "../terminal/output.ts";
+import { print, printJson, printNote } from "../terminal/output.ts";
 import {
   type ConnectionOptions,
   connect,
   findConnection,
+  findDev,
   getConnection,
   getLogin,
   withConnection,
 } from "./connection.ts";
 import { runAction } from "./run-action.ts";
 
-const showKey = async (options: ConnectionOptions): Promise<void> => {
+/** Where commands go that are called like this one, without asking who a login is. */
+const showWay = async (options: ConnectionOptions, via: "key" | "dev"): Promise<void> => {
   const connection = await getConnection(options);
+  const { apiUrl } = connection;
   const place = await connect(connection).request(EnvironmentPlace, "GET", "/api/v1/environment");
-  if (options.json) return printJson({ apiUrl: connection.apiUrl, environment: place });
-  const branch = place.branch === null ? "" : `, branch ${place.branch}`;
+  if (options.json) return printJson({ apiUrl, via, environment: place });
+  const branch = place.branch === null ? "" : `, ${via === "dev" ? "session" : "branch"} ${place.branch}`;
+  const where = `${place.slug}${branch} of ${place.project.ref} (${place.project.name})`;
   print(
-    `A key of ${connection.apiUrl}: ${place.slug}${branch} of ${place.project.ref} (${place.project.name})`,
+    via === "key" ? `A key of ${apiUrl}: ${where}` : `The longshore dev of this folder, ${apiUrl}: ${where}`,
   );
+  if (via === "dev") {
+    const login = await findLogin(options).catch(() => null);
+    if (login?.name)
+      printNote(`the login is that of profile ${login.name}: longshore whoami --profile ${login.name}`);
+  }
 };
 
 const whoami = async (options: ConnectionOptions): Promise<void> => {
-  if (findConnection(options).apiKey !== undefined) return showKey(options);
+  if (findConnection(options).apiKey !== undefined) return showWay(options, "key");
+  if (await findDev(options)) return showWay(options, "dev");
   const login = await getLogin(options);
   const who = await asPerson(login, (client) => client.request(Whoami, "GET", "/api/v2/whoami"));
   const projects = await listProjects(login);
@@ -42,26 +53,9 @@ const whoami = async (options: ConnectionOptions): Promise<void> => {
   }
 };
 
-const showProjects = async (options: ConnectionOptions): Promise<void> => {
-  const data = await listProjects(await getLogin(options));
-  if (options.json) return printJson({ data });
-  if (data.length === 0) return print("No projects.");
-  const rows = data.map(({ externalRef, name, organization, environments }) => [
-    externalRef,
-    name,
-    organization.title,
-    environments.map(({ slug, branch }) => (branch === null ? slug : `${slug}/${branch}`)).join(" "),
-  ]);
-  print(table([["REF", "NAME", "ORGANIZATION", "ENVIRONMENTS"], ...rows]));
-};
-
-/** `longshore whoami` and `longshore projects list`. */
+/** `longshore whoami`. */
 export const addWhoamiCommand = (program: Command): void => {
   withConnection(program.command("whoami"))
-    .description("who the login is, or where the key leads")
+    .description("who the login is, or where a key or the dev of this folder leads")
     .action((options: ConnectionOptions) => runAction(options, () => whoami(options)));
-  const projects = program.command("projects").description("the projects that the login may see");
-  withConnection(projects.command("list"))
-    .description("projects and their environments")
-    .action((options: ConnectionOptions) => runAction(options, () => showProjects(options)));
 };

@@ -5,6 +5,7 @@ import { Deployment, DeploymentVariables } from "@longshore/shared/contract/depl
 import { type BuildOptions, type BuiltProject, buildProject } from "../bundle/build-project.ts";
 import { findEnvReads } from "../bundle/find-env-reads.ts";
 import { CliError } from "../cli-error.ts";
+import { countOf } from "../terminal/count-of.ts";
 import { refuseSystem } from "./build-image.ts";
 import { signDeployment } from "./sign-deployment.ts";
 import { uploadArchive } from "./upload-archive.ts";
@@ -56,7 +57,7 @@ const setVariables = async (
   const imports = options.skipSyncEnvVars ? [] : built.variables;
   if (imports.length === 0 && reads.length === 0) return [];
   const count = imports.reduce((sum, one) => sum + Object.keys(one.variables).length, 0);
-  if (count > 0) options.onStep?.("variables", `${count} set by extensions`);
+  if (count > 0) options.onStep?.("variables", `${countOf(count, "variable")} set by extensions`);
   const place = `/api/v1/deployments/${encodeURIComponent(deploymentId)}/variables`;
   try {
     const { names } = await client.request(DeploymentVariables, "POST", place, { body: { imports } });
@@ -95,7 +96,7 @@ export const deployBuilt = async (
     await uploadArchive(client, layer, (text) => step("upload", `packages: ${text}`));
   await uploadArchive(client, archive, (text) => step("upload", text));
 
-  step("create", `${manifest.tasks.length} tasks`);
+  step("create", countOf(manifest.tasks.length, "task"));
   const created = await client.request(Deployment, "POST", "/api/v1/deployments", {
     body: {
       bundleHash: archive.hash,

@@ -109,7 +109,7 @@ const startEmbedded = async (options: DevPlatformOptions): Promise<DevPlatform> 
 };
 
 const useSession = async (options: DevPlatformOptions, wish: SessionWish): Promise<DevPlatform> => {
-  const { connection, environmentId, enrolToken } = await openSession(wish);
+  const { connection, environmentId, enrolToken, archive } = await openSession(wish);
   const agent = await startDevAgent(options, connection.apiUrl, enrolToken);
   const { apiUrl, place } = connection;
   const forget = await writeDevFile(options.dir, {
@@ -126,6 +126,8 @@ const useSession = async (options: DevPlatformOptions, wish: SessionWish): Promi
     close: async () => {
       await forget();
       await agent.stop();
+      // Whoever ends here need not wait for an API that is away: what is left open is put away after two weeks.
+      await archive().catch((error: unknown) => options.log(`the session stays open: ${String(error)}`));
     },
   };
 };

@@ -57,7 +57,9 @@ test("runs get the variables of the files, the later file wins, and a change is 
 
 test("each line of a run names it and its attempt, and its page is linked", async () => {
   const { id } = await answer(["trigger", "greet", '{"name":"Eve"}']);
-  const page = new RegExp(`\\[${id}\\] greet \\w+ http://127\\.0\\.0\\.1:\\d+/env/env_\\w+/runs/${id}`);
+  const page = new RegExp(
+    `\\[${id}\\] greet \\w+(?: [\\d.]+ s)? http://127\\.0\\.0\\.1:\\d+/env/env_\\w+/runs/${id}`,
+  );
   await until(
     () => said,
     (text) => text.includes(`[${id}] greet COMPLETED`),
@@ -75,6 +77,14 @@ test("each line of a run names it and its attempt, and its page is linked", asyn
   expect(await answer(["runs", "explain", again])).toMatchObject({ runId: again });
 }, 60_000);
 
+test("whoami says that commands go to the dev of this folder, and where that leads", async () => {
+  expect(await answer(["whoami"])).toMatchObject({
+    via: "dev",
+    apiUrl: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),
+    environment: { slug: "dev", project: { name: "My project" } },
+  });
+}, 30_000);
+
 test("queues and variables of the dev of this folder", async () => {
   expect(await answer(["queues", "pause", "task/greet"])).toMatchObject({ paused: true });
   expect(await answer(["queues", "resume", "task/greet"])).toMatchObject({ paused: false });
@@ -90,7 +100,12 @@ test("queues and variables of the dev of this folder", async () => {
     code: 2,
     stderr: expect.stringContaining("is there already"),
   });
-  expect(await cli(["env", "unset", "NEW"])).toMatchObject({ code: 0 });
+  const unset = await cli(["env", "unset", "NEW", "NONE", "PLAIN"]);
+  expect(unset).toMatchObject({
+    code: 4,
+    stderr:
+      "error: dev has no variable NONE\nNEW, PLAIN are no longer set in dev\nnext: longshore env list\n",
+  });
 }, 60_000);
 
 test("a second dev in the folder is refused, and the first is named", async () => {

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { hostname, userInfo } from "node:os";
 import path from "node:path";
 import { NotFoundError } from "@longshore/sdk";
-import { DevSession } from "@longshore/shared/contract/account";
+import { ArchivedDevSession, DevSession } from "@longshore/shared/contract/account";
 import type { Connection } from "../commands/connection.ts";
 import { enterPlace, findProject, listProjects, type Place } from "../profiles/enter-place.ts";
 import type { Login } from "../profiles/find-login.ts";
@@ -15,6 +15,8 @@ type OpenedSession = {
   connection: Connection & { place: Place };
   environmentId: string;
   enrolToken: string;
+  /** Puts its environment away, unless something of it still runs. */
+  archive(): Promise<void>;
 };
 
 /** A name that is the same at the next start, and no other folder's or machine's. */
@@ -47,5 +49,11 @@ export const openSession = async ({ login, project, name }: SessionWish): Promis
     connection: { apiUrl: login.apiUrl, ...entered },
     environmentId: session.environment.id,
     enrolToken: session.enrolToken,
+    archive: async () => {
+      const address = `/api/v1/projects/${encodeURIComponent(ref)}/dev-sessions/archive`;
+      await asPerson(login, (client) =>
+        client.request(ArchivedDevSession, "POST", address, { body: { name } }),
+      );
+    },
   };
 };

@@ -3,8 +3,8 @@ import path from "node:path";
 import { z } from "zod";
 import { CliError } from "../cli-error.ts";
 import { exitCodes } from "../exit-codes.ts";
+import { findPackageManager, type PackageManager } from "./find-package-manager.ts";
 
-export type PackageManager = "npm" | "pnpm" | "yarn" | "bun";
 export type Framework = "next" | "remix" | "nuxt" | "hono" | "express" | "plain";
 
 const Manifest = z.looseObject({
@@ -23,15 +23,6 @@ export type DetectedProject = {
   hasSrc: boolean;
 };
 
-const lockfiles: Record<string, PackageManager> = {
-  "pnpm-lock.yaml": "pnpm",
-  "yarn.lock": "yarn",
-  "bun.lock": "bun",
-  "bun.lockb": "bun",
-  "package-lock.json": "npm",
-  "npm-shrinkwrap.json": "npm",
-};
-
 const frameworks: readonly (readonly [Framework, readonly string[]])[] = [
   ["next", ["next"]],
   ["remix", ["@remix-run/react", "@remix-run/node", "@react-router/dev"]],
@@ -45,17 +36,6 @@ const exists = (file: string): Promise<boolean> =>
     () => true,
     () => false,
   );
-
-/** By the nearest lockfile, here or in a folder above (a workspace has one at its root); else by who runs this. */
-const findPackageManager = async (dir: string): Promise<PackageManager> => {
-  for (const [name, manager] of Object.entries(lockfiles)) {
-    if (await exists(path.join(dir, name))) return manager;
-  }
-  const parent = path.dirname(dir);
-  if (parent !== dir && !(await exists(path.join(dir, ".git")))) return findPackageManager(parent);
-  const agent = /^(npm|pnpm|yarn|bun)\//.exec(process.env.npm_config_user_agent ?? "")?.[1];
-  return (agent as PackageManager | undefined) ?? "npm";
-};
 
 const readManifest = async (dir: string): Promise<DetectedProject["manifest"]> => {
   const file = path.join(dir, "package.json");

@@ -1,4 +1,5 @@
-import type { DetectedProject, PackageManager } from "./detect-project.ts";
+import type { DetectedProject } from "./detect-project.ts";
+import type { PackageManager } from "./find-package-manager.ts";
 
 /** The configuration of a new project. */
 export const configText = (project: string, dirs: string[]): string =>

@@ -61,9 +61,15 @@ const explainMissing = async (login: Login, place: Place): Promise<CliError> => 
   const projects = await listProjects(login);
   const found = projects.find(({ externalRef }) => externalRef === place.project);
   if (found === undefined) return unknownProject(place.project, login, projects);
+  if (place.branch !== null && place.slug === "dev") {
+    return new CliError(`project ${place.project} has no dev session "${place.branch}"`, {
+      next: `longshore dev opens it: longshore dev --branch ${place.branch}`,
+      exitCode: exitCodes.notFound,
+    });
+  }
   if (place.branch !== null) {
     return new CliError(`project ${place.project} has no preview branch "${place.branch}"`, {
-      next: `deploy makes it: longshore deploy --env preview --branch ${place.branch}`,
+      next: `longshore preview list shows those there are; longshore deploy --env preview --branch ${place.branch} makes it`,
       exitCode: exitCodes.notFound,
     });
   }

@@ -1,5 +1,6 @@
 import { CliError } from "../cli-error.ts";
 import { exitCodes } from "../exit-codes.ts";
+import { namedApiUrl } from "./named-api-url.ts";
 import { type Profile, readProfiles } from "./profile-store.ts";
 
 type Env = Record<string, string | undefined>;
@@ -31,11 +32,11 @@ const unknown = (name: string, names: string[]) =>
  * The login that a command uses: the profile that is named (`--profile`, LONGSHORE_PROFILE), else LONGSHORE_ACCESS_TOKEN,
  * else a profile of the address that is named, else the current profile.
  *
- * Shape: null when nobody is signed in there. Errors: `CliError` for a profile that does not exist.
+ * Shape: null when nobody is signed in there. Errors: `CliError` for a profile that does not exist, or an address that is none.
  */
 export const findLogin = async (options: LoginOptions, env: Env = process.env): Promise<Login | null> => {
   const { current, profiles } = await readProfiles(env);
-  const apiUrl = options.apiUrl || env.LONGSHORE_API_URL || env.TRIGGER_API_URL;
+  const apiUrl = namedApiUrl(options.apiUrl, env);
   const named = options.profile || env.LONGSHORE_PROFILE;
   if (named) {
     const profile = profiles[named];

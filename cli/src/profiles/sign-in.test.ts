@@ -91,9 +91,18 @@ test("a login reaches the environments of its project, and no key is needed", as
   const [stg, prod] = await Promise.all([list("stg"), list("prod")]);
   expect(json(stg.stdout).data).toMatchObject([{ version, isCurrent: true }]);
   expect(json(prod.stdout).data).toEqual([]);
+  const promoted = await cli(["promote", version, "--env", "stg", "--json"], home("person"));
+  const place = { project: api.projectRef, environment: "stg", branch: null };
+  expect(json(promoted.stdout)).toMatchObject({ version, ...place });
+  const back = await cli(["rollback", version, "--env", "stg"], home("person"));
+  expect(back.stdout).toBe(`✓ Version ${version} is current in stg of ${api.projectRef}.\n`);
 
-  const branch = await cli(["deploy", "--env", "preview", "--branch", "feat/x", "--json"], home("person"));
-  expect({ code: branch.code, stderr: branch.stderr }).toMatchObject({ code: 0 });
+  const inCi = { env: { ...home("person").env, GITHUB_HEAD_REF: "feat/x" } };
+  const branch = await cli(["deploy", "--env", "preview", "--json"], inCi);
+  expect(branch).toMatchObject({
+    code: 0,
+    stderr: expect.stringMatching(/^branch feat\/x of preview \(from GITHUB_HEAD_REF/),
+  });
   const branches = () => cli(["preview", "list", "--json"], home("person"));
   expect(json((await branches()).stdout).data).toMatchObject([{ branch: "feat/x" }]);
   expect(await cli(["preview", "archive", "feat/x", "--yes"], home("person"))).toMatchObject({ code: 0 });
@@ -101,7 +110,13 @@ test("a login reaches the environments of its project, and no key is needed", as
   const gone = await cli(["deployments", "list", "--branch", "feat/x"], home("person"));
   expect(gone.code).toBe(4);
   expect(gone.stderr).toContain('has no preview branch "feat/x"');
-}, 60_000);
+
+  const made = await cli(["projects", "create", "Side project"], home("person"));
+  expect(made).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/^✓ Project proj_\w+ \(Side project\) with (dev|stg|prod), /),
+  });
+}, 120_000);
 
 test("beside a dev of the folder, versions are those of production unless --env dev is named", async () => {
   await signIn("beside");
@@ -177,6 +192,9 @@ test("two dev sessions on one instance never take each other's runs", async () =
   } finally {
     await Promise.all([one.close(), two.close()]);
   }
+  const { data } = json((await cli(["projects", "list", "--json"], home("sessions"))).stdout);
+  const places = data.flatMap((project: { environments: unknown[] }) => project.environments);
+  expect(places).not.toContainEqual(expect.objectContaining({ slug: "dev", branch: expect.any(String) }));
 }, 150_000);
 
 test("bad input: an expired login, an unknown project, a network that is away", async () => {
@@ -186,6 +204,8 @@ test("bad input: an expired login, an unknown project, a network that is away", 
     env: { LONGSHORE_API_URL: "http://127.0.0.1:1", LONGSHORE_SECRET_KEY: "tr_dev_sk_x" },
   });
   const wrongEnv = cli(["runs", "list", "--env", "moon"], home("bad"));
+  const noUrl = cli(["runs", "list", "--api-url", "notaurl"], home("bad"));
+  const noUrlInEnv = cli(["whoami"], { env: { ...home("bad").env, LONGSHORE_API_URL: "localhost:3030" } });
   expect(await unknown).toMatchObject({
     code: 4,
     stderr: expect.stringContaining(
@@ -196,6 +216,14 @@ test("bad input: an expired login, an unknown project, a network that is away", 
   expect(await wrongEnv).toMatchObject({
     code: 2,
     stderr: expect.stringContaining('unknown environment "moon"'),
+  });
+  expect(await noUrl).toMatchObject({
+    code: 2,
+    stderr: expect.stringMatching(/^error: --api-url: "notaurl" is no address of an API\nnext: .*\n$/),
+  });
+  expect(await noUrlInEnv).toMatchObject({
+    code: 2,
+    stderr: expect.stringMatching(/^error: LONGSHORE_API_URL: "localhost:3030" is no address/),
   });
   await api.browse("DELETE", `/api/v1/session/tokens/${id}`);
   const expired = await cli(["runs", "list", "--json"], home("bad"));

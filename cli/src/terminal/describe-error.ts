@@ -12,6 +12,35 @@ import { type ExitCode, exitCodes } from "../exit-codes.ts";
 /** What went wrong, in one line; what it looks like; what to do next. */
 export type Description = { message: string; detail?: string; next?: string; exitCode: ExitCode };
 
+/** What the API says of a thing that is not there, and what lists those that are. */
+const lists: readonly (readonly [RegExp, string])[] = [
+  [/^Run (or wait token )?not found/, "longshore runs list shows those of this environment"],
+  [
+    /^Deployment not found/,
+    "longshore deployments list shows the versions of this environment (--env names another)",
+  ],
+  [/^Queue not found/, "longshore queues list shows those of this environment"],
+  [/^Schedule not found/, "longshore schedules list shows those of this environment"],
+  [/^Environment variable .* not found/, "longshore env list shows those of this environment"],
+  [
+    /^(Branch not found|This preview environment has no branch)/,
+    "longshore preview list shows those of this project",
+  ],
+  [/^(Project|Environment) not found/, "longshore projects list shows what this login may see"],
+];
+
+/** Other answers of 404 are of an address that is no API of ours, or an older one. */
+const describeMissing = ({ message }: NotFoundError): Description => {
+  const next = lists.find(([pattern]) => pattern.test(message))?.[1];
+  return next === undefined
+    ? {
+        message: `the API answered 404: ${message}`,
+        next: "check that the address is that of a Longshore API of this version (--api-url)",
+        exitCode: exitCodes.notFound,
+      }
+    : { message, next, exitCode: exitCodes.notFound };
+};
+
 const describeApiError = (error: ApiError): Description => {
   if (error instanceof ApiConnectionError) {
     return {
@@ -34,8 +63,8 @@ const describeApiError = (error: ApiError): Description => {
       exitCode: exitCodes.notAllowed,
     };
   }
-  const exitCode = error instanceof NotFoundError ? exitCodes.notFound : exitCodes.failed;
-  return { message: `the API answered ${error.status}: ${error.message}`, exitCode };
+  if (error instanceof NotFoundError) return describeMissing(error);
+  return { message: `the API answered ${error.status}: ${error.message}`, exitCode: exitCodes.failed };
 };
 
 /** Any error as what a user can act on. */
@@ -53,7 +82,7 @@ export const describeError = (error: unknown): Description => {
     return {
       message: "the project does not build",
       detail: error.message,
-      next: "fix the code and try again",
+      next: error.next ?? "fix the code and try again",
       exitCode: exitCodes.failed,
     };
   }

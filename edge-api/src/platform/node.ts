@@ -1,11 +1,8 @@
 import { createHmac } from "node:crypto";
-import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import type { AddressInfo } from "node:net";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { serve } from "@hono/node-server";
-import { serveStatic } from "@hono/node-server/serve-static";
 import { newId } from "@longshore/shared/core/ids";
 import { Redis } from "ioredis";
 import type { Hints } from "../hints/hints.ts";
@@ -25,6 +22,7 @@ import { openPg } from "./database-pg.ts";
 import { openPglite } from "./database-pglite.ts";
 import { checkMigrated, checkReachable, migrateEmbedded, migratePgPool } from "./migrate.ts";
 import { type NodeConfig, readNodeConfig } from "./node-config.ts";
+import { serveDashboard } from "./serve-dashboard.ts";
 import { defaultSettings } from "./settings.ts";
 
 /** How often each process looks for what hints missed. Units: milliseconds. */
@@ -108,30 +106,6 @@ const startSweeping = (deps: Deps, sweepMs: number): (() => void) => {
   return () => clearTimeout(timer);
 };
 
-const serveDashboard = (app: ReturnType<typeof createApp>): void => {
-  if (!existsSync(join(assetsDir, "index.html"))) {
-    app.get("*", (c) =>
-      c.text(
-        "The dashboard has not been built. Build it with: pnpm --filter @longshore/dashboard build\n",
-        404,
-      ),
-    );
-    return;
-  }
-  app.use("*", async (c, next) => {
-    await next();
-    // A page that shows ours in a frame could borrow a click; Workers read the same from public/_headers.
-    if (!c.req.path.startsWith("/api/") && !c.res.headers.has("content-security-policy"))
-      c.header("content-security-policy", "frame-ancestors 'none'");
-  });
-  app.use("/assets/*", async (c, next) => {
-    await next();
-    if (c.res.ok) c.header("cache-control", "public, max-age=31536000, immutable");
-  });
-  app.get("*", serveStatic({ root: assetsDir }));
-  app.get("*", async (c) => c.html(await readFile(join(assetsDir, "index.html"), "utf8")));
-};
-
 const makeBootstrap = async (
   deps: Deps,
   config: NodeConfig,
@@ -211,7 +185,7 @@ export const startServer = async (
     hmac: (key, text) => createHmac("sha256", key).update(text).digest(),
   };
   const app = createApp(() => deps);
-  serveDashboard(app);
+  serveDashboard(app, assetsDir, log);
   const closeAll = async () => {
     await hints.close();
     await database.close();

@@ -1,5 +1,7 @@
 import { Hono } from "hono";
 import { createPlaceToken, endOwnToken, listProjects, readPlace, whoami } from "../services/account.ts";
+import { archiveDevSession } from "../services/archive-dev-session.ts";
+import { createProject } from "../services/create-project.ts";
 import { openDevSession } from "../services/open-dev-session.ts";
 import { collectSignIn, decideSignIn, readSignInRequest, startSignIn } from "../services/sign-in-requests.ts";
 import { type AppEnv, originOf, withEnvironment, withPerson, withPrincipal } from "./context.ts";
@@ -35,6 +37,9 @@ export const accountRoutes = (): Hono<AppEnv> => {
     return c.body(null, 204);
   });
   app.get(r.listProjects.path, withPerson, async (c) => c.json(await listProjects(c.var.deps, c.var.person)));
+  app.post(r.createProject.path, withPerson, smallBody, ...validBody(r.createProject.body), async (c) =>
+    c.json(await createProject(c.var.deps, c.var.person, c.req.valid("json"))),
+  );
   app.get(r.readPlace.path, withPrincipal, async (c) => c.json(await readPlace(c.var.deps, c.var.principal)));
   app.post(r.createPlaceToken.path, withEnvironment, async (c) =>
     c.json(await createPlaceToken(c.var.deps, c.var.principal)),
@@ -43,5 +48,15 @@ export const accountRoutes = (): Hono<AppEnv> => {
     const place = { ref: c.req.param("projectRef"), name: c.req.valid("json").name };
     return c.json(await openDevSession(c.var.deps, c.var.person, place));
   });
+  app.post(
+    r.archiveDevSession.path,
+    withPerson,
+    smallBody,
+    ...validBody(r.archiveDevSession.body),
+    async (c) => {
+      const place = { ref: c.req.param("projectRef"), name: c.req.valid("json").name };
+      return c.json(await archiveDevSession(c.var.deps, c.var.person, place));
+    },
+  );
   return app;
 };

@@ -9,6 +9,10 @@ const bootKeysMax = 1_000_000;
 /** The environments of a new project, by the names the client packages know. */
 const environmentTypes = { dev: "development", stg: "staging", prod: "production" } as const;
 
+/** The environments that every project begins with. */
+export const newEnvironments = (): { id: string; slug: string; type: string }[] =>
+  Object.entries(environmentTypes).map(([slug, type]) => ({ id: newId("environment"), slug, type }));
+
 /**
  * Makes an unrestricted secret key for an environment. It is shown here once; the database keeps its hash.
  * Shape: `tr_<environment>_sk_` and 24 letters and digits.
@@ -36,11 +40,6 @@ export const ensureWorkspace = async (deps: Deps, runningMax: number): Promise<W
     poolId: newId("pool"),
     userId: newId("user"),
     email: "owner@localhost",
-    environments: Object.entries(environmentTypes).map(([slug, type]) => ({
-      id: newId("environment"),
-      slug,
-      type,
-      runningMax,
-    })),
+    environments: newEnvironments().map((environment) => ({ ...environment, runningMax })),
   });
 };

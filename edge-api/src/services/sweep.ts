@@ -15,6 +15,7 @@ import { settleBatches } from "../db/transitions/settle-batches.ts";
 import { settleLanes } from "../db/transitions/settle-lanes.ts";
 import { wakeSettledRuns } from "../db/transitions/wake-settled-runs.ts";
 import { errorFingerprint } from "../domain/error-fingerprint.ts";
+import { archiveUnused } from "./archive-unused.ts";
 import type { Deps } from "./deps.ts";
 import { releasePending } from "./release-pending.ts";
 import { resealEnvVars } from "./reseal-env-vars.ts";
@@ -94,6 +95,7 @@ export const sweep = async (deps: Deps, upMs = Number.POSITIVE_INFINITY): Promis
   await Promise.all([
     settleLanes(deps.db, null),
     resealEnvVars(deps),
+    archiveUnused(deps),
     ...(found.hasExpired ? [purgeExpired(deps.db)] : []),
     ...(found.hasWaits ? [wakeSettledRuns(deps.db)] : []),
     ...(found.hasChangedLimits ? [expireLimitOverrides(deps.db), fitLanes(deps.db)] : []),

@@ -37,6 +37,22 @@ export type ProjectItem = z.infer<typeof ProjectItem>;
 /** `GET /api/v1/projects`: what a person may see. */
 export const ProjectList = z.array(ProjectItem);
 
+/** `POST /api/v1/projects`. `organization`: its slug, for who administers several. */
+export const CreateProjectBody = z.object({
+  name: z
+    .string()
+    .trim()
+    .min(1)
+    .max(100)
+    .regex(/^[^\p{Cc}]+$/u, "must not hold control characters"),
+  organization: z.string().min(1).max(200).optional(),
+});
+export type CreateProjectBody = z.infer<typeof CreateProjectBody>;
+
+/** `created` false: the organization had a project of that name, and this is it. */
+export const CreatedProject = ProjectItem.extend({ created: z.boolean() });
+export type CreatedProject = z.infer<typeof CreatedProject>;
+
 /** `GET /api/v1/environment`: where a key or token leads. */
 export const EnvironmentPlace = ProjectEnvironment.extend({
   project: z.object({ ref: z.string(), name: z.string() }),
@@ -64,3 +80,7 @@ export const OpenDevSessionBody = z.object({
 /** A session's environment, a token of it, and a one-time token that enrols the agent of it. */
 export const DevSession = PlaceToken.extend({ enrolToken: z.string() });
 export type DevSession = z.infer<typeof DevSession>;
+
+/** `POST /api/v1/projects/:ref/dev-sessions/archive`. `archived` false: something of it still runs, so it stays. */
+export const ArchivedDevSession = z.object({ id: z.string(), archived: z.boolean() });
+export type ArchivedDevSession = z.infer<typeof ArchivedDevSession>;

@@ -1,4 +1,6 @@
 import {
+  ArchivedDevSession,
+  CreatedProject,
   DevSession,
   EnvironmentPlace,
   PlaceToken,
@@ -116,6 +118,23 @@ export const accountCases = (platform: () => Platform) =>
       expectError(await buy("proj_none/environments/dev"), 404, "not_found");
     });
 
+    test("a person makes a project once by its name, and its environments work", async () => {
+      const { token } = await createPersonal(platform(), cookie);
+      const create = (json: unknown) => call(platform(), "POST", "/api/v1/projects", { token, json });
+      const made = CreatedProject.parse((await create({ name: " Zebra & co " })).json);
+      expect(made).toMatchObject({ name: "Zebra & co", slug: "zebra-co", created: true });
+      expect(made.environments.map(({ slug }) => slug).sort()).toEqual(["dev", "prod", "stg"]);
+      const again = CreatedProject.parse((await create({ name: "Zebra & co" })).json);
+      expect(again).toEqual({ ...made, created: false });
+      const place = `/api/v1/projects/${made.externalRef}/environments/prod/token`;
+      const bought = PlaceToken.parse((await call(platform(), "POST", place, { token })).json);
+      await deploy(platform(), [{ id: "hello" }], { token: bought.token });
+      expect(await trigger(platform(), "hello", {}, {}, bought.token)).toMatch(/^run_/);
+      expectError(await create({ name: "Other", organization: "none" }), 403);
+      for (const name of ["", " ", "a\u0007b", "x".repeat(101)])
+        expectError(await create({ name }), 400, "bad_request");
+    });
+
     test("a credential says where it leads", async () => {
       const { json } = await call(platform(), "GET", "/api/v1/environment", { token: platform().apiKey });
       expect(EnvironmentPlace.parse(json)).toMatchObject({
@@ -159,6 +178,36 @@ export const accountCases = (platform: () => Platform) =>
       const taken = await Promise.all(agents.map(async (agent) => (await agent.poll(10, 500)).leases));
       expect(taken.map((leases) => leases.map(({ runId }) => runId))).toEqual([[ofAda], [ofBob]]);
       expect([ofAda, ofBob]).not.toContain(rest);
+    });
+
+    test("a development session goes away when its dev ends, unless something of it still runs", async () => {
+      const { token } = await createPersonal(platform(), cookie);
+      const sessions = `/api/v1/projects/${ref}/dev-sessions`;
+      const json = { name: "cy@three" };
+      const open = async () =>
+        DevSession.parse((await call(platform(), "POST", sessions, { token, json })).json);
+      const archive = async () =>
+        ArchivedDevSession.parse(
+          (await call(platform(), "POST", `${sessions}/archive`, { token, json })).json,
+        );
+      const isListed = async () =>
+        (await call(platform(), "GET", "/api/v1/projects", { token })).text.includes("cy@three");
+      const session = await open();
+      const agent = await FakeAgent.enrolWith(platform(), session.enrolToken);
+      await deploy(platform(), [{ id: "hello" }], { token: session.token });
+      const lease = await agent.lease(await trigger(platform(), "hello", {}, {}, session.token));
+      const { id } = session.environment;
+      expect(await archive()).toEqual({ id, archived: false });
+      expect(await isListed()).toBe(true);
+      await agent.report([{ kind: "started", runId: lease.runId, epoch: lease.epoch }]);
+      await agent.complete(lease);
+      expect(await archive()).toEqual({ id, archived: true });
+      expect(await archive()).toEqual({ id, archived: true });
+      expect(await isListed()).toBe(false);
+      expect((await open()).environment).toEqual(session.environment);
+      expect(await isListed()).toBe(true);
+      const none = { token, json: { name: "none" } };
+      expectError(await call(platform(), "POST", `${sessions}/archive`, none), 404, "not_found");
     });
 
     test("an archived branch is reached by nobody, until it is made again", async () => {

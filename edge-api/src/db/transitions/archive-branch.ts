@@ -1,9 +1,9 @@
 import { z } from "zod";
 import type { Database } from "../database.ts";
+import { stopSchedulesOf } from "./stop-schedules-fragment.ts";
 
 const Answer = z.object({ id: z.string() }).nullable();
 
-/* Schedules stop with the branch; those that its code declares are made again by its next deployment. */
 const statement = `
 with moved as (
   update environments b set archived_at = coalesce(b.archived_at, (select app_now()))
@@ -12,14 +12,7 @@ with moved as (
   where p.ref = $1 and b.project_id = p.id and b.type = 'preview' and b.branch_name = $3
     and b.parent_environment_id is not null
   returning b.id
-),
-undeclared as (
-  delete from schedules s using moved where s.environment_id = moved.id and s.type = 'DECLARATIVE'
-),
-stopped as (
-  update schedules s set active = false, next_run_at = null, fire_at = null, updated_at = (select app_now())
-  from moved where s.environment_id = moved.id and s.type = 'IMPERATIVE' and s.active
-)
+),${stopSchedulesOf("moved")}
 select coalesce((select json_build_object('id', id) from moved), 'null'::json)::text`;
 
 /**

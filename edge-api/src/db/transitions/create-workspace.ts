@@ -28,7 +28,7 @@ select coalesce((
   select json_build_object('created', false, 'userId', m.user_id, 'projectRef', p.ref, 'poolId', e.pool_id,
     'environments', json_agg(json_build_object('id', e.id, 'slug', e.slug) order by e.slug))
   from (select * from projects order by id limit 1) p
-  join environments e on e.project_id = p.id
+  join environments e on e.project_id = p.id and e.parent_environment_id is null
   join lateral (select user_id from members where organization_id = p.organization_id order by created_at limit 1) m on true
   group by p.ref, m.user_id, e.pool_id
 ), 'null'::json)::text`;
@@ -66,7 +66,7 @@ select json_build_object('created', true, 'userId', "userId", 'projectRef', "pro
   'environments', (select json_agg(json_build_object('id', id, 'slug', slug) order by slug) from envs))::text
 from w`;
 
-/** The oldest project of this database and its environments; null before the first start. */
+/** The oldest project of this database and its environments, without branches and sessions; null before the first start. */
 export const findWorkspace = async (db: Database): Promise<Workspace | null> =>
   Answer.nullable().parse(await db.call(find, []));
 

@@ -1,7 +1,10 @@
 import { z } from "zod";
 import type { Database } from "../database.ts";
 
-/* A session has a pool of its own: no agent but its own takes its runs, and its agent takes no others. */
+/*
+ * A session has a pool of its own: no agent but its own takes its runs, and its agent takes no others. It counts as made
+ * when it was opened last, so that no sweep puts one away that is just being opened.
+ */
 const statement = `
 with place as (
   select p.id as project_id, p.organization_id, e.id as parent_id, s.running_max, s.concurrency_limit
@@ -23,7 +26,7 @@ session as (
   insert into environments (id, project_id, pool_id, slug, type, parent_environment_id, branch_name)
   select $4, project_id, coalesce((select id from pool), (select pool_id from known)), 'dev', 'development', parent_id, $3
   from place
-  on conflict (project_id, slug, coalesce(branch_name, '')) do update set archived_at = null
+  on conflict (project_id, slug, coalesce(branch_name, '')) do update set archived_at = null, created_at = excluded.created_at
   returning id, pool_id
 ),
 slots as (

@@ -1,4 +1,7 @@
 import {
+  ArchivedDevSession,
+  CreatedProject,
+  CreateProjectBody,
   DevSession,
   EnvironmentPlace,
   OpenDevSessionBody,
@@ -77,6 +80,14 @@ export const accountSpecs = {
     summary: "Projects and their environments",
     response: ProjectList,
   },
+  createProject: {
+    method: "post",
+    path: "/api/v1/projects",
+    auth: "person",
+    summary: "Make a project with its environments, unless the organization has one of that name",
+    body: CreateProjectBody,
+    response: CreatedProject,
+  },
   readPlace: {
     method: "get",
     path: "/api/v1/environment",
@@ -100,5 +111,13 @@ export const accountSpecs = {
     summary: "An environment of its own for one development session, with an agent's enrolment",
     body: OpenDevSessionBody,
     response: DevSession,
+  },
+  archiveDevSession: {
+    method: "post",
+    path: "/api/v1/projects/:projectRef/dev-sessions/archive",
+    auth: "person",
+    summary: "Put the environment of a development session away, unless something of it runs",
+    body: OpenDevSessionBody,
+    response: ArchivedDevSession,
   },
 } as const satisfies Record<string, RouteSpec>;
