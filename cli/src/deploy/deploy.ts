@@ -115,7 +115,10 @@ export const deployBuilt = async (
   if (final.status !== "DEPLOYED") {
     throw new CliError(`version ${final.version} is ${final.status}, not DEPLOYED; nothing was promoted`);
   }
-  const warnings = [...built.warnings, ...(await setVariables(client, created.id, built, await reads, options))];
+  const warnings = [
+    ...built.warnings,
+    ...(await setVariables(client, created.id, built, await reads, options)),
+  ];
   if (!options.skipPromotion) {
     step("promote", final.version);
     await move("promote");
