@@ -3,6 +3,7 @@ import { claimRuns } from "@longshore/edge-api/db/transitions/claim-runs";
 import { completeTokens } from "@longshore/edge-api/db/transitions/complete-tokens";
 import { createWaitPoint } from "@longshore/edge-api/db/transitions/create-wait-point";
 import { endAttempts } from "@longshore/edge-api/db/transitions/end-attempts";
+import { revokeAgent } from "@longshore/edge-api/db/transitions/enrol-agent";
 import { expireRuns } from "@longshore/edge-api/db/transitions/expire-runs";
 import { releaseRuns } from "@longshore/edge-api/db/transitions/release-runs";
 import { settleLanes } from "@longshore/edge-api/db/transitions/settle-lanes";
@@ -133,6 +134,26 @@ describe.skipIf(serverUrl === undefined)("crossing statements on Postgres", () =
     expect((await ending).results).toMatchObject([{ kind: "moved" }]);
     expect(await p.state(id)).toBe("completed");
     expect(await counts(p.environmentId)).toEqual([{ running: 0, entries: 0 }]);
+  });
+
+  test("an agent that is revoked while it claims hears that, and not that it was superseded", async () => {
+    const p = await place();
+    await other.query("begin");
+    expect(await revokeAgent(held, p.agent, p.environmentId)).toBe(true);
+    const claiming = claimRuns(t.db, claimRequest(p.agent, 1));
+    await untilBlocked();
+    await other.query("commit");
+    expect(await claiming).toEqual({ kind: "revoked" });
+  });
+
+  test("a process that claims while a newer one does is superseded", async () => {
+    const p = await place();
+    await other.query("begin");
+    await claimRuns(held, claimRequest(p.agent, 1, { bootId: "boot_2" }));
+    const claiming = claimRuns(t.db, claimRequest(p.agent, 1));
+    await untilBlocked();
+    await other.query("commit");
+    expect(await claiming).toEqual({ kind: "superseded" });
   });
 
   test("a run is not woken by what it waited for while its process ends", async () => {
