@@ -15,6 +15,7 @@ import { settleBatches } from "../db/transitions/settle-batches.ts";
 import { settleLanes } from "../db/transitions/settle-lanes.ts";
 import { wakeSettledRuns } from "../db/transitions/wake-settled-runs.ts";
 import { errorFingerprint } from "../domain/error-fingerprint.ts";
+import { sweepBundleParts } from "./bundle-parts.ts";
 import type { Deps } from "./deps.ts";
 import { releasePending } from "./release-pending.ts";
 import { resealEnvVars } from "./reseal-env-vars.ts";
@@ -95,6 +96,7 @@ export const sweep = async (deps: Deps, upMs = Number.POSITIVE_INFINITY): Promis
     settleLanes(deps.db, null),
     resealEnvVars(deps),
     ...(found.hasExpired ? [purgeExpired(deps.db)] : []),
+    ...(found.hasOldParts ? [sweepBundleParts(deps)] : []),
     ...(found.hasWaits ? [wakeSettledRuns(deps.db)] : []),
     ...(found.hasChangedLimits ? [expireLimitOverrides(deps.db), fitLanes(deps.db)] : []),
   ]);
