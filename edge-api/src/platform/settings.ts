@@ -10,6 +10,7 @@ export const defaultSettings: Settings = {
   silentMs: 35_000,
   startMs: 60_000,
   holdMs: 50_000,
+  clientAddressHeader: null,
   assembleBytesMax: bundleBytesMax,
   queueDepthMax: 1_000_000,
   keyRate: null,
