@@ -328,8 +328,7 @@ export const createExecution = (record: RunRecord, deps: ExecutionDeps, onChange
       const message = "The agent that executed this run was stopped.";
       const error = { type: "INTERNAL_ERROR", code: "TASK_RUN_LEASE_LOST", message } as const;
       if (phase.kind === "preparing") release(message, true);
-      else if (phase.kind === "running") endWith({ kind: "failed", error, executedMs: 0 });
-      // A waiting run holds no lease to report under; its agent's absence is found by the API.
+      else endWith({ kind: "failed", error, executedMs: 0 });
       return this.stop();
     },
     async freeze(frozen: boolean): Promise<void> {

@@ -31,6 +31,16 @@ const tasks = {
   twoWaits: `run: async () => {
     await Promise.all([sdk.wait.forToken("waitpoint_a"), sdk.wait.forToken("waitpoint_b")]);
   }`,
+  racesAWait: `run: async () =>
+    Promise.race([sdk.wait.forToken("waitpoint_a"), new Promise((resolve) => setTimeout(resolve, 300, "first"))])`,
+  throwsBesideAWait: `run: async () => {
+    const late = new Promise((_, reject) => setTimeout(reject, 300, new Error("beside")));
+    await Promise.race([sdk.wait.forToken("waitpoint_a"), late]);
+  }`,
+  waitsAndTellsItsPid: `run: async () => {
+    console.log(String(process.pid));
+    await sdk.wait.forToken("waitpoint_1");
+  }`,
   listens: `run: (_, { signal }) => new Promise((_resolve, reject) => {
     console.log("listening");
     signal.addEventListener("abort", () => { console.log("told"); reject(signal.reason); });
@@ -170,15 +180,37 @@ test("a run that waits is frozen, and goes on when its wait is over", { timeout:
   expect(await harness.final(lease.runId, 20_000)).toMatchObject({ kind: "completed", output: "thawed" });
 });
 
-test("two waits beside each other fail the run once the first is over", async () => {
-  const lease = run("twoWaits");
-  await harness.api.until("the wait", () => harness.factsOf(lease.runId).find((f) => f.kind === "waiting"));
-  const waits = [{ id: "waitpoint_1", kind: "token" as const, ok: true, output: "late" }];
-  harness.api.lease({ ...lease, kind: "continue", epoch: 2, waits });
-  expect(await harness.final(lease.runId)).toMatchObject({
+test("what ends beside its own wait is told at once, under that wait's epoch", async () => {
+  const kindsOf = (runId: string) => harness.factsOf(runId).map(({ kind }) => kind);
+  const raced = run("racesAWait");
+  expect(await harness.final(raced.runId)).toMatchObject({ kind: "completed", output: "first", epoch: 1 });
+  expect(kindsOf(raced.runId)).toEqual(["started", "waiting", "completed"]);
+  const thrown = run("throwsBesideAWait");
+  expect(await harness.final(thrown.runId)).toMatchObject({
+    kind: "failed",
+    error: { message: "beside" },
+  });
+  const twice = run("twoWaits");
+  expect(await harness.final(twice.runId)).toMatchObject({
     kind: "failed",
     error: { code: "TASK_DID_CONCURRENT_WAIT" },
   });
+});
+
+test("a run whose process is killed while it waits fails, and its continuation is not gone on with", async () => {
+  const lease = run("waitsAndTellsItsPid");
+  await harness.api.until("its wait", () => harness.factsOf(lease.runId).some((f) => f.kind === "waiting"));
+  await harness.api.until("its pid", () => harness.lines(lease.runId).length > 0);
+  process.kill(Number(harness.lines(lease.runId)[0]), "SIGKILL");
+  expect(await harness.final(lease.runId)).toMatchObject({
+    ...{ kind: "failed", epoch: 1 },
+    error: { type: "INTERNAL_ERROR", message: expect.stringContaining("SIGKILL") },
+  });
+  const waits = [{ id: "waitpoint_1", kind: "token" as const, ok: true, output: "late" }];
+  harness.api.lease({ ...lease, kind: "continue", epoch: 2, waits });
+  const failed = () => harness.factsOf(lease.runId).filter(({ kind }) => kind === "failed");
+  await harness.api.until("its second word", () => failed().length === 2);
+  expect(failed()[1]).toMatchObject({ epoch: 2, error: { code: "TASK_RUN_CONTINUATION_LOST" } });
 });
 
 test("a cancelled run is told through its signal", async () => {

@@ -38,8 +38,7 @@ export type RunningJob = {
  * I1  Exactly one final fact, after every log line of the run.
  * I2  Time is counted only while the run executes: not in waits, and not while it is frozen.
  * I3  What the task does after its cancellation or time-out does not change how the run ends.
- * I4  No final fact while a wait is open: the API takes one of a run that executes alone. What ended beside its own wait
- *     (a race, a second wait) is told when the wait is over.
+ * I4  What ends beside its own wait (a race, a second wait, a crash) is told at once, under the epoch of that wait.
  */
 export const runJob = (
   { executor, mark, served }: ReadyExecutor,
@@ -59,8 +58,6 @@ export const runJob = (
   let concluding = false;
   /** The frame that opened the wait the task is in. */
   let openWait: number | null = null;
-  /** Tells how the task ended, once the wait is over that it left open. */
-  let held: (() => void) | null = null;
   let executedMs = 0;
   let runningSince: number | null = null;
   /** Between its start and its end, and in no wait. */
@@ -151,11 +148,6 @@ export const runJob = (
     to.onOver(null);
   };
 
-  const endWith = (outcome: () => AttemptOutcome, isReusable = false): void => {
-    if (openWait === null || ending) return void conclude(outcome, isReusable);
-    held ??= () => void conclude(outcome, isReusable); // I4
-  };
-
   const onMessage = (message: FromExecutor): void => {
     if (isOver || concluding) return;
     switch (message.t) {
@@ -171,13 +163,13 @@ export const runJob = (
         to.request(message);
         return;
       case "done":
-        endWith(() => message.outcome, message.isReusable);
+        void conclude(() => message.outcome, message.isReusable); // I4
     }
   };
   const onExit = (code: number | null, signal: NodeJS.Signals | null): void => {
     const memoryKills = countMemoryKills();
     const oomKilled = signal === "SIGKILL" && memoryKills !== null && memoryKills > (memoryKillsBefore ?? 0);
-    endWith(() => {
+    void conclude(() => {
       const end = { code, signal, oomKilled, stderr: output.stderrTail() };
       return { kind: "failed", error: exitError(end, job.context.machine?.memory ?? null) };
     });
@@ -197,13 +189,11 @@ export const runJob = (
       epoch = newEpoch;
       if (!ending) startClock();
       if (moved) tell({ kind: "started" });
-      if (held) return held();
       send({ t: "continue", waits });
     },
     cancel(graceMs) {
       if (ending || isOver) return;
       ending = { kind: "canceled" };
-      if (held) return held();
       send({ t: "abort", code: "TASK_RUN_CANCELLED", reason: "The run was cancelled." });
       after(graceMs, () => executor.kill("SIGKILL"));
     },

@@ -1,8 +1,10 @@
 import { claimRuns } from "@longshore/edge-api/db/transitions/claim-runs";
+import { completeDueWaits } from "@longshore/edge-api/db/transitions/complete-due-waits";
 import { findWorkspace } from "@longshore/edge-api/db/transitions/create-workspace";
 import { openDevSession } from "@longshore/edge-api/db/transitions/open-dev-session";
 import { startRuns } from "@longshore/edge-api/db/transitions/start-runs";
 import { triggerRuns } from "@longshore/edge-api/db/transitions/trigger-runs";
+import { waitRuns } from "@longshore/edge-api/db/transitions/wait-runs";
 import { pollWork } from "@longshore/edge-api/services/poll-work";
 import { reportFacts } from "@longshore/edge-api/services/report-facts";
 import { sweep } from "@longshore/edge-api/services/sweep";
@@ -108,6 +110,26 @@ describe.each(testDrivers.filter(({ isAvailable }) => isAvailable))("agents on $
       });
       expect(await p.run(kept)).toMatchObject({ state: "leased" });
     });
+  });
+
+  test("a new process of an agent loses the waiting runs that it does not keep, and no others", async () => {
+    const p = await place();
+    const [gone, woken, kept] = [await p.begin("boot_1"), await p.begin("boot_1"), await p.begin("boot_1")];
+    const at = (ms: number) => new Date(Date.now() + ms).toISOString();
+    const wait = (held: HeldRun, dueAt: string) =>
+      waitRuns(t.db, p.id, [{ ...held, waits: [{ kind: "time", id: newId("waitPoint"), at: dueAt }] }]);
+    await wait(gone, at(3_600_000));
+    await wait(kept, at(3_600_000));
+    await wait(woken, at(600_000));
+    await t.advance(1_200_000);
+    await completeDueWaits(t.db);
+    expect(await p.run(woken)).toMatchObject({ state: "queued" });
+    await p.poll("boot_2", { held: [kept] });
+    expect(await p.run(gone)).toMatchObject({ state: "delayed", attempt: 1 });
+    expect(await p.run(woken)).toMatchObject({ state: "delayed", attempt: 1 });
+    expect(await p.run(kept)).toMatchObject({ state: "waiting" });
+    await p.poll("boot_2", { cursor: "" });
+    expect(await p.run(kept)).toMatchObject({ state: "waiting" });
   });
 
   describe("what an agent says of itself", () => {

@@ -14,6 +14,7 @@ import { releaseRuns } from "@longshore/edge-api/db/transitions/release-runs";
 import { startRuns } from "@longshore/edge-api/db/transitions/start-runs";
 import { triggerRuns } from "@longshore/edge-api/db/transitions/trigger-runs";
 import { openPg } from "@longshore/edge-api/platform/database-pg";
+import { explainRun, readRunTimeline } from "@longshore/edge-api/services/read-run-history";
 import { resolveManifest } from "@longshore/edge-api/services/resolve-manifest";
 import { runDueWork } from "@longshore/edge-api/services/run-due-work";
 import { sweep } from "@longshore/edge-api/services/sweep";
@@ -195,6 +196,36 @@ describe.each(testDrivers.filter(({ isAvailable }) => isAvailable))("finalisers 
     t = await open();
   }, 60_000);
   afterAll(() => t?.close());
+
+  test("a run's explanation and its events say that its finaliser is due, and which run it is", async () => {
+    const p = await place(t);
+    const deps = depsOf(t.db);
+    const principal = { kind: "key" as const, environmentId: p.environmentId, scopes: null };
+    const runId = await p.fail("crashed", internal("TASK_PROCESS_SIGSEGV"));
+    const told = async (id = runId) => {
+      const { sentence, details } = await explainRun(deps, principal, id);
+      const { events } = await readRunTimeline(deps, principal, id);
+      const added = events.filter(({ kind }) => kind.startsWith("finaliser"));
+      return { sentence, details, added: added.map(({ kind, message }) => [kind, message]) };
+    };
+    expect(await told()).toEqual({
+      sentence: 'The run is over: crashed. Its finaliser "asks/finaliser" is due.',
+      details: { finaliserTask: "asks/finaliser", finaliserRunId: null },
+      added: [["finaliser_due", "asks/finaliser"]],
+    });
+    await runDueWork(deps);
+    const made = (await p.finalisers(runId))[0]?.id;
+    expect(await told()).toEqual({
+      sentence: `The run is over: crashed. Its finaliser "asks/finaliser" was triggered: ${made}.`,
+      details: { finaliserTask: "asks/finaliser", finaliserRunId: made },
+      added: [
+        ["finaliser_due", "asks/finaliser"],
+        ["finaliser_triggered", made],
+      ],
+    });
+    const plain = await p.fail("crashed", internal("TASK_PROCESS_SIGSEGV"), "plain");
+    expect(await told(plain)).toEqual({ sentence: "The run is over: crashed.", details: {}, added: [] });
+  });
 
   test.each(ends)("%s is told once", async (_name, state, endRun) => {
     const p = await place(t);

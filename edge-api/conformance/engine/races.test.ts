@@ -1,6 +1,9 @@
 import { type Database, readJson } from "@longshore/edge-api/db/database";
 import { claimRuns } from "@longshore/edge-api/db/transitions/claim-runs";
+import { completeTokens } from "@longshore/edge-api/db/transitions/complete-tokens";
+import { createWaitPoint } from "@longshore/edge-api/db/transitions/create-wait-point";
 import { endAttempts } from "@longshore/edge-api/db/transitions/end-attempts";
+import { revokeAgent } from "@longshore/edge-api/db/transitions/enrol-agent";
 import { expireRuns } from "@longshore/edge-api/db/transitions/expire-runs";
 import { releaseRuns } from "@longshore/edge-api/db/transitions/release-runs";
 import { settleLanes } from "@longshore/edge-api/db/transitions/settle-lanes";
@@ -8,6 +11,7 @@ import { startRuns } from "@longshore/edge-api/db/transitions/start-runs";
 import { triggerRuns } from "@longshore/edge-api/db/transitions/trigger-runs";
 import { waitRuns } from "@longshore/edge-api/db/transitions/wait-runs";
 import { wakeSettledRuns } from "@longshore/edge-api/db/transitions/wake-settled-runs";
+import { newId } from "@longshore/shared/core/ids";
 import pg from "pg";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { cancelOne, claimRequest, openTestPostgres, seed, triggerItem, triggerLinked } from "./fixture.ts";
@@ -98,6 +102,87 @@ describe.skipIf(serverUrl === undefined)("crossing statements on Postgres", () =
     expect(await p.state(parent)).toBe("queued");
     const entries = await t.query("select 1 from queue_entries where run_id = $1", [parent]);
     expect(entries).toHaveLength(1);
+  });
+
+  const waitingForToken = async (p: Awaited<ReturnType<typeof place>>) => {
+    const { agent, environmentId } = p;
+    const run = await p.execute();
+    const id = newId("waitPoint");
+    await createWaitPoint(t.db, {
+      ...{ id, environmentId, kind: "token", dueAt: null, tags: [], runId: null },
+      ...{ idempotencyKey: null, storedKey: null, keyExpiresAt: null },
+    });
+    await waitRuns(t.db, agent, [{ runId: run, epoch: 1, waits: [{ kind: "token", id }] }]);
+    const complete = (on: Database) =>
+      completeTokens(on, [{ id, environmentId, output: "1", outputType: "application/json" }]);
+    return { run, complete };
+  };
+  const counts = async (environmentId: string) =>
+    t.query(
+      "select running, (select count(*)::int from queue_entries q where q.environment_id = $1) as entries from environment_slots where environment_id = $1",
+      [environmentId],
+    );
+
+  test("a process that ends while its run is woken ends the run", async () => {
+    const p = await place();
+    const { run: id, complete } = await waitingForToken(p);
+    await other.query("begin");
+    await complete(held);
+    const ending = endAttempts(t.db, p.agent, [p.done(id)]);
+    await untilBlocked();
+    await other.query("commit");
+    expect((await ending).results).toMatchObject([{ kind: "moved" }]);
+    expect(await p.state(id)).toBe("completed");
+    expect(await counts(p.environmentId)).toEqual([{ running: 0, entries: 0 }]);
+  });
+
+  test("an agent that is revoked while it claims hears that, and not that it was superseded", async () => {
+    const p = await place();
+    await other.query("begin");
+    expect(await revokeAgent(held, p.agent, p.environmentId)).toBe(true);
+    const claiming = claimRuns(t.db, claimRequest(p.agent, 1));
+    await untilBlocked();
+    await other.query("commit");
+    expect(await claiming).toEqual({ kind: "revoked" });
+  });
+
+  test("a process that claims while a newer one does is superseded", async () => {
+    const p = await place();
+    await other.query("begin");
+    await claimRuns(held, claimRequest(p.agent, 1, { bootId: "boot_2" }));
+    const claiming = claimRuns(t.db, claimRequest(p.agent, 1));
+    await untilBlocked();
+    await other.query("commit");
+    expect(await claiming).toEqual({ kind: "superseded" });
+  });
+
+  test("a run is not woken by what it waited for while its process ends", async () => {
+    const p = await place();
+    const { run: id, complete } = await waitingForToken(p);
+    await other.query("begin");
+    await endAttempts(held, p.agent, [p.done(id)]);
+    const waking = complete(t.db);
+    await untilBlocked();
+    await other.query("commit");
+    await waking;
+    expect(await p.state(id)).toBe("completed");
+    expect(await counts(p.environmentId)).toEqual([{ running: 0, entries: 0 }]);
+  });
+
+  test("a process that ends while its continuation is claimed ends the run, and its slot comes back", async () => {
+    const p = await place();
+    const { run: id, complete } = await waitingForToken(p);
+    await complete(t.db);
+    await other.query("begin");
+    expect(await claimRuns(held, claimRequest(p.agent, 1))).toMatchObject({
+      leases: [{ runId: id, epoch: 2 }],
+    });
+    const ending = endAttempts(t.db, p.agent, [p.done(id)]);
+    await untilBlocked();
+    await other.query("commit");
+    expect((await ending).results).toMatchObject([{ kind: "moved" }]);
+    expect(await p.state(id)).toBe("completed");
+    expect(await counts(p.environmentId)).toEqual([{ running: 0, entries: 0 }]);
   });
 
   test("a known child that ends while another parent is linked to it does not leave that parent waiting", async () => {

@@ -17,6 +17,7 @@ const base: Circumstances = {
   counters: [],
   version: { task: "a", external: null, externalStatus: null, current: "1", hasTask: true, queue: "q" },
   waits: [],
+  finaliser: null,
 };
 const point = { kind: "time", runId: null, batchId: null, id: "waitpoint_1", dueAt: null };
 const counter = { kind: "limit" as const, name: "api", key: "", running: 3, runningMax: 3, paused: false };
@@ -27,6 +28,16 @@ const fullEnv = { running: 10, runningMax: 10, paused: false };
 
 test.each<[string, Partial<Circumstances>, string]>([
   ["final", { state: "timed_out" }, "timed out"],
+  [
+    "final",
+    { state: "crashed", finaliser: { task: "a/finaliser", runId: null } },
+    'over: crashed. Its finaliser "a/finaliser" is due.',
+  ],
+  [
+    "final",
+    { state: "crashed", finaliser: { task: "a/finaliser", runId: "run_2" } },
+    "was triggered: run_2.",
+  ],
   ["canceling", { state: "executing", isCanceling: true }, "cancel"],
   [
     "pending_version",

@@ -41,6 +41,8 @@ export type Circumstances = {
     id: string;
     dueAt: string | null;
   }[];
+  /** What tells the task of an end that its process could not tell it of; `runId` null while it is due. */
+  finaliser: { task: string; runId: string | null } | null;
 };
 
 type Why = Pick<RunExplanation, "code" | "sentence">;
@@ -174,8 +176,18 @@ const whyQueued = (c: Circumstances): Why => {
   return { code: "next", sentence: "Nothing is in its way; an agent takes it next." };
 };
 
+const whyFinal = ({ state, finaliser }: Circumstances): Why => {
+  const over = `The run is over: ${state.replace("_", " ")}.`;
+  if (finaliser === null) return { code: "final", sentence: over };
+  const told =
+    finaliser.runId === null
+      ? `Its finaliser "${finaliser.task}" is due.`
+      : `Its finaliser "${finaliser.task}" was triggered: ${finaliser.runId}.`;
+  return { code: "final", sentence: `${over} ${told}` };
+};
+
 const why = (c: Circumstances): Why => {
-  if (isFinal(c.state)) return { code: "final", sentence: `The run is over: ${c.state.replace("_", " ")}.` };
+  if (isFinal(c.state)) return whyFinal(c);
   if (c.isCanceling)
     return { code: "canceling", sentence: "It was asked to cancel; its agent is ending it." };
   switch (c.state) {
@@ -242,6 +254,10 @@ const detailsOf = (c: Circumstances, code: Why["code"]): Record<string, unknown>
       return { tokenId: c.waits[0]?.id, dueAt: c.waits[0]?.dueAt, waits: c.waits.length };
     case "waiting_for_time":
       return { dueAt: c.waits[0]?.dueAt, waits: c.waits.length };
+    case "final":
+      return c.finaliser === null
+        ? {}
+        : { finaliserTask: c.finaliser.task, finaliserRunId: c.finaliser.runId };
     default:
       return {};
   }

@@ -40,10 +40,16 @@ export const TRANSITIONS = {
   wait: { from: ["executing"], to: ["waiting"], by: ["agent"], fence: "lease_epoch" },
   wake: { from: ["waiting"], to: ["queued"], by: ["platform"], fence: "none" },
   continue: { from: ["queued"], to: ["executing"], by: ["agent"], fence: "none" },
-  retry: { from: ["executing"], to: ["delayed"], by: ["agent"], fence: "lease_epoch" },
-  complete: { from: ["executing"], to: ["completed"], by: ["agent"], fence: "lease_epoch" },
+  // A process can end beside a wait of its own; a run that was woken then is still queued for its agent.
+  retry: { from: ["executing", "waiting", "queued"], to: ["delayed"], by: ["agent"], fence: "lease_epoch" },
+  complete: {
+    from: ["executing", "waiting", "queued"],
+    to: ["completed"],
+    by: ["agent"],
+    fence: "lease_epoch",
+  },
   fail: {
-    from: ["executing"],
+    from: ["executing", "waiting", "queued"],
     to: ["failed", "crashed", "system_failure", "timed_out"],
     by: ["agent"],
     fence: "lease_epoch",

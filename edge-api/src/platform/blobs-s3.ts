@@ -21,7 +21,7 @@ export const createS3Blobs = (options: S3Options): BlobStore => {
   return {
     put: async (key, bytes, contentType) => {
       const headers = { "content-type": contentType ?? "application/octet-stream" };
-      const body = new Uint8Array(bytes);
+      const body = bytes as Uint8Array<ArrayBuffer>; // a copy would hold a bundle twice
       const answer = await client.fetch(`${base}/${key}`, { method: "PUT", body, headers });
       await answer.body?.cancel();
       if (!answer.ok) refuse("PUT", answer.status);

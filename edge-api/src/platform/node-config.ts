@@ -38,6 +38,10 @@ const Variables = z.object({
   REDIS_URL: address(["redis:", "rediss:"], "redis://host:6379").optional(),
   LONGSHORE_SECRET: SecretText.optional(),
   LONGSHORE_DATA: z.string().min(1).default(".longshore"),
+  LONGSHORE_CLIENT_ADDRESS_HEADER: z
+    .string()
+    .regex(/^[A-Za-z0-9-]+$/, "should be the name of a header, such as x-forwarded-for")
+    .optional(),
   LONGSHORE_PUBLIC_URL: address(["http:", "https:"], "https://longshore.example.com").optional(),
   LONGSHORE_S3_ENDPOINT: address(["http:", "https:"], "https://s3.eu-central-1.amazonaws.com").optional(),
   LONGSHORE_S3_BUCKET: z.string().min(1).optional(),
@@ -68,7 +72,7 @@ export type NodeConfig = Readonly<{
   s3: S3Options | null;
   /** Roots of sealing keys, newest first, given the secret. */
   encryptionKeys(secret: Uint8Array): Uint8Array[];
-  limits: Pick<Settings, "keyRate" | "publicRate" | "queueDepthMax">;
+  limits: Pick<Settings, "keyRate" | "publicRate" | "queueDepthMax" | "clientAddressHeader">;
 }>;
 
 const s3Of = (v: z.infer<typeof Variables>): S3Options | null => {
@@ -124,6 +128,6 @@ export const readNodeConfig = (env: Record<string, string | undefined>): NodeCon
     s3: s3Of(v),
     printsSignIn: v.LONGSHORE_PRINT_SIGN_IN === undefined ? isEmbedded : v.LONGSHORE_PRINT_SIGN_IN === "1",
     encryptionKeys: (secret: Uint8Array) => readEncryptionKeys(v, secret),
-    limits: readLimits(v),
+    limits: { ...readLimits(v), clientAddressHeader: v.LONGSHORE_CLIENT_ADDRESS_HEADER ?? null },
   });
 };

@@ -1,3 +1,4 @@
+import { bundleBytesMax } from "@longshore/shared/contract/deployments";
 import { z } from "zod";
 import type { Rate } from "../hints/buckets.ts";
 import type { Settings } from "../services/deps.ts";
@@ -9,6 +10,8 @@ export const defaultSettings: Settings = {
   silentMs: 35_000,
   startMs: 60_000,
   holdMs: 50_000,
+  clientAddressHeader: null,
+  assembleBytesMax: bundleBytesMax,
   queueDepthMax: 1_000_000,
   keyRate: null,
   publicRate: null,

@@ -31,6 +31,10 @@ const Variables = z.object({
 
 /** Shorter than the usual time-outs of proxies in front of a Worker. Units: milliseconds. */
 const holdMs = 25_000;
+/** Set by Cloudflare on every request, whatever the caller sent. */
+const clientAddressHeader = "cf-connecting-ip";
+/** An isolate has 128 MB for all its requests. Units: bytes. */
+const assembleBytesMax = 64 * 1024 * 1024;
 
 const createR2Blobs = (bucket: R2Bucket): BlobStore => ({
   put: async (key, bytes, contentType) => {
@@ -58,7 +62,7 @@ const makeDeps = (env: Bindings): Omit<Deps, "later"> => {
     blobs: createR2Blobs(env.BLOBS),
     secret: v.LONGSHORE_SECRET,
     encryptionKeys: readEncryptionKeys(v, v.LONGSHORE_SECRET),
-    settings: { ...defaultSettings, ...readLimits(v), holdMs },
+    settings: { ...defaultSettings, ...readLimits(v), holdMs, assembleBytesMax, clientAddressHeader },
     log: (event, fields) => console.log(JSON.stringify({ event, ...fields })),
     presence: null,
     groupsCommits: false,

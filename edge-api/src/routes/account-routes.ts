@@ -4,7 +4,7 @@ import { archiveDevSession } from "../services/archive-dev-session.ts";
 import { createProject } from "../services/create-project.ts";
 import { openDevSession } from "../services/open-dev-session.ts";
 import { collectSignIn, decideSignIn, readSignInRequest, startSignIn } from "../services/sign-in-requests.ts";
-import { type AppEnv, originOf, withEnvironment, withPerson, withPrincipal } from "./context.ts";
+import { type AppEnv, addressOf, originOf, withEnvironment, withPerson, withPrincipal } from "./context.ts";
 import { smallBody } from "./limit-body.ts";
 import { sessionOf } from "./session-routes.ts";
 import { routeSpecs as r } from "./specs.ts";
@@ -15,7 +15,9 @@ export const accountRoutes = (): Hono<AppEnv> => {
   const app = new Hono<AppEnv>();
 
   app.post(r.startSignIn.path, smallBody, ...validBody(r.startSignIn.body), async (c) =>
-    c.json(await startSignIn(c.var.deps, c.req.valid("json"), originOf(c))),
+    c.json(
+      await startSignIn(c.var.deps, c.req.valid("json"), { origin: originOf(c), address: addressOf(c) }),
+    ),
   );
   app.post(r.collectSignIn.path, smallBody, ...validBody(r.collectSignIn.body), async (c) =>
     c.json(await collectSignIn(c.var.deps, c.req.valid("json").deviceCode)),

@@ -115,3 +115,14 @@ export const vocabularyOf = (c: Context): Vocabulary =>
 /** Where callers reach this API: as configured, else as this one did. */
 export const originOf = (c: Context<AppEnv>): string =>
   (c.var.deps.publicUrl ?? new URL(c.req.url).origin).replace(/\/+$/, "");
+
+/**
+ * The address that a request came from: what the proxy in front says, where the settings name its header (the last entry:
+ * callers write the ones before), else the other end of the connection. One text for all where neither is known.
+ */
+export const addressOf = (c: Context<AppEnv>): string => {
+  const name = c.var.deps.settings.clientAddressHeader;
+  const said = name === null ? undefined : c.req.header(name)?.split(",").at(-1)?.trim();
+  const { incoming } = c.env as { incoming?: { socket?: { remoteAddress?: string } } };
+  return said || incoming?.socket?.remoteAddress || "unknown";
+};

@@ -5,10 +5,21 @@ import {
   bundlePartBytesMax,
 } from "@longshore/shared/contract/deployments";
 import { AppError } from "@longshore/shared/core/error-codes";
+import {
+  type BundlePart,
+  findAbandonedBundleParts,
+  forgetBundleParts,
+  touchBundlePart,
+} from "../db/transitions/bundle-parts.ts";
 import { type Principal, requireOutsider, requireScope } from "./authenticate.ts";
 import { storeBundle } from "./bundles.ts";
 import type { Deps } from "./deps.ts";
 import { hashBytes } from "./hash-token.ts";
+
+/** What an upload that nobody goes on with leaves is kept this long. Units: milliseconds. */
+const abandonedMs = 86_400_000;
+/** Parts that one sweep removes: each is a request to the store. */
+const sweptMax = 40;
 
 /** Each environment has its own parts: nobody learns what another has uploaded. */
 const keyOf = (environmentId: string, part: string): string => `bundle-parts/${environmentId}/${part}`;
@@ -39,6 +50,8 @@ export const storeBundlePart = async (
       `The part's SHA-256 is ${actual}, not ${part}: it was changed or cut on its way.`,
     );
   }
+  // Before the bytes: what a cut upload leaves in the store is found again.
+  await touchBundlePart(deps.db, { environmentId: principal.environmentId, hash: part });
   await deps.blobs.put(keyOf(principal.environmentId, part), bytes);
   return { sizeBytes: bytes.byteLength };
 };
@@ -49,6 +62,7 @@ export const requireBundlePart = async (deps: Deps, principal: Principal, part: 
   const blob = await deps.blobs.get(keyOf(principal.environmentId, part));
   if (blob === null) throw new AppError("not_found", "Part not found");
   await blob.body.cancel();
+  await touchBundlePart(deps.db, { environmentId: principal.environmentId, hash: part });
 };
 
 const readPart = async (deps: Deps, key: string, part: string): Promise<Uint8Array> => {
@@ -73,24 +87,55 @@ export const assembleBundle = async (
   { parts }: AssembleBundleBody,
 ): Promise<BundleReceipt> => {
   requireDeploy(principal);
-  const keys = parts.map((part) => keyOf(principal.environmentId, part));
-  const pieces: Uint8Array[] = [];
-  let sizeBytes = 0;
-  for (const [index, key] of keys.entries()) {
-    const piece = await readPart(deps, key, parts[index] ?? "");
-    sizeBytes += piece.byteLength;
-    if (sizeBytes > bundleBytesMax) {
-      throw new AppError("payload_too_large", `A bundle has at most ${bundleBytesMax} bytes.`);
-    }
-    pieces.push(piece);
-  }
-  const bytes = new Uint8Array(sizeBytes);
-  let at = 0;
-  for (const piece of pieces) {
-    bytes.set(piece, at);
-    at += piece.byteLength;
-  }
-  const receipt = await storeBundle(deps, principal, hash, bytes);
-  deps.later(Promise.all(keys.map((key) => deps.blobs.remove(key))));
+  const { environmentId } = principal;
+  const receipt = await storeBundle(deps, principal, hash, await joinParts(deps, environmentId, parts));
+  deps.later(
+    removeParts(
+      deps,
+      parts.map((part) => ({ environmentId, hash: part })),
+      0,
+    ),
+  );
   return receipt;
+};
+
+/** The archive is held once, beside one part of it. */
+const joinParts = async (
+  deps: Deps,
+  environmentId: string,
+  parts: readonly string[],
+): Promise<Uint8Array<ArrayBuffer>> => {
+  const bytesMax = Math.min(bundleBytesMax, deps.settings.assembleBytesMax);
+  let bytes = new Uint8Array(0);
+  let sizeBytes = 0;
+  for (const [nth, part] of parts.entries()) {
+    const piece = await readPart(deps, keyOf(environmentId, part), part);
+    const end = sizeBytes + piece.byteLength;
+    if (end > bytesMax) {
+      throw new AppError(
+        "payload_too_large",
+        `An archive that is uploaded in parts has at most ${bytesMax} bytes here.`,
+      );
+    }
+    if (end > bytes.byteLength) {
+      // Parts are of one size, but for the last: the first tells what is needed.
+      const room = new Uint8Array(Math.min(bytesMax, sizeBytes + piece.byteLength * (parts.length - nth)));
+      room.set(bytes.subarray(0, sizeBytes));
+      bytes = room;
+    }
+    bytes.set(piece, sizeBytes);
+    sizeBytes = end;
+  }
+  return bytes.subarray(0, sizeBytes);
+};
+
+const removeParts = async (deps: Deps, parts: readonly BundlePart[], idleMs: number): Promise<void> => {
+  await Promise.all(parts.map(({ environmentId, hash }) => deps.blobs.remove(keyOf(environmentId, hash))));
+  await forgetBundleParts(deps.db, parts, idleMs);
+};
+
+/** Removes parts of uploads that nobody went on with for a day, a few each time. Cost: none when there are none. */
+export const sweepBundleParts = async (deps: Deps): Promise<void> => {
+  const parts = await findAbandonedBundleParts(deps.db, abandonedMs, sweptMax);
+  if (parts.length > 0) await removeParts(deps, parts, abandonedMs);
 };

@@ -6,6 +6,7 @@ import { type Principal, requireScope } from "./authenticate.ts";
 import type { Deps } from "./deps.ts";
 import { hashToken } from "./hash-token.ts";
 import { signToken } from "./tokens.ts";
+import { branchArchived } from "./write-triggers.ts";
 
 /** How long the items of a batch may take to arrive. Units: milliseconds. */
 const sealMs = 30 * 60_000;
@@ -69,6 +70,7 @@ export const createBatch = async (
       sealMs,
     }),
   );
+  if (answer.kind === "archived") throw branchArchived();
   if (answer.kind === "parent_missing")
     throw new AppError(
       "unprocessable",

@@ -33,6 +33,10 @@ export type Settings = {
   startMs: number;
   /** Longest time a poll is held. */
   holdMs: number;
+  /** The header in which a trusted proxy names the caller's address; null = there is none. */
+  clientAddressHeader: string | null;
+  /** Largest archive that is made of parts: it is held in memory once. Units: bytes. */
+  assembleBytesMax: number;
   /** Runs that may wait in one queue. Units: runs. */
   queueDepthMax: number;
   /** What each key, person or run may ask; null = as much as it likes. */

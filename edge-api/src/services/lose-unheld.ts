@@ -37,7 +37,7 @@ const toRelease = ({ runId, epoch }: UnheldLease) => ({
 
 /**
  * An agent's new process says in its first request what is left of its runs. What it does not name is gone, and would
- * otherwise count as executing for as long as the agent is heard: what had begun is lost now and the retry policy decides;
+ * otherwise count as executing, or wait, for as long as the agent is heard: what had begun is lost now and the retry policy decides;
  * what had not is given back. Comes before the claim that makes the new process known; a request whose cursor is not empty
  * was preceded by one.
  *
@@ -53,7 +53,7 @@ export const loseUnheld = async (
   const gone = await findUnheldLeases(deps.db, { agentId: agent.id, bootId, held });
   if (gone.length === 0) return;
   deps.log("agent.runs_lost", { agentId: agent.id, runs: gone.length });
-  const begun = gone.filter(({ phase }) => phase === "executing");
+  const begun = gone.filter(({ phase }) => phase !== "leased");
   const unstarted = gone.filter(({ phase }) => phase === "leased");
   if (begun.length > 0)
     await wakeAfter(deps, (await endAttempts(deps.db, agent.id, begun.map(toLoss))).hints);

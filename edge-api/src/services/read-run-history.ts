@@ -1,7 +1,7 @@
 import type { RunState } from "@longshore/shared/contract/run-status";
-import type { RunExplanation, RunLogs, RunTimeline } from "@longshore/shared/contract/runs";
+import type { RunEvent, RunExplanation, RunLogs, RunTimeline } from "@longshore/shared/contract/runs";
 import { AppError } from "@longshore/shared/core/error-codes";
-import { readLogs, readSituation, readTimeline } from "../db/queries/read-run-history.ts";
+import { readLogs, readSituation, readTimeline, type TimelineRow } from "../db/queries/read-run-history.ts";
 import { explain } from "../domain/explain.ts";
 import { wireStatus } from "../domain/wire-status.ts";
 import type { Principal } from "./authenticate.ts";
@@ -9,6 +9,18 @@ import type { Deps } from "./deps.ts";
 import { getReadableRun } from "./read-run.ts";
 import { serialiseError } from "./serialise-run.ts";
 import { wireDate, wireDateOrNull } from "./wire-date.ts";
+
+/** A finaliser follows the last move of its run: it is told as two events more, the second when its run was made. */
+const finaliserEvents = ({ finaliser }: TimelineRow): RunEvent[] => {
+  if (finaliser === null) return [];
+  const { task, dueAt, runId, madeAt } = finaliser;
+  const event = (name: string, at: string, message: string): RunEvent => ({
+    ...{ id: name, at: wireDate(at), kind: name, message },
+    ...{ from: null, to: null, attempt: null, agentId: null },
+  });
+  const due = event("finaliser_due", dueAt, task);
+  return runId === null || madeAt === null ? [due] : [due, event("finaliser_triggered", madeAt, runId)];
+};
 
 /** `GET /api/v1/runs/:id/events`. Errors: as for the run itself. */
 export const readRunTimeline = async (
@@ -19,7 +31,7 @@ export const readRunTimeline = async (
   await getReadableRun(deps, principal, runId);
   const rows = await readTimeline(deps.db, runId);
   return {
-    events: rows.events.map((event) => ({ ...event, at: wireDate(event.at) })),
+    events: [...rows.events.map((event) => ({ ...event, at: wireDate(event.at) })), ...finaliserEvents(rows)],
     attempts: rows.attempts.map((attempt) => ({
       ...attempt,
       leasedAt: wireDate(attempt.leasedAt),

@@ -7,6 +7,7 @@ import type {
 import { AppError } from "@longshore/shared/core/error-codes";
 import { newId, randomText } from "@longshore/shared/core/ids";
 import * as rows from "../db/transitions/sign-in-requests.ts";
+import { addressGroup } from "../domain/address-group.ts";
 import type { Rate } from "../hints/buckets.ts";
 import type { Deps } from "./deps.ts";
 import { hashToken } from "./hash-token.ts";
@@ -23,8 +24,10 @@ const dayMs = 86_400_000;
 /** How long a program stays signed in. */
 const tokenLifeDays = 90;
 
-/** All programs together: nobody who asks is known yet. */
-const startRate: Rate = { perSecond: 5, burst: 200 };
+/** Nobody who asks is known yet: each address has its own share, so that one cannot keep the others out. */
+const startRate: Rate = { perSecond: 1, burst: 60 };
+/** All programs together, from however many addresses: each makes a row. */
+const startRateOfAll: Rate = { perSecond: 20, burst: 1_000 };
 /** One program asks once in two seconds. */
 const pollRate: Rate = { perSecond: 2, burst: 10 };
 /** One person types a few codes, and could not guess one of 2^34 that live ten minutes. */
@@ -54,9 +57,10 @@ const gone = () =>
 export const startSignIn = async (
   deps: Deps,
   body: StartSignInBody,
-  origin: string,
+  from: { origin: string; address: string },
 ): Promise<StartedSignIn> => {
-  await limit(deps, "start", startRate);
+  await limit(deps, `start:${addressGroup(from.address)}`, startRate);
+  await limit(deps, "start", startRateOfAll);
   const deviceCode = `lsd_${randomText(48)}`;
   const deviceHash = await hashToken(deviceCode);
   const userCode = newUserCode();
@@ -66,7 +70,7 @@ export const startSignIn = async (
   return {
     deviceCode,
     userCode: formatUserCode(userCode),
-    approvalUrl: `${origin}/approve?code=${formatUserCode(userCode)}`,
+    approvalUrl: `${from.origin}/approve?code=${formatUserCode(userCode)}`,
     expiresAt: wireDate(expiresAt),
     intervalMs: pollIntervalMs,
   };

@@ -16,6 +16,7 @@ import { settleLanes } from "../db/transitions/settle-lanes.ts";
 import { wakeSettledRuns } from "../db/transitions/wake-settled-runs.ts";
 import { errorFingerprint } from "../domain/error-fingerprint.ts";
 import { archiveUnused } from "./archive-unused.ts";
+import { sweepBundleParts } from "./bundle-parts.ts";
 import type { Deps } from "./deps.ts";
 import { releasePending } from "./release-pending.ts";
 import { resealEnvVars } from "./reseal-env-vars.ts";
@@ -97,6 +98,7 @@ export const sweep = async (deps: Deps, upMs = Number.POSITIVE_INFINITY): Promis
     resealEnvVars(deps),
     archiveUnused(deps),
     ...(found.hasExpired ? [purgeExpired(deps.db)] : []),
+    ...(found.hasOldParts ? [sweepBundleParts(deps)] : []),
     ...(found.hasWaits ? [wakeSettledRuns(deps.db)] : []),
     ...(found.hasChangedLimits ? [expireLimitOverrides(deps.db), fitLanes(deps.db)] : []),
   ]);

@@ -219,6 +219,16 @@ const asAppError = (error: unknown): AppError => {
   throw error;
 };
 
+/** What a credential of a branch hears that was put away after the credential was made. */
+export const branchArchived = (): AppError =>
+  new AppError(
+    "not_found",
+    "The branch was archived and takes no new runs. Make it again to bring it back.",
+    {
+      shouldRetry: false,
+    },
+  );
+
 const inTheWay = (): AppError =>
   new AppError("unavailable", "Other triggers with this idempotency key are in the way; try again.");
 
@@ -242,6 +252,8 @@ const refusalOf = (outcome: TriggerOutcome, item: TriggerItem): AppError | null 
       );
     case "queue_missing":
       return new AppError("unprocessable", `Queue "${item.queue}" not found in this environment.`);
+    case "archived":
+      return branchArchived();
     case "parent_missing":
       return new AppError(
         "unprocessable",

@@ -26,6 +26,7 @@ const weights: Record<string, number> = {
     items: 6,
   },
   ...{ work: 18, claim: 8, endMany: 3, start: 4, release: 3, end: 8, wait: 12, repeat: 3, stale: 3 },
+  ...{ endParked: 3, endWoken: 2, endCrossed: 2 },
   ...{
     cancel: 4,
     token: 3,

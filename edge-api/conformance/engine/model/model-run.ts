@@ -22,6 +22,8 @@ export type ModelRun = {
   leasedMs: number;
   isAcked: boolean;
   isParked: boolean;
+  /** Whether its lease goes on with a process that waited. */
+  isContinuation: boolean;
   isCanceling: boolean;
   hasAttemptEnded: boolean;
   releases: number;
@@ -87,7 +89,14 @@ export const newRun = (spec: TriggerSpec, queue: string, machine: string, nowMs:
     machine,
   },
   ...{ state: "pending_version", epoch: 0, attempt: 0, agent: null, hasLease: false, leasedMs: 0 },
-  ...{ isAcked: false, isParked: false, isCanceling: false, hasAttemptEnded: false, releases: 0 },
+  ...{
+    isAcked: false,
+    isParked: false,
+    isContinuation: false,
+    isCanceling: false,
+    hasAttemptEnded: false,
+    releases: 0,
+  },
   ...{ createdMs: nowMs, delayMs: spec.delayMs > 0 ? nowMs + spec.delayMs : null, dueMs: null },
   ...{ ttlMs: spec.ttlMs, expiresMs: null, priority: spec.priority, positionMs: 0 },
   ...{ children: [], batches: [], parent: spec.parent, open: [], key: spec.key, external: spec.external },

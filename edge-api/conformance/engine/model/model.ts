@@ -173,7 +173,7 @@ export class Model extends ModelState {
     for (const run of taken) {
       const state = run.isParked ? "executing" : "leased";
       Object.assign(run, { state, epoch: run.epoch + 1, agent, hasLease: true, isAcked: false });
-      Object.assign(run, { expiresMs: null, leasedMs: this.nowMs });
+      Object.assign(run, { expiresMs: null, leasedMs: this.nowMs, isContinuation: run.isParked });
     }
     const held = this.held();
     for (const counter of new Set(taken.flatMap((run) => this.room.countersOf(run)))) {
@@ -223,7 +223,9 @@ export class Model extends ModelState {
 
   end(id: string, agent: string, epoch: number, how: AttemptOutcome): Answer {
     const run = this.get(id);
-    if (!this.holds(run, agent, epoch, "executing"))
+    const isParked = run.isParked && run.agent === agent && run.epoch === epoch;
+    const isUnderWay = run.isContinuation && this.holds(run, agent, epoch + 1, "executing");
+    if (!isParked && !isUnderWay && !this.holds(run, agent, epoch, "executing"))
       return run.epoch === epoch && run.hasAttemptEnded ? "repeated" : "refused";
     this.endAttempt(run, how);
     return "moved";

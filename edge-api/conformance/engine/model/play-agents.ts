@@ -115,17 +115,20 @@ const endAll = async (
 const end = (game: Game, run: ModelRun, epoch: number, n: number) =>
   endAll(game, agentOf(game, run, n), [{ run, epoch, how: howOf(run, n) }]);
 
+/** An end that was on its way when the continuation was. */
+const endBefore = (game: Game, run: ModelRun, epoch: number, n: number) => end(game, run, epoch - 1, n);
+
 /** A report that tells of a start and of the end at once. */
 const beginAndEnd = (game: Game, run: ModelRun, epoch: number, n: number) =>
   endAll(game, agentOf(game, run, n), [{ run, epoch, how: howOf(run, n), begins: true }]);
 
-/** Everything an agent executes ends in one report, of some the start as well. */
+/** Everything an agent executes or keeps ends in one report, of some the start as well. */
 const endMany = async (game: Game, { a, b }: Step) => {
   const some = runIn(game, a, "executing");
   if (some === undefined) return;
   const agent = some.agent ?? "";
   const held = game.model.all(
-    (run) => (run.state === "executing" || run.state === "leased") && run.agent === agent,
+    (run) => (run.state === "executing" || run.state === "leased" || run.isParked) && run.agent === agent,
   );
   await endAll(
     game,
@@ -209,6 +212,9 @@ export const agentMoves = {
   start: on("leased", start),
   release: on("leased", release),
   end: on("executing", end),
+  endParked: on("waiting", end),
+  endWoken: on("queued", end, ({ isParked }) => isParked),
+  endCrossed: on("executing", endBefore, ({ isContinuation }) => isContinuation),
   beginAndEnd: on("leased", beginAndEnd),
   wait: on("executing", wait, (run) => run.children.length + run.batches.length > 0),
   repeat: (game: Game, step: Step) => outOfTurn(game, step, false),

@@ -8,6 +8,7 @@ import {
   Whoami,
 } from "@longshore/shared/contract/account";
 import { CollectedSignIn, SignInRequest, StartedSignIn } from "@longshore/shared/contract/sign-in-requests";
+import { TriggerResponse } from "@longshore/shared/contract/trigger";
 import { beforeAll, describe, expect, test } from "vitest";
 import { call, deploy, expectError, FakeAgent, trigger } from "../client.ts";
 import type { Platform } from "../platforms.ts";
@@ -230,6 +231,32 @@ export const accountCases = (platform: () => Platform) =>
       expect((await reach()).status).toBe(200);
       const none = await call(platform(), "POST", `${branches}/archive`, { token, json: { branch: "none" } });
       expectError(none, 404, "not_found");
+    });
+
+    test("an archived branch takes no new runs from a key or token made before; what it has is still read", async () => {
+      const { token } = await createPersonal(platform(), cookie);
+      const json = { branch: "still/read" };
+      const branches = `/api/v1/projects/${ref}/branches`;
+      await call(platform(), "POST", branches, { token, json });
+      const place = await call(platform(), "POST", `/api/v1/projects/${ref}/environments/preview/token`, {
+        token,
+        headers: { "x-trigger-branch": json.branch },
+      });
+      const { token: ofBranch } = PlaceToken.parse(place.json);
+      const trigger = () =>
+        call(platform(), "POST", "/api/v1/tasks/any/trigger", { token: ofBranch, json: { payload: 1 } });
+      const made = TriggerResponse.parse((await trigger()).json);
+      await call(platform(), "POST", `${branches}/archive`, { token, json });
+      const refused = await trigger();
+      expectError(refused, 404, "not_found");
+      expect(refused.text).toContain("archived");
+      expect(refused.headers.get("x-should-retry")).toBe("false");
+      const batch = { runCount: 1 };
+      expectError(await call(platform(), "POST", "/api/v3/batches", { token: ofBranch, json: batch }), 404);
+      const read = await call(platform(), "GET", `/api/v3/runs/${made.id}`, { token: ofBranch });
+      expect(read.json).toMatchObject({ id: made.id, status: "PENDING_VERSION" });
+      await call(platform(), "POST", branches, { token, json });
+      expect((await trigger()).status).toBe(200);
     });
 
     // The last one: it uses the person's guesses up.

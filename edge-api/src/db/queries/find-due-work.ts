@@ -10,6 +10,7 @@ const Answer = z.object({
   hasBatches: z.boolean(),
   hasBulkActions: z.boolean(),
   hasExpired: z.boolean(),
+  hasOldParts: z.boolean(),
   hasChangedLimits: z.boolean(),
 });
 export type DueWork = z.infer<typeof Answer>;
@@ -31,6 +32,7 @@ select json_build_object(
   'hasBulkActions', exists (select from bulk_actions where worked_until <= (select app_now())),
   'hasExpired', exists (select from idempotency_keys where expires_at <= (select app_now()))
     or exists (select from used_tokens where expires_at <= (select app_now())),
+  'hasOldParts', exists (select from bundle_parts where touched_at <= (select app_now()) - interval '1 day'),
   'hasChangedLimits', exists (select from queues where changed_at > (select app_now()) - interval '10 minutes')
     or exists (select from concurrency_limits where changed_at > (select app_now()) - interval '10 minutes')
     or exists (select from limit_slots where override_expires_at <= (select app_now())))::text`;

@@ -2,6 +2,24 @@ import { RunState } from "@longshore/shared/contract/run-status";
 import { z } from "zod";
 import type { Database } from "../database.ts";
 
+/** The finaliser of a run that is over. Shape: `runId` and `madeAt` null while it is due and not made yet. */
+const Finaliser = z.object({
+  task: z.string(),
+  dueAt: z.string(),
+  runId: z.string().nullable(),
+  madeAt: z.string().nullable(),
+});
+
+const finaliser = `(
+    select json_build_object('task', coalesce(c.task_slug, d.task_slug), 'dueAt', r.finished_at, 'runId', c.id, 'madeAt', c.created_at)
+    from runs r
+    left join lateral (select task_slug from due_finalisers where run_id = r.id limit 1) d on true
+    left join lateral (
+      select id, task_slug, created_at from runs
+      where parent_run_id = r.id and trigger_function = 'finaliser' limit 1
+    ) c on true
+    where r.id = $1 and r.finished_at is not null and (d.task_slug is not null or c.id is not null))`;
+
 const Timeline = z.object({
   events: z.array(
     z.object({
@@ -38,6 +56,7 @@ const Timeline = z.object({
       completedAt: z.string().nullable(),
     }),
   ),
+  finaliser: Finaliser.nullable(),
 });
 export type TimelineRow = z.infer<typeof Timeline>;
 
@@ -55,7 +74,8 @@ select json_build_object(
   'waits', (
     select coalesce(json_agg(json_build_object('id', p.id, 'kind', p.kind, 'status', p.status, 'runId', p.child_run_id,
       'dueAt', p.due_at, 'createdAt', p.created_at, 'completedAt', p.completed_at) order by p.created_at, p.id), '[]')
-    from run_waits w join wait_points p on p.id = w.wait_point_id where w.run_id = $1))::text`;
+    from run_waits w join wait_points p on p.id = w.wait_point_id where w.run_id = $1),
+  'finaliser', ${finaliser})::text`;
 
 /** What happened to a run, its attempts and its waits, oldest first; of the events the last thousand. */
 export const readTimeline = async (db: Database, runId: string): Promise<TimelineRow> =>
@@ -131,6 +151,7 @@ const Situation = z.object({
     }),
   ),
   dueAt: z.string().nullable(),
+  finaliser: Finaliser.nullable(),
 });
 export type Situation = z.infer<typeof Situation>;
 
@@ -195,7 +216,8 @@ select json_build_object(
       'id', p.id, 'dueAt', p.due_at)), '[]')
     from run_waits w join wait_points p on p.id = w.wait_point_id
     where w.run_id = $1 and w.is_active and w.taken_epoch is null and p.status = 'pending'),
-  'dueAt', (select due_at from run))::text`;
+  'dueAt', (select due_at from run),
+  'finaliser', ${finaliser})::text`;
 
 /** Everything that could keep a run from moving. Units: an agent counts as online when heard within `onlineMs`. */
 export const readSituation = async (db: Database, runId: string, onlineMs: number): Promise<Situation> =>

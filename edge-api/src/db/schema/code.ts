@@ -81,6 +81,18 @@ export const tasks = pgTable(
   (t) => [primaryKey({ columns: [t.deploymentId, t.slug] })],
 );
 
+/** Parts of archives that were uploaded and not assembled yet: the store cannot be asked which of its blobs are old. */
+export const bundleParts = pgTable(
+  "bundle_parts",
+  {
+    environmentId: text("environment_id").notNull(),
+    hash: text("hash").notNull(),
+    /** When it was last uploaded or asked for. */
+    touchedAt: at("touched_at").notNull().default(sql`app_now()`),
+  },
+  (t) => [primaryKey({ columns: [t.environmentId, t.hash] }), index("bundle_parts_touched").on(t.touchedAt)],
+);
+
 export const queues = pgTable(
   "queues",
   {

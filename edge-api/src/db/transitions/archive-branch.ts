@@ -16,7 +16,8 @@ with moved as (
 select coalesce((select json_build_object('id', id) from moved), 'null'::json)::text`;
 
 /**
- * Puts a branch away: no key or person reaches it, and its schedules stop. Runs that it has go on to their end.
+ * Puts a branch away: no person reaches it and no key of the preview environment, and its schedules stop; the branch's own
+ * keys and tokens still read, and trigger nothing. Runs that it has go on to their end, with what they trigger.
  * Errors: null when the person may change no such branch. Cost: one round trip.
  */
 export const archiveBranch = async (

@@ -1,4 +1,5 @@
 import type { HeldRun } from "@longshore/shared/contract/agent-protocol";
+import { z } from "zod";
 import type { Database } from "../database.ts";
 import { jsonbText } from "../jsonb-text.ts";
 import { Claim } from "./claim-answer.ts";
@@ -25,6 +26,11 @@ export type ClaimRequest = {
   /** Left out: what the row says stays, as with `version`, `runtime` and `labels` of null. */
   view?: AgentView;
 };
+
+const Answer = z.union([Claim, z.object({ kind: z.literal("crossed") })]);
+
+/** How often a claim that crossed a change of its agent asks again. */
+const crossedMax = 5;
 
 /*
  * How it chooses: environments of the pool with room, locked in order of id; in each, its open lanes by turn; in each
@@ -303,6 +309,8 @@ orders as (
 select (case
   when not exists (select from known) then json_build_object('kind', 'missing')
   when exists (select from known where revoked_at is not null) then json_build_object('kind', 'revoked')
+  when not exists (select from agent) and exists (select from known k, request r where k.boot_id <= r."bootId")
+    then json_build_object('kind', 'crossed')
   when not exists (select from agent) then json_build_object('kind', 'superseded')
   else json_build_object(
     'kind', 'claimed',
@@ -365,7 +373,13 @@ end)::text`;
  * Takes work for an agent, up to its free capacity: the moves `claim` and `continue` for many runs at once. The same
  * statement is the agent's heartbeat, repeats leases that it has not acknowledged, and tells it what to let go of.
  *
- * Cost: one round trip.
+ * Cost: one round trip (another when the agent was revoked or superseded at that moment).
  */
-export const claimRuns = async (db: Database, request: ClaimRequest): Promise<Claim> =>
-  Claim.parse(await db.call(statement, [jsonbText(request)]));
+export const claimRuns = async (db: Database, request: ClaimRequest): Promise<Claim> => {
+  // The row that `known` shows is older than the one that the update met: revoked meanwhile, or taken by a newer process.
+  for (let crossed = 0; crossed < crossedMax; crossed++) {
+    const claim = Answer.parse(await db.call(statement, [jsonbText(request)]));
+    if (claim.kind !== "crossed") return claim;
+  }
+  return { kind: "superseded" };
+};

@@ -21,6 +21,7 @@ const Answer = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("created"), id: z.string(), runCount: z.int() }),
   z.object({ kind: z.literal("cached"), id: z.string(), runCount: z.int(), isSealed: z.boolean() }),
   z.object({ kind: z.literal("parent_missing") }),
+  z.object({ kind: z.literal("archived") }),
   z.object({ kind: z.literal("again") }),
 ]);
 export type CreateBatchAnswer = z.infer<typeof Answer>;
@@ -34,9 +35,12 @@ with asked as (
 ),
 valid as (
   select a.* from asked a
-  where a."parentRunId" is null or exists (
-    select from runs r
-    where r.id = a."parentRunId" and r.environment_id = a."environmentId" and r.finished_at is null)
+  where case
+    when a."parentRunId" is null
+      then exists (select from environments e where e.id = a."environmentId" and e.archived_at is null)
+    else exists (
+      select from runs r
+      where r.id = a."parentRunId" and r.environment_id = a."environmentId" and r.finished_at is null) end
 ),
 seen as (
   select x.id, x.run_count, x.sealed_at, x.completed_at
@@ -80,7 +84,8 @@ linked as (
   insert into run_waits (run_id, wait_point_id) select v."parentRunId", p.id from points p, valid v
 )
 select (case
-  when not exists (select from valid) then json_build_object('kind', 'parent_missing')
+  when not exists (select from valid) then json_build_object(
+    'kind', case when (select "parentRunId" from asked) is null then 'archived' else 'parent_missing' end)
   when exists (select from made)
     then (select json_build_object('kind', 'created', 'id', id, 'runCount', run_count) from made)
   when exists (select from seen)
@@ -90,7 +95,7 @@ select (case
 
 /**
  * Makes a batch without items, and the point at which its parent waits. `cached`: a live idempotency key names an
- * earlier one; the parent then waits for that. `again`: a concurrent call took the key. Cost: one round trip.
+ * earlier one; the parent then waits for that. `archived`: the branch was put away. `again`: a concurrent call took the key. Cost: one round trip.
  */
 export const createBatch = async (db: Database, batch: NewBatch): Promise<CreateBatchAnswer> =>
   Answer.parse(await db.call(statement, [jsonbText(batch)]));

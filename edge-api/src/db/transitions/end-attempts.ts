@@ -3,7 +3,7 @@ import type { TaskError } from "@longshore/shared/contract/task-error";
 import { z } from "zod";
 import type { Database } from "../database.ts";
 import { jsonbText } from "../jsonb-text.ts";
-import { dropWaits, freeSlots, hintsDue, settleFinals, wakeParents } from "./fragments.ts";
+import { dropWaits, freeSlots, hintsDue, settleFinals, wakeParentsBut } from "./fragments.ts";
 import { type Fence, FencedResult, HintsDue } from "./move-result.ts";
 
 /**
@@ -26,12 +26,18 @@ export type AttemptEnd = Fence & {
   begins?: boolean;
 };
 
-const Answer = z.object({
+const EndedAttempts = z.object({
   results: z.array(FencedResult),
   hints: HintsDue,
   nextDueAt: z.string().nullable(),
 });
-export type EndedAttempts = z.infer<typeof Answer>;
+export type EndedAttempts = z.infer<typeof EndedAttempts>;
+
+/** `again`: a wake or a claim of the run crossed the statement. */
+const Answer = EndedAttempts.extend({
+  results: z.array(FencedResult.extend({ kind: z.enum([...FencedResult.shape.kind.options, "again"]) })),
+});
+type Answer = z.infer<typeof Answer>;
 
 /** Longest pause before a retry: what Postgres' intervals and powers hold with ease. Units: milliseconds (ten years). */
 const pauseMsMax = 315_360_000_000;
@@ -39,6 +45,11 @@ const pauseMsMax = 315_360_000_000;
 /*
  * Deleting the lease row is the fence: only the agent and epoch named in it can, once. `lose` names no agent, but asks
  * that the agent is still silent. A retry is a delayed run; a pause of nothing comes due at once.
+ *
+ * A process can end beside its own wait, when the run has no lease: then the run's epoch and the agent that keeps its
+ * process are the fence, read from the locked row, and of a woken run the queue entry that only this statement deleted.
+ * The agent may also have been handed the continuation before it heard of the end: a continuation is the same process
+ * under the next epoch, so that its lease ends with it.
  */
 const statement = `
 with facts as (
@@ -52,10 +63,41 @@ with facts as (
 ),
 gone as (
   delete from leases l using facts f
-  where l.run_id = f.run_id and l.epoch = f.epoch and (l.phase = 'executing' or f.begins)
+  where l.run_id = f.run_id and (l.phase = 'executing' or f.begins)
+    and (l.epoch = f.epoch or (l.epoch = f.epoch + 1 and l.is_continuation and $1::text is not null))
     and (l.agent_id = $1
       or ($1 is null and exists (select from agents a where a.id = l.agent_id and a.beat_at < $3::timestamptz)))
   returning l.run_id, l.environment_id, l.lane_id, l.agent_id, l.phase, l.leased_at
+),
+unleased as (
+  select run_id, epoch from facts where $1::text is not null and run_id not in (select run_id from gone)
+),
+entries_locked as (
+  select q.run_id
+  from queue_entries q
+  join unleased u on u.run_id = q.run_id
+  cross join lateral (select lease_epoch, waiting_agent_id from runs where id = u.run_id limit 1) r
+  where q.agent_id = $1 and r.lease_epoch = u.epoch and r.waiting_agent_id = $1
+  order by q.run_id
+  for update of q
+),
+dropped as (
+  delete from queue_entries q where q.run_id in (select run_id from entries_locked) returning q.run_id
+),
+parked as (
+  select r.id, r.state, r.lease_epoch, r.waiting_agent_id
+  from runs r
+  where r.id in (select run_id from unleased) and (select count(*) from dropped) >= 0
+  order by r.id
+  for update
+),
+ending as (
+  select run_id, agent_id, phase, leased_at from gone
+  union all
+  select p.id, p.waiting_agent_id, p.state, null
+  from parked p join unleased u on u.run_id = p.id
+  where p.lease_epoch = u.epoch and p.waiting_agent_id = $1
+    and (p.state = 'waiting' or (p.state = 'queued' and p.id in (select run_id from dropped)))
 ),
 judged as (
   select g.run_id, g.agent_id, g.phase, g.leased_at, f.error_fingerprint, f.outcome, f.output, f.output_type, nullif(f.error, 'null'::jsonb) as error, f.executed_ms,
@@ -72,7 +114,7 @@ judged as (
         * least((r.retry->>'minTimeoutInMs')::float8, ${pauseMsMax})
         * power((r.retry->>'factor')::float8,
             least(r.attempt - 1, 250 / greatest(log((r.retry->>'factor')::float8), 0.001)))))) end as delay_ms
-  from gone g join facts f on f.run_id = g.run_id
+  from ending g join facts f on f.run_id = g.run_id
   cross join lateral (
     select retry, machine, cancel_requested_at, attempt + case when g.phase = 'leased' then 1 else 0 end as attempt
     from runs where id = g.run_id limit 1
@@ -83,10 +125,10 @@ moved as (
   set state = j.state, machine = case when j.state = 'delayed' then j.machine else r.machine end,
       error_fingerprint = case when j.state <> 'delayed' then j.error_fingerprint end,
       output = j.output, output_type = j.output_type, error = case when j.state = 'completed' then null else j.error end,
-      executed_ms = r.executed_ms + j.executed_ms, waiting_agent_id = null,
+      executed_ms = r.executed_ms + j.executed_ms, waits_open = 0, waiting_agent_id = null,
       attempt = r.attempt + case when j.phase = 'leased' then 1 else 0 end,
       started_at = coalesce(r.started_at, (select app_now())),
-      reason = case when j.phase = 'executing' then r.reason end,
+      reason = case when j.phase <> 'leased' then r.reason end,
       due_at = case when j.state = 'delayed' then (select app_now()) + j.delay_ms * interval '1 millisecond' end,
       finished_at = case when j.state <> 'delayed' then (select app_now()) end,
       updated_at = (select app_now())
@@ -99,7 +141,7 @@ attempts_ended as (
   update attempts a
   set status = m.outcome, finished_at = (select app_now()), executed_ms = m.executed_ms, error = m.attempt_error
   from moved m
-  where m.phase = 'executing' and a.run_id = m.id and a.number = m.attempt
+  where m.phase <> 'leased' and a.run_id = m.id and a.number = m.attempt
 ),
 attempts_made as (
   insert into attempts (run_id, number, status, agent_id, deployment_id, leased_at, started_at, finished_at, executed_ms, error)
@@ -114,44 +156,67 @@ logged as (
   select id, (select app_now()),
     case when outcome = 'lost' then 'lose' when state = 'delayed' then 'retry' when state = 'completed' then 'complete'
          when state = 'canceled' then 'cancel' else 'fail' end,
-    'executing', state, attempt, agent_id,
+    case when phase = 'leased' then 'executing' else phase end, state, attempt, agent_id,
     left(coalesce(attempt_error->>'message', attempt_error->>'raw', attempt_error->>'code'), 500)
   from moved
 ),
 ${dropWaits("moved")},
 finals as (select * from moved where state <> 'delayed'),
 ${settleFinals},
-${wakeParents},
+${wakeParentsBut("moved")},
 ${freeSlots}
 select json_build_object(
   'results', (
     select coalesce(json_agg(json_build_object('ord', f.ord, 'kind', case
       when m.id is not null then 'moved'
       when r.id is null then 'missing'
+      when r.lease_epoch = f.epoch and r.waiting_agent_id = $1 then 'again'
       when r.lease_epoch = f.epoch and a.finished_at is not null then 'repeated'
       else 'refused' end) order by f.ord), '[]')
     from facts f
     left join moved m on m.id = f.run_id
-    left join lateral (select id, lease_epoch, attempt from runs where id = f.run_id limit 1) r on true
+    left join lateral (select id, lease_epoch, attempt, waiting_agent_id from runs where id = f.run_id limit 1) r on true
     left join lateral (
       select finished_at from attempts where run_id = f.run_id and number = r.attempt limit 1
     ) a on true),
   'nextDueAt', (select min(due_at) from moved),
   'hints', ${hintsDue})::text`;
 
+/** How often ends of runs that change hands meanwhile are tried again. */
+const crossedMax = 5;
+
 const end = async (
   db: Database,
   agentId: string | null,
   ends: readonly AttemptEnd[],
   silentSince: string | null,
-): Promise<EndedAttempts> => Answer.parse(await db.call(statement, [agentId, jsonbText(ends), silentSince]));
+): Promise<EndedAttempts> => {
+  const send = async (some: readonly AttemptEnd[]): Promise<Answer> =>
+    Answer.parse(await db.call(statement, [agentId, jsonbText(some), silentSince]));
+  const whole = await send(ends);
+  for (let crossed = 0; crossed < crossedMax; crossed++) {
+    const again = whole.results.filter(({ kind }) => kind === "again");
+    if (again.length === 0) break;
+    const next = await send(again.flatMap(({ ord }) => ends[ord - 1] ?? []));
+    for (const [nth, result] of next.results.entries()) if (again[nth]) again[nth].kind = result.kind;
+    whole.hints.agentIds.push(...next.hints.agentIds);
+    whole.hints.environmentIds.push(...next.hints.environmentIds);
+    whole.nextDueAt = [whole.nextDueAt, next.nextDueAt].filter((at) => at !== null).sort()[0] ?? null;
+  }
+  const results = whole.results.map(({ ord, kind }) => ({
+    ord,
+    kind: kind === "again" ? ("refused" as const) : kind,
+  }));
+  return { ...whole, results };
+};
 
 /**
  * Ends attempts that an agent executes: the moves `complete`, `fail`, `retry` and `cancel` for many runs. The run, its
  * attempt, its event, its slot, its parents' wait points and the parents that thereby wake are one statement. Of one that
- * `begins` with it, the move `start` is made in the same write.
+ * `begins` with it, the move `start` is made in the same write. A run that waits, or is queued for this agent, ends as well:
+ * its process is over whatever its wait would bring.
  *
- * Cost: one round trip.
+ * Cost: one round trip (another when a wake or a claim of such a run crossed it).
  */
 export const endAttempts = (
   db: Database,

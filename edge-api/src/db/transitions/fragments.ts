@@ -232,11 +232,14 @@ export const freeSlots = `
   )`;
 
 /**
- * What hints are due after a statement that freed slots or woke runs. Needs `gone` and `woken`.
- * Shape: `{environmentIds, agentIds}`: environments where a slot came free, agents with something to continue.
+ * What hints are due after a statement that freed slots, ended runs or woke some. Needs `gone`, `woken` and `finalisers_noted`.
+ * Shape: `{environmentIds, agentIds}`: environments where a slot came free or a finaliser is due, agents with something to
+ * continue.
  */
 export const hintsDue = `json_build_object(
-  'environmentIds', (select coalesce(json_agg(distinct environment_id), '[]') from gone),
+  'environmentIds', (
+    select coalesce(json_agg(distinct environment_id), '[]') from (
+      select environment_id from gone union all select environment_id from finalisers_noted) e),
   'agentIds', (
     select coalesce(json_agg(distinct agent_id), '[]') from (
       select home_agent_id as agent_id from woken where state = 'queued' and home_agent_id is not null

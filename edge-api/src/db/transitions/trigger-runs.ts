@@ -58,6 +58,7 @@ const Outcome = z.object({
     "version_missing",
     "queue_missing",
     "parent_missing",
+    "archived",
     "lane_missing",
     "again",
   ]),
@@ -97,6 +98,8 @@ keyed as materialized (
     p.id as parent_id, p.depth as parent_depth, coalesce(p.root_run_id, p.id) as root_id,
     d.id is null and i."lockVersion" is null
       and (i."externalDeploymentId" is not null or e.current_deployment_id is null) as is_pending,
+    -- What runs there goes to its end, with all that it triggers.
+    e.archived_at is not null and i."parentRunId" is null as is_archived,
     ${limitNamesOf("i", "t")} as limit_names,
     ${limitsKeyOf("i", limitNamesOf("i", "t"))} as limits_key
   from items i
@@ -138,7 +141,7 @@ resolved as materialized (
 valid as (
   select * from resolved
   where (is_pending or (found_task is not null and queue_id is not null and (limits_key = '' or lane_id is not null)))
-    and ("parentRunId" is null or parent_id is not null)
+    and ("parentRunId" is null or parent_id is not null) and not is_archived
 ),
 seen as (
   select v.ord, k.run_id
@@ -309,6 +312,7 @@ select coalesce(json_agg(json_build_object(
   'limitNames', r.limit_names, 'limitsKey', r.limits_key,
   'replacedRunId', case when a.made_id is not null and a.place_is_live then a.place_run_id end,
   'kind', case
+    when r.is_archived then 'archived'
     when r."lockVersion" is not null and r.deployment_id is null then 'version_missing'
     when r.is_pending then case when r."parentRunId" is not null and r.parent_id is null then 'parent_missing'
       when a.made_id is not null then 'created' when a.replayed_id is not null then 'replayed'
@@ -329,7 +333,7 @@ from resolved r join answers a on a.ord = r.ord`;
  *
  * Shape: one outcome for each item, in order. `cached`: a live idempotency key names an earlier run. `replayed`: this
  * very request made one before. `again`: a concurrent trigger took the key; the same call now sees its run.
- * `lane_missing`: its limits need a lane that openLane makes. A parent that should wait for
+ * `archived`: its branch was put away. `lane_missing`: its limits need a lane that openLane makes. A parent that should wait for
  * a run which was there before is linked to it by waitForRun.
  * Cost: one round trip, whatever the count.
  */
