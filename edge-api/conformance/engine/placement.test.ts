@@ -7,6 +7,7 @@ import { endAttempts } from "@longshore/edge-api/db/transitions/end-attempts";
 import { openLane } from "@longshore/edge-api/db/transitions/open-lane";
 import { startRuns } from "@longshore/edge-api/db/transitions/start-runs";
 import { type TriggerItem, triggerRuns } from "@longshore/edge-api/db/transitions/trigger-runs";
+import { waitRuns } from "@longshore/edge-api/db/transitions/wait-runs";
 import { explain } from "@longshore/edge-api/domain/explain";
 import { claimWork } from "@longshore/edge-api/services/claim-work";
 import { newId } from "@longshore/shared/core/ids";
@@ -267,6 +268,52 @@ describe.each(testDrivers.filter(({ isAvailable }) => isAvailable))("placement o
       expect(await p.claim({ room: { cpu: 1, memoryMb: 4_096 } })).toHaveLength(1);
       expect(await p.claim({ room: two })).toHaveLength(2);
       expect(await p.claim({ room: two })).toHaveLength(2);
+    });
+
+    test("a run that goes on comes before new work, and alone where its host has shrunk", async () => {
+      const p = await place();
+      const [agent] = p.agentIds;
+      const parent = await p.trigger({ machine: "medium-2x" });
+      const held = await p.claim({ room: two });
+      await startRuns(t.db, agent ?? "", held);
+      const child = await p.trigger({ parentRunId: parent, resumeParent: true, machine: "micro" });
+      const waits = [{ kind: "run" as const, runId: child }];
+      await waitRuns(t.db, agent ?? "", [{ runId: parent, epoch: held[0]?.epoch ?? 0, waits }]);
+      const ofChild = await p.claim({ room: two, held });
+      expect(ofChild.map(({ runId }) => runId)).toEqual([child]);
+      await p.end(ofChild);
+      const small = await p.trigger({ machine: "micro" });
+      await t.query("update leases set acked = true where environment_id = $1", [p.environmentId]);
+      // Nothing else runs here: it goes on although the room is too small now, and nothing joins it.
+      const continued = await p.claim({ room: { cpu: 1, memoryMb: 1_024 } });
+      expect(continued.map(({ runId }) => runId)).toEqual([parent]);
+      expect(await p.claim({ room: { cpu: 0.25, memoryMb: 256 }, held: continued })).toMatchObject([
+        { runId: small },
+      ]);
+      await p.holds();
+    });
+
+    test("while something runs, a run that goes on waits for its room and lets nothing new before it", async () => {
+      const p = await place();
+      const [agent] = p.agentIds;
+      const parent = await p.trigger({ machine: "small-2x" });
+      const held = await p.claim({ room: two });
+      await startRuns(t.db, agent ?? "", held);
+      const child = await p.trigger({ parentRunId: parent, resumeParent: true, machine: "micro" });
+      const waits = [{ kind: "run" as const, runId: child }];
+      await waitRuns(t.db, agent ?? "", [{ runId: parent, epoch: held[0]?.epoch ?? 0, waits }]);
+      await t.advance(1_000);
+      const other = await p.trigger({ machine: "medium-1x" });
+      const both = await p.claim({ room: two, held });
+      expect(both.map(({ runId }) => runId).sort()).toEqual([child, other].sort());
+      await p.end(both.filter(({ runId }) => runId === child));
+      await p.trigger({ machine: "micro" });
+      const busy = both.filter(({ runId }) => runId === other);
+      expect(await p.claim({ room: { cpu: 0.5, memoryMb: 2_048 }, held: busy })).toEqual([]);
+      expect(
+        (await p.claim({ room: { cpu: 1, memoryMb: 2_048 }, held: busy })).map(({ runId }) => runId),
+      ).toEqual([parent]);
+      await p.holds();
     });
 
     test("lanes of large runs are passed over a few at a time, and what fits behind them is found", async () => {
