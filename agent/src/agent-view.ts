@@ -12,6 +12,7 @@ import { agentVersion } from "./version.ts";
 export type ViewParts = {
   config: Pick<AgentConfig, "name" | "slots">;
   identity: { agentId: string };
+  capacity: AgentStatus["capacity"];
   runtime: Pick<ContainerRuntime, "name">;
   executions: Executions & { all(): { phase(): Phase }[] };
   containers: { counts(): AgentStatus["pool"] };
@@ -39,6 +40,8 @@ export const createView = (parts: ViewParts): (() => AgentStatus) => {
       upMs: Math.round(performance.now() - beganAt),
       slots: config.slots,
       free: executions.capacity(),
+      capacity: parts.capacity,
+      room: executions.room(),
       running: phases.filter(holdsSlot).length,
       waiting: phases.filter(({ kind }) => kind === "waiting").length,
       pool: parts.containers.counts(),

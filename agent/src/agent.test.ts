@@ -1,5 +1,6 @@
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
+import type { Lease } from "@longshore/shared/contract/agent-protocol";
 import { afterEach, expect, test } from "vitest";
 import { startAgent } from "./agent.ts";
 import { type Harness, makeHarness } from "./testing/harness.ts";
@@ -164,6 +165,41 @@ test("never more runs at once than there are slots", { timeout: 30_000 }, async 
     if (fact.kind === "completed") running--;
   }
   expect(most).toBe(2);
+});
+
+test("runs never ask for more together than the host may give, and a larger one waits for its room", {
+  timeout: 30_000,
+}, async () => {
+  harness = await makeHarness({ slots: 8, cpus: 1, memoryMb: 4_096 });
+  const hash = await harness.bundle({ nap: `run: () => new Promise((r) => setTimeout(() => r("x"), 200))` });
+  const agent = await harness.start();
+  const small = Array.from({ length: 5 }, () => makeLease(hash, "nap"));
+  const whole = makeLease(hash, "nap", { machine: "medium-1x" });
+  const huge = makeLease(hash, "nap", { machine: "medium-2x" });
+  for (const lease of [small[0], huge, whole, ...small.slice(1)]) harness.api.lease(lease as Lease);
+  for (const lease of [...small, whole]) await harness.final(lease.runId);
+  const cpus = new Map([...small.map(({ runId }) => [runId, 0.5] as const), [whole.runId, 1] as const]);
+  let taken = 0;
+  let most = 0;
+  for (const { kind, runId } of harness.api.facts) {
+    if (kind === "started") taken += cpus.get(runId) ?? 0;
+    if (kind === "completed") taken -= cpus.get(runId) ?? 0;
+    most = Math.max(most, taken);
+  }
+  expect(most).toBe(1);
+  expect(harness.factsOf(huge.runId)).toEqual([]);
+  const capacity = { cpu: 1, memoryMb: 4_096 };
+  await harness.api.until("the whole room", () => agent.status().room?.cpu === 1);
+  expect(agent.status()).toMatchObject({ capacity, room: capacity });
+  expect(harness.api.polls[0]).toMatchObject({ capacity, room: capacity, free: 8 });
+});
+
+test("plain processes that were told of no size are counted only", async () => {
+  harness = await makeHarness({ slots: 3 });
+  const agent = await harness.start();
+  await agent.accepted;
+  expect(agent.status()).toMatchObject({ capacity: null, room: null });
+  expect(harness.api.polls[0]?.room).toBeUndefined();
 });
 
 test("a revoked agent ends with words that say what to do", async () => {

@@ -21,7 +21,7 @@ import {
 import { createJsonLogger } from "./adapters/json-logger.ts";
 import { serveLocalApi } from "./adapters/local-api.ts";
 import { openOutbox } from "./adapters/outbox.ts";
-import { createOpenRunnerSocket, listenForRunners } from "./adapters/runner-socket.ts";
+import { createOpenRunnerSocket } from "./adapters/runner-socket.ts";
 import { AgentError } from "./agent-error.ts";
 import { createView, type ViewParts } from "./agent-view.ts";
 import { buildRunner } from "./build-runner.ts";
@@ -34,6 +34,8 @@ import { createContact } from "./core/contact.ts";
 import { createMeter } from "./core/meter.ts";
 import type { Development } from "./development.ts";
 import { createExecutions } from "./executions.ts";
+import { findCapacity } from "./find-capacity.ts";
+import { listenAt } from "./listen-at.ts";
 import { eventsLoop } from "./loops/events.ts";
 import { fenceLoop } from "./loops/fence.ts";
 import { hostLoop } from "./loops/host.ts";
@@ -183,19 +185,6 @@ export const startAgent = async (config: AgentConfig, given: AgentDeps = {}): Pr
   }
 };
 
-/** Errors: `AgentError` when the address is none of this host's, or taken. */
-const listenAt = async (wanted: NonNullable<AgentConfig["runnerTcp"]>, logger: Logger) => {
-  try {
-    return await listenForRunners(wanted, logger);
-  } catch (error) {
-    const why = (error as NodeJS.ErrnoException).code ?? String(error);
-    throw new AgentError(
-      `The agent cannot listen for runners at ${wanted.host}:${wanted.port} (${why}). ` +
-        "Set LONGSHORE_RUNNER_TCP to an address of this host that containers reach, and a free port.",
-    );
-  }
-};
-
 /** Makes every part; nothing works yet. */
 const wire = async (config: AgentConfig, identity: Identity, runnerDir: string, base: Base) => {
   const { clock, logger, http, development } = base;
@@ -215,6 +204,7 @@ const wire = async (config: AgentConfig, identity: Identity, runnerDir: string, 
       (await records.list()).some(({ generation }) => generation.startsWith("docker ")),
   });
   const runtime = watchStarts(chosen, admission, clock, config.startS * 1_000);
+  const capacity = await findCapacity(config, chosen);
   const controlPlane = createControlPlane(http, config.url, identity, clock);
   const outbox = meterStarts(
     await openOutbox(inData("outbox.log"), undefined, logger),
@@ -245,6 +235,7 @@ const wire = async (config: AgentConfig, identity: Identity, runnerDir: string, 
     inspect: development?.inspect ?? null,
     stopped: stopped.signal,
     slots: config.slots,
+    memoryMb: capacity?.memoryMb ?? null,
     // A process takes no longer to start when a run is there than before: only code is worth keeping ready.
     pool: isProcess ? { ...config.pool, min: 0, buffer: 0 } : config.pool,
     isShort: () => freeMemoryMb() < config.memoryFreeMbMin,
@@ -268,6 +259,7 @@ const wire = async (config: AgentConfig, identity: Identity, runnerDir: string, 
     logger,
     stopped: stopped.signal,
     slots: config.slots,
+    capacity,
     admission,
     trustedKeys: config.trustedKeys,
     remove: runtime.remove,
@@ -275,6 +267,7 @@ const wire = async (config: AgentConfig, identity: Identity, runnerDir: string, 
   });
   return {
     admission,
+    capacity,
     meter,
     closeRunners: async () => tcp?.close(),
     base,
@@ -312,6 +305,7 @@ const run = async (
     random,
     bootId,
     slots: config.slots,
+    capacity: wired.capacity,
     meter: wired.meter,
     drainsHere: () => drainsHere,
     view: () => {
@@ -348,8 +342,15 @@ const run = async (
   const closeLocalApi = await serveLocalApi(config.dataDir, config.listen ?? null, { status, drain });
   const { signal } = stopLoops;
   const labels = { ...config.labels, name: config.name };
-  const { admission } = wired;
-  const host = { admission, executions, outbox, clock, logger, freeBytes, dataDir: config.dataDir };
+  const host = {
+    admission: wired.admission,
+    executions,
+    outbox,
+    clock,
+    logger,
+    freeBytes,
+    dataDir: config.dataDir,
+  };
   const running = [
     pollLoop({ ...depsFor("poll"), version: agentVersion, runtime: runtime.name, labels }, signal),
     reportLoop(depsFor("report"), signal),

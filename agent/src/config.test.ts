@@ -19,6 +19,16 @@ test("the environment fills the configuration, with defaults for the rest", () =
   });
 });
 
+test("what runs may be given is told in CPUs and MiB, or left to be found", () => {
+  const base = { LONGSHORE_URL: "https://api.example.com" };
+  expect(readConfig({ ...base, LONGSHORE_CPUS: "1.5", LONGSHORE_MEMORY_MB: "2048" })).toMatchObject({
+    ...{ cpus: 1.5, memoryMb: 2_048 },
+  });
+  expect(readConfig(base).cpus).toBeUndefined();
+  expect(() => readConfig({ ...base, LONGSHORE_CPUS: "0" })).toThrow(/LONGSHORE_CPUS/);
+  expect(() => readConfig({ ...base, LONGSHORE_MEMORY_MB: "100" })).toThrow(/LONGSHORE_MEMORY_MB/);
+});
+
 test("the runners' address is taken apart", () => {
   const base = {
     LONGSHORE_URL: "https://api.example.com",

@@ -20,6 +20,9 @@ export const AgentConfig = z.object({
   runtime: z.enum(["docker", "process", "auto"]),
   /** How many runs may execute at once. */
   slots: wholeNumber(1, 1_000),
+  /** What runs may be given together: of the runtime's host what is to be had, when absent. Units: CPUs, MiB. */
+  cpus: z.number().min(0.25).max(10_000).optional(),
+  memoryMb: wholeNumber(256, 100_000_000).optional(),
   /** Runner containers that wait for runs. */
   pool: z.object({
     min: wholeNumber(0, 1_000),
@@ -101,6 +104,8 @@ const Environment = z.object({
   LONGSHORE_AGENT_HOST_DATA: text.optional(),
   LONGSHORE_RUNTIME: z.enum(["docker", "process", "auto"]).default("auto"),
   LONGSHORE_SLOTS: wholeNumber(1, 1_000).optional(),
+  LONGSHORE_CPUS: z.coerce.number().min(0.25).max(10_000).optional(),
+  LONGSHORE_MEMORY_MB: wholeNumber(256, 100_000_000).optional(),
   LONGSHORE_POOL_MIN: wholeNumber(0, 1_000).optional(),
   LONGSHORE_POOL_BUFFER: wholeNumber(0, 1_000).optional(),
   LONGSHORE_POOL_IDLE_S: wholeNumber(0, 86_400).optional(),
@@ -237,6 +242,8 @@ export const readConfig = (env: Record<string, string | undefined>): AgentConfig
     hostDataDir: vars.LONGSHORE_AGENT_HOST_DATA ?? dataDir,
     runtime: vars.LONGSHORE_RUNTIME,
     slots: vars.LONGSHORE_SLOTS ?? defaultSlots(),
+    cpus: vars.LONGSHORE_CPUS,
+    memoryMb: vars.LONGSHORE_MEMORY_MB,
     pool: poolFrom(vars),
     bundlesMbMax: vars.LONGSHORE_BUNDLES_MB ?? defaultBundlesMb,
     memoryFreeMbMin: vars.LONGSHORE_MEMORY_FREE_MB ?? defaultMemoryFreeMb(),

@@ -3,6 +3,7 @@ import { defaultMachine, type MachinePreset } from "@longshore/shared/contract/m
 import { newId, randomText } from "@longshore/shared/core/ids";
 import { bindingOf, isSameBinding } from "./core/binding.ts";
 import { genericMb, type PoolSettings, planPool } from "./core/pool-plan.ts";
+import { roomLeft } from "./core/room.ts";
 import type { ContainerRecord } from "./ports/container-records.ts";
 import { type ContainerDeps, createRunnerContainer, type RunnerContainer } from "./runner-container.ts";
 
@@ -32,6 +33,8 @@ export const createContainers = (
   deps: ContainerDeps & {
     slots: number;
     pool: PoolSettings;
+    /** What all runs may take of the host's memory; null where that is not counted. Units: MiB. */
+    memoryMb: number | null;
     generation: string;
     /** Whether the host runs short of memory: nothing is made ready then. */
     isShort(): boolean;
@@ -94,11 +97,18 @@ export const createContainers = (
     generation === deps.generation && isOpen && deps.pool.idleMs > 0;
   const idle = (): RunnerContainer[] =>
     [...byKey.values()].filter((one) => one.tenant() === null && !one.isReserved() && one.isUsable());
-  const plan = () =>
-    planPool({
-      settings: deps.pool,
+  const plan = () => {
+    const busy = [...byKey.values()].filter((one) => one.isReserved() || one.tenant()?.holdsSlot());
+    const capacity = { cpu: 0, memoryMb: deps.memoryMb ?? Number.POSITIVE_INFINITY };
+    const left = roomLeft(
+      capacity,
+      busy.map(({ record }) => record.machine),
+    );
+    return planPool({
+      // What waits for work yields to what was promised to it.
+      settings: { ...deps.pool, memoryMbMax: Math.min(deps.pool.memoryMbMax, left.memoryMb) },
       slots: deps.slots,
-      busy: [...byKey.values()].filter((one) => one.isReserved() || one.tenant()?.holdsSlot()).length,
+      busy: busy.length,
       idle: idle().map((one) => ({
         key: one.key,
         machine: one.record.machine,
@@ -110,6 +120,7 @@ export const createContainers = (
       lastWorkMs,
       nowMs: clock.monotonic(),
     });
+  };
   /** Machines that runs came for while containers are kept, the latest first. */
   const lately = (): MachinePreset[] => {
     const since = clock.monotonic() - deps.pool.idleMs;

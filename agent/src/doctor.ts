@@ -20,10 +20,14 @@ import {
   fail,
   leftoverCheck,
   ok,
+  roomCheck,
   sizeCheck,
   skipped,
   warn,
 } from "./core/diagnosis.ts";
+
+import type { Room } from "./core/room.ts";
+import { findCapacity } from "./find-capacity.ts";
 
 export type { Check } from "./core/diagnosis.ts";
 
@@ -102,8 +106,9 @@ const checkIdentity = async (http: HttpClient, url: string, identity: Identity |
 const checkEngine = async (
   config: AgentConfig,
   own: Parameters<typeof leftoverCheck>[1],
-): Promise<Check[]> => {
-  if (config.runtime === "process") return [skipped("engine", "runs execute as plain processes")];
+): Promise<{ checks: Check[]; host: Room | null }> => {
+  const without = (check: Check) => ({ checks: [check], host: null });
+  if (config.runtime === "process") return without(skipped("engine", "runs execute as plain processes"));
   const image = config.runnerImage ?? publicImage;
   const asked = await askEngine({ host: config.dockerHost, image, network: config.network });
   if (asked.kind === "silent") {
@@ -112,9 +117,11 @@ const checkEngine = async (
       ? "Add the agent's user to the group of the Docker socket (docker), or run it as root."
       : "Start Docker, or set DOCKER_HOST to where it listens.";
     const says = isClosed ? "this user may not open the Docker socket" : `no engine answers: ${asked.why}`;
-    return config.runtime === "auto"
-      ? [warn("engine", `${says}; runs execute as plain processes, without isolation`, next)]
-      : [fail("engine", says, next)];
+    return without(
+      config.runtime === "auto"
+        ? warn("engine", `${says}; runs execute as plain processes, without isolation`, next)
+        : fail("engine", says, next),
+    );
   }
   const { facts } = asked;
   const imageCheck = facts.hasImage
@@ -134,13 +141,23 @@ const checkEngine = async (
           `docker network create ${config.network}`,
         )
       : ok("container network", config.network);
-  return [
-    engineCheck(facts.version, facts.apiVersion),
-    cgroupCheck(facts.cgroup),
-    imageCheck,
-    networkCheck,
-    leftoverCheck(facts.containers, own),
-  ];
+  return {
+    checks: [
+      engineCheck(facts.version, facts.apiVersion),
+      cgroupCheck(facts.cgroup),
+      imageCheck,
+      networkCheck,
+      leftoverCheck(facts.containers, own),
+    ],
+    host: facts.host,
+  };
+};
+
+const checkSize = async (config: AgentConfig, host: Room | null): Promise<Check> => {
+  const capacity = await findCapacity(config, { host: async () => host });
+  return capacity === null
+    ? sizeCheck(config.slots, totalmem() / 1024 ** 3, machinePresets[defaultMachine].memoryGb)
+    : roomCheck(config.slots, capacity, host);
 };
 
 /**
@@ -183,8 +200,16 @@ export const examine = async (config: AgentConfig): Promise<Check[]> => {
       checkIdentity(http, config.url, identity),
       checkEngine(config, own),
     ]);
-    const size = sizeCheck(config.slots, totalmem() / 1024 ** 3, machinePresets[defaultMachine].memoryGb);
-    return [agent, await checkFolder(config.dataDir), disk, size, ...network, identityCheck, ...engine];
+    const size = await checkSize(config, engine.host);
+    return [
+      agent,
+      await checkFolder(config.dataDir),
+      disk,
+      size,
+      ...network,
+      identityCheck,
+      ...engine.checks,
+    ];
   } finally {
     http.close();
   }

@@ -4,6 +4,7 @@ import type { Admission } from "./core/admission.ts";
 import { decideLease, decideOrder, holdsSlot } from "./core/execution.ts";
 import { createLedger } from "./core/ledger.ts";
 import type { Desired, Step } from "./core/reconcile.ts";
+import { type Room, roomLeft } from "./core/room.ts";
 import { createExecution, type Execution, type ExecutionDeps } from "./execution.ts";
 import type { ContainerRecord, RunRecord } from "./ports/container-records.ts";
 import type { Executions } from "./ports/executions.ts";
@@ -22,11 +23,16 @@ const internalError = (code: "TASK_RUN_CONTINUATION_LOST", message: string) =>
  * I1  A run has at most one execution that is not ending; a newer lease ends the older one first (L3).
  * I2  A lease that was delivered before, even of a run that has ended since, starts nothing.
  * I3  A run stays `held` until the API has acknowledged its last state fact.
+ * I4  The machines of the runs that are started or executing never add up to more than the capacity, unless an earlier
+ *     process began them under a larger one. A run that waits gives its room back with its slot: it is frozen, and
+ *     what it really holds of the memory is the host loop's care.
  */
 export const createExecutions = (
   deps: ExecutionDeps & {
     containers: Containers;
     slots: number;
+    /** What all runs together may take of the host; null where only their number counts. */
+    capacity: Room | null;
     admission: Pick<Admission, "room">;
     /** Removes a container that nothing here knows. */
     remove(id: string): Promise<void>;
@@ -194,6 +200,12 @@ export const createExecutions = (
     }
     return [...runs.values()];
   };
+  const room = (): Room | null =>
+    deps.capacity &&
+    roomLeft(
+      deps.capacity,
+      [...byKey.values()].filter((one) => holdsSlot(one.phase())).map(({ record }) => record.lease.machine),
+    );
   const capacity = (): number => {
     if (!runtimeAlive || draining || paused) return 0;
     const phases = [...byKey.values()].map((execution) => execution.phase());
@@ -207,9 +219,10 @@ export const createExecutions = (
   containers.onChange(changed);
   return {
     all: () => [...byKey.values()],
-    ledger: createLedger(capacity),
+    ledger: createLedger(() => ({ runs: capacity(), room: room() })), // I4
     held,
     capacity,
+    room,
     acceptWork({ leases, orders }) {
       for (const order of orders) acceptOrder(order);
       for (const lease of leases) acceptLease(lease);

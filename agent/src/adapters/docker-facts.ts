@@ -4,12 +4,14 @@ import { labelNames } from "./docker-options.ts";
 
 /** Units: milliseconds. */
 const askMsMax = 8_000;
+const mib = 1024 * 1024;
 
 /** What an engine says of itself, as far as agents depend on it. Null: it (or the proxy before it) would not say. */
 export type EngineFacts = {
   version: string;
   apiVersion: string;
   cgroup: { version: string; memory: boolean; swap: boolean; cpu: boolean; pids: boolean } | null;
+  host: { cpu: number; memoryMb: number } | null;
   hasImage: boolean | null;
   hasNetwork: boolean | null;
   /** Containers of agents on this engine, by agent. */
@@ -21,6 +23,8 @@ export type EngineAnswer =
   | { kind: "silent"; why: string; code: string };
 
 type Info = {
+  NCPU?: number;
+  MemTotal?: number;
   CgroupVersion?: string;
   MemoryLimit?: boolean;
   SwapLimit?: boolean;
@@ -71,6 +75,8 @@ export const askEngine = async (wanted: {
         cpu: info.CpuCfsQuota === true,
         pids: info.PidsLimit === true,
       },
+      host:
+        info?.NCPU && info.MemTotal ? { cpu: info.NCPU, memoryMb: Math.floor(info.MemTotal / mib) } : null,
       hasImage,
       hasNetwork,
       containers:

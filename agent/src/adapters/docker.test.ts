@@ -86,6 +86,18 @@ describe.skipIf(!available)("docker", () => {
     }
   };
 
+  test("an agent gives out what its engine's host has, less the memory that is to stay free", async () => {
+    const found = { cpus: undefined, memoryMb: undefined, memoryFreeMbMin: 100 };
+    const other = await makeHarness({ runtime: "docker", runnerImage: image, network: "none", ...found });
+    try {
+      const { NCPU, MemTotal } = await docker.info();
+      const capacity = { cpu: NCPU, memoryMb: Math.floor(MemTotal / 1024 / 1024) - 100 };
+      expect((await other.start()).status()).toMatchObject({ capacity, room: capacity });
+    } finally {
+      await other.close();
+    }
+  });
+
   test("an agent killed mid-run finds its container again, and it completes once", {
     timeout: 60_000,
   }, async () => {

@@ -115,6 +115,10 @@ export const createDockerRuntime = (config: DockerConfig): ContainerRuntime => {
 
   return {
     name: "docker",
+    async host() {
+      const { NCPU, MemTotal } = (await docker.info()) as { NCPU: number; MemTotal: number };
+      return { cpu: NCPU, memoryMb: Math.floor(MemTotal / 1024 / 1024) };
+    },
     paths: () => ({ bundleDir: "/longshore/bundle", socketPath: "/longshore/agent/agent.sock" }),
     async start(spec) {
       // Null until a pull was tried; then why it failed, or "".

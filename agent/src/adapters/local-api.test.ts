@@ -43,6 +43,8 @@ const status: AgentStatus = {
   upMs: 1_500,
   slots: 8,
   free: 3,
+  capacity: { cpu: 4, memoryMb: 8_192 },
+  room: { cpu: 2.5, memoryMb: 6_144 },
   running: 2,
   waiting: 1,
   pool: { generic: 0, warm: 4, prepared: 0 },
@@ -106,6 +108,8 @@ describe("what an agent says on its host", () => {
     expect(new Set(names).size).toBe(names.length);
     for (const said of ["running 2", "warm 4", "free 3", "outbox_facts 5", "problems 1"])
       expect(lines).toContain(`longshore_agent_${said}`);
+    expect(lines).toContain('longshore_agent_cpus{state="free"} 2.5');
+    expect(lines).toContain(`longshore_agent_memory_bytes{state="all"} ${8_192 * 1024 * 1024}`);
     expect(lines).toContain('longshore_agent_loop_info{loop="report",doing="said \\"x\\"\\n"} 1');
     expect(lines).toContain('longshore_agent_start_seconds_bucket{le="+Inf"} 0');
   });

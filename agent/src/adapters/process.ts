@@ -121,6 +121,7 @@ export const createProcessRuntime = (runsDir: string, agentId: string): Containe
 
   return {
     name: "process",
+    host: async () => null,
     paths: ({ bundleDir, socketDir }) => ({
       bundleDir,
       socketPath: shortSocketPath(join(socketDir, "agent.sock")),

@@ -1,4 +1,5 @@
 import type { Measured } from "./meter.ts";
+import type { Room } from "./room.ts";
 
 /** What an agent says of itself, on its own host. */
 export type AgentStatus = {
@@ -10,6 +11,9 @@ export type AgentStatus = {
   upMs: number;
   slots: number;
   free: number;
+  /** What it may give to its runs together, and what is left of that; null where only their number counts. */
+  capacity: Room | null;
+  room: Room | null;
   /** Runs that are being started or executed here; waiting ones hold no slot. */
   running: number;
   waiting: number;

@@ -1,3 +1,6 @@
+import { defaultMachine, machinePresets } from "@longshore/shared/contract/machines";
+import type { Room } from "./room.ts";
+
 /** One thing that was looked at. `next`: what to do about it. */
 export type Check = {
   name: string;
@@ -89,6 +92,27 @@ export const sizeCheck = (slots: number, memoryGb: number, runGb: number): Check
         "size",
         `${says}: not enough when each run of the default machine takes ${runGb} GiB`,
         "Lower LONGSHORE_SLOTS.",
+      )
+    : ok("size", says);
+};
+
+/** What runs are given of a host that holds them to their machines. */
+export const roomCheck = (slots: number, capacity: Room, host: Room | null): Check => {
+  const { cpu, memoryGb } = machinePresets[defaultMachine];
+  const fitting = Math.floor(Math.min(slots, capacity.cpu / cpu, capacity.memoryMb / 1_024 / memoryGb));
+  const says = `${capacity.cpu} CPUs and ${capacity.memoryMb} MiB for runs: ${fitting} of the default machine at once`;
+  if (fitting === 0)
+    return fail(
+      "size",
+      says,
+      "Raise LONGSHORE_CPUS or LONGSHORE_MEMORY_MB, or lower LONGSHORE_MEMORY_FREE_MB.",
+    );
+  const isMore = host !== null && (capacity.cpu > host.cpu || capacity.memoryMb > host.memoryMb);
+  return isMore
+    ? warn(
+        "size",
+        `${says}; the host has ${host.cpu} CPUs and ${host.memoryMb} MiB`,
+        "Lower LONGSHORE_CPUS and LONGSHORE_MEMORY_MB, unless runs may slow each other down or run out of memory.",
       )
     : ok("size", says);
 };

@@ -26,6 +26,25 @@ const histogram = ({ starts }: AgentStatus["measured"]): Sample[] => [
   { suffix: "_count", value: starts.count },
 ];
 
+const mib = 1024 * 1024;
+
+const roomGauges = ({ capacity, room }: AgentStatus): string[] => {
+  if (capacity === null || room === null) return [];
+  const samples = (key: keyof typeof capacity, unit: number): Sample[] => [
+    { labels: { state: "all" }, value: capacity[key] * unit },
+    { labels: { state: "free" }, value: room[key] * unit },
+  ];
+  return [
+    family("cpus", "gauge", "CPUs that runs may be given together, and that are left.", samples("cpu", 1)),
+    family(
+      "memory_bytes",
+      "gauge",
+      "Memory that runs may be given together, and that is left.",
+      samples("memoryMb", mib),
+    ),
+  ];
+};
+
 /** The agent's metrics. Source: Prometheus text format 0.0.4. */
 export const metricsText = (status: AgentStatus): string => {
   const { measured, outbox } = status;
@@ -41,6 +60,7 @@ export const metricsText = (status: AgentStatus): string => {
     ]),
     gauge("slots", "Runs that may execute at once.", status.slots),
     gauge("free", "Runs that could be taken now.", status.free),
+    ...roomGauges(status),
     gauge("running", "Runs being started or executed.", status.running),
     gauge("waiting", "Runs that wait and keep their process here.", status.waiting),
     gauge("generic", "Containers that are ready and hold no code.", status.pool.generic),

@@ -35,6 +35,14 @@ export const statusPage = (status: AgentStatus): string => {
       "runs",
       `${status.running} running, ${status.waiting} waiting, ${status.free} of ${status.slots} slots free`,
     ],
+    ...(status.capacity && status.room
+      ? [
+          [
+            "room",
+            `${status.room.cpu} of ${status.capacity.cpu} CPUs and ${status.room.memoryMb} of ${status.capacity.memoryMb} MiB left`,
+          ] as const,
+        ]
+      : []),
     ["ready containers", `${status.pool.warm} with code, ${status.pool.generic} without`],
     ["outbox", `${outbox.facts} facts, ${outbox.bytes} bytes`],
     ["API last heard", `${seconds(status.silentMs)} ago`],

@@ -2,6 +2,7 @@ import type { PollResponse } from "@longshore/shared/contract/agent-protocol";
 import type { Clock } from "@longshore/shared/core/clock";
 import type { Contact } from "../core/contact.ts";
 import type { Meter } from "../core/meter.ts";
+import type { Room } from "../core/room.ts";
 import type { ControlPlane } from "../ports/control-plane.ts";
 import type { Executions } from "../ports/executions.ts";
 import type { Logger } from "../ports/logger.ts";
@@ -19,6 +20,8 @@ export type LoopDeps = {
   /** New for each start of this process. */
   bootId: string;
   slots: number;
+  /** What it may give to its runs together; null where only their number counts. */
+  capacity: Room | null;
   meter: Meter;
   /** Whether somebody on this host asked the agent to take no more. */
   drainsHere(): boolean;

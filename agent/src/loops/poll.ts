@@ -64,11 +64,13 @@ const pollOnce = async (deps: PollDeps, signal: AbortSignal): Promise<Outcome<Po
     const isReporting = outbox.size().stateFacts > 0; // I2
     if (executions.isDraining() !== draining || (ledger.pollIsStale() && !isReporting)) cut.abort(); // I1
   };
+  const { runs, room } = ledger.promise("poll");
   const body: PollBody = {
     bootId: deps.bootId,
     cursor: contact.cursor(),
-    free: ledger.promise("poll"),
+    free: runs,
     slots: deps.slots,
+    ...(room && deps.capacity ? { room, capacity: deps.capacity } : {}),
     held: executions.held(),
     holdMs: contact.settings().holdMs,
     version: deps.version,

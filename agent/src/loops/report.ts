@@ -76,11 +76,13 @@ export const reportLoop = async (deps: LoopDeps, signal: AbortSignal): Promise<L
 
 const sendReport = async (deps: LoopDeps, facts: Fact[], signal: AbortSignal) => {
   const { executions, contact, controlPlane } = deps;
+  const { runs, room } = executions.ledger.promise("report");
   const body = {
     bootId: deps.bootId,
     cursor: contact.cursor(),
-    free: executions.ledger.promise("report"),
+    free: runs,
     slots: deps.slots,
+    ...(room ? { room } : {}),
     held: executions.held(),
     facts,
   };

@@ -39,6 +39,8 @@ export class StartError extends Error {
 /** What executes runners: Docker containers, or plain processes. It touches only what carries this agent's label. */
 export type ContainerRuntime = {
   readonly name: string;
+  /** CPUs and memory of where runs execute; null when none is held to what its machine may use. Units: MiB. */
+  host(): Promise<{ cpu: number; memoryMb: number } | null>;
   /** Where the container sees the bundle and the socket folder. */
   paths(spec: { bundleDir: string; socketDir: string }): { bundleDir: string; socketPath: string };
   /**

@@ -1,6 +1,7 @@
 import type { Fact, FactResult, HeldRun, Lease, Order } from "@longshore/shared/contract/agent-protocol";
 import type { Ledger } from "../core/ledger.ts";
 import type { Desired, Step } from "../core/reconcile.ts";
+import type { Room } from "../core/room.ts";
 import type { RuntimeEvent } from "./container-runtime.ts";
 
 /** All runs of this agent, as the loops see them. */
@@ -13,6 +14,8 @@ export type Executions = {
   held(): HeldRun[];
   /** How many more runs could be executed now. */
   capacity(): number;
+  /** What the host can still give to runs; null where only their number counts. */
+  room(): Room | null;
   ledger: Ledger;
   desired(): Promise<Desired[]>;
   apply(step: Step): Promise<void>;

@@ -11,6 +11,7 @@ import {
   PollBody,
   ReportBody,
 } from "@longshore/shared/contract/agent-protocol";
+import { machinePresets } from "@longshore/shared/contract/machines";
 import { decodeProtectedHeader, importJWK, jwtVerify } from "jose";
 
 type Forwarded = { method: string; path: string; headers: IncomingMessage["headers"]; body: string };
@@ -24,6 +25,11 @@ const readBody = async (request: IncomingMessage): Promise<string> => {
 const answer = (response: ServerResponse, status: number, body: unknown): void => {
   response.writeHead(status, { "content-type": "application/json" });
   response.end(JSON.stringify(body));
+};
+
+const fits = ({ machine }: Lease, room: PollBody["room"]): boolean => {
+  const { cpu, memoryGb } = machinePresets[machine];
+  return room === undefined || (cpu <= room.cpu && memoryGb * 1_024 <= room.memoryMb);
 };
 
 type Answered = { status: number; body: unknown };
@@ -56,11 +62,17 @@ export const startFakeControlPlane = async (port = 0) => {
   const notify = (): void => {
     for (const watcher of [...watchers]) watcher();
   };
-  const work = (free: number) => {
+  const work = ({ free, room }: Pick<PollBody, "free" | "room">) => {
     // A continuation takes no free place of the request; a start does.
     const given: Lease[] = [];
+    const left = room && { ...room };
     leases = leases.filter((lease) => {
-      if (lease.kind === "start" && given.length >= free) return true;
+      if (lease.kind === "start" && (given.length >= free || !fits(lease, left))) return true;
+      const { cpu, memoryGb } = machinePresets[lease.machine];
+      if (left !== undefined) {
+        left.cpu -= cpu;
+        left.memoryMb -= memoryGb * 1_024;
+      }
       given.push(lease);
       return false;
     });
@@ -85,11 +97,13 @@ export const startFakeControlPlane = async (port = 0) => {
     notify();
     const endsAt = Date.now() + Math.min(body.holdMs, state.settings.holdMs);
     const hasWork = () =>
-      orders.length > 0 || leases.some((lease) => lease.kind === "continue" || body.free > 0) || state.isDown;
+      orders.length > 0 ||
+      leases.some((lease) => lease.kind === "continue" || (body.free > 0 && fits(lease, body.room))) ||
+      state.isDown;
     while (!hasWork() && Date.now() < endsAt && !response.destroyed) await nextChange(endsAt - Date.now());
     if (response.destroyed) return;
     if (state.isDown) return void response.destroy();
-    answer(response, 200, work(body.free));
+    answer(response, 200, work(body));
   };
   const report = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const body = ReportBody.parse(JSON.parse(await readBody(request)));
@@ -104,7 +118,7 @@ export const startFakeControlPlane = async (port = 0) => {
       facts.push(fact);
       return { seq: fact.seq, ...state.resultFor(fact) };
     });
-    answer(response, 200, { ...work(body.free), results });
+    answer(response, 200, { ...work(body), results });
     notify();
   };
   const nextChange = (ms: number): Promise<void> =>

@@ -51,6 +51,8 @@ export const makeHarness = async (over: Partial<AgentConfig> = {}): Promise<Harn
     orphanGraceMs: 20_000,
     // What a test does not ask for is not kept ready.
     pool: { min: 0, buffer: 0, idleMs: 60_000, memoryMbMax: 4_096 },
+    // Whatever this machine has: most tests are not about how many runs fit.
+    ...(over.runtime === "docker" ? { cpus: 64, memoryMb: 65_536 } : {}),
     ...(process.env.DOCKER_HOST ? { dockerHost: process.env.DOCKER_HOST } : {}),
     ...over,
   });
@@ -84,6 +86,8 @@ export const makeHarness = async (over: Partial<AgentConfig> = {}): Promise<Harn
           LONGSHORE_POOL_IDLE_S: String(config.pool.idleMs / 1_000),
           LONGSHORE_RUNNER_IMAGE: config.runnerImage,
           LONGSHORE_NETWORK: config.network,
+          LONGSHORE_CPUS: config.cpus?.toString(),
+          LONGSHORE_MEMORY_MB: config.memoryMb?.toString(),
           LONGSHORE_EGRESS_ALLOW: config.egressAllow.join(","),
           ...(config.dockerHost ? { DOCKER_HOST: config.dockerHost } : {}),
         },

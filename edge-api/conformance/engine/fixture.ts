@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { Database } from "@longshore/edge-api/db/database";
 import { cancelRuns } from "@longshore/edge-api/db/transitions/cancel-runs";
-import type { ClaimRequest } from "@longshore/edge-api/db/transitions/claim-runs";
+import type { ClaimRequest } from "@longshore/edge-api/db/transitions/claim-request";
 import { createWorkspace } from "@longshore/edge-api/db/transitions/create-workspace";
 import {
   createDeployment,
@@ -227,6 +227,7 @@ export const claimRequest = (
   bootId: "boot_1",
   free,
   slots: free,
+  room: null,
   held: [],
   version: null,
   runtime: null,

@@ -48,6 +48,8 @@ describe.each(testDrivers)("options of a trigger on $name", ({ isAvailable, open
           concurrencyKey: over.concurrencyKey ?? "",
           limitsKey: outcome.limitsKey,
           limitNames: outcome.limitNames,
+          region: outcome.region,
+          placelessLaneId: newId("lane"),
           gates,
           slotIds: outcome.limitNames.flatMap(() => [newId("limitSlot"), newId("limitSlot")]),
           gateLaneIds: gates.map(() => newId("lane")),

@@ -14,8 +14,22 @@ export type Circumstances = {
   queue: { name: string; paused: boolean } | null;
   concurrencyKey: string;
   ahead: number;
-  /** `heldBack`: one that is online and takes no runs, or fewer, because something is wrong with its host. */
-  agents: { known: number; online: number; free: number; heldBack: { name: string; why: string } | null };
+  /** Where it may execute; empty for anywhere. `agents` are those of this region. */
+  region: string;
+  machine: { name: string; cpus: number; memoryMb: number };
+  /**
+   * `large`: those online whose whole host has its machine's size; `roomy`: those with a place and room for it now.
+   * `heldBack`: one that is online and takes no runs, or fewer, because something is wrong with its host.
+   */
+  agents: {
+    known: number;
+    online: number;
+    free: number;
+    large: number;
+    roomy: number;
+    largest: { cpus: number; memoryMb: number } | null;
+    heldBack: { name: string; why: string } | null;
+  };
   home: { name: string; isOnline: boolean } | null;
   /** Named limits and gates that its lane counts in. */
   counters: {
@@ -145,6 +159,37 @@ const whyBlocked = (c: Circumstances): Why | null => {
   return null;
 };
 
+const sizeOf = ({ cpus, memoryMb }: { cpus: number; memoryMb: number }): string =>
+  `${plural(cpus, "CPU")} and ${memoryMb} MiB`;
+
+/** That no agent there is could ever take it. */
+const whyUnplaceable = ({ agents, machine, region }: Circumstances): Why | null => {
+  if (region !== "" && agents.online === 0) {
+    const known = agents.known === 0 ? "" : ` (${agents.known} known, not online)`;
+    return {
+      code: "no_agent_in_region",
+      sentence: `It waits for an agent of the region "${region}"; none is connected${known}.`,
+    };
+  }
+  if (agents.known === 0)
+    return {
+      code: "no_agent_online",
+      sentence: "No agent is enrolled in the pool that serves this environment.",
+    };
+  if (agents.online === 0)
+    return {
+      code: "no_agent_online",
+      sentence: `None of the pool's ${plural(agents.known, "agent")} is online.`,
+    };
+  if (agents.large > 0) return null;
+  const most = agents.largest === null ? "" : `, the most is ${sizeOf(agents.largest)}`;
+  const where = region === "" ? "" : ` of the region "${region}"`;
+  return {
+    code: "no_agent_large_enough",
+    sentence: `Its machine ${machine.name} takes ${sizeOf(machine)}; no agent online${where} has that to give${most}.`,
+  };
+};
+
 const whyQueued = (c: Circumstances): Why => {
   if (c.home !== null) {
     return c.home.isOnline
@@ -153,16 +198,8 @@ const whyQueued = (c: Circumstances): Why => {
   }
   const blocked = whyBlocked(c);
   if (blocked !== null) return blocked;
-  if (c.agents.known === 0)
-    return {
-      code: "no_agent_online",
-      sentence: "No agent is enrolled in the pool that serves this environment.",
-    };
-  if (c.agents.online === 0)
-    return {
-      code: "no_agent_online",
-      sentence: `None of the pool's ${plural(c.agents.known, "agent")} is online.`,
-    };
+  const unplaceable = whyUnplaceable(c);
+  if (unplaceable !== null) return unplaceable;
   if (c.agents.free === 0 && c.agents.heldBack !== null)
     return {
       code: "agents_held_back",
@@ -172,6 +209,11 @@ const whyQueued = (c: Circumstances): Why => {
     return {
       code: "agents_full",
       sentence: `All slots of the ${plural(c.agents.online, "agent")} online are taken.`,
+    };
+  if (c.agents.roomy === 0)
+    return {
+      code: "agents_full",
+      sentence: `Its machine ${c.machine.name} takes ${sizeOf(c.machine)}; no agent online has that left beside what it runs.`,
     };
   return { code: "next", sentence: "Nothing is in its way; an agent takes it next." };
 };
@@ -240,9 +282,16 @@ const detailsOf = (c: Circumstances, code: Why["code"]): Record<string, unknown>
     case "pending_version":
       return { task: c.version.task, externalDeploymentId: c.version.external, current: c.version.current };
     case "no_agent_online":
+    case "no_agent_in_region":
+    case "no_agent_large_enough":
     case "agents_full":
     case "agents_held_back":
-      return { agents: c.agents.known, online: c.agents.online, freeSlots: c.agents.free };
+      return {
+        ...{ agents: c.agents.known, online: c.agents.online, freeSlots: c.agents.free },
+        ...(c.region === "" ? {} : { region: c.region }),
+        ...{ machine: c.machine.name, cpus: c.machine.cpus, memoryMb: c.machine.memoryMb },
+        ...(code === "no_agent_large_enough" ? { largest: c.agents.largest } : {}),
+      };
     case "delayed":
     case "retry_scheduled":
       return { dueAt: c.dueAt, ...(c.reason === null ? {} : { reason: c.reason }) };

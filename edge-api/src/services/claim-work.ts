@@ -1,6 +1,8 @@
 import type { Lease, Order } from "@longshore/shared/contract/agent-protocol";
 import { AppError } from "@longshore/shared/core/error-codes";
-import { type ClaimRequest, claimRuns } from "../db/transitions/claim-runs.ts";
+import type { Claim } from "../db/transitions/claim-answer.ts";
+import type { ClaimRequest } from "../db/transitions/claim-request.ts";
+import { claimRuns } from "../db/transitions/claim-runs.ts";
 import { releaseRuns } from "../db/transitions/release-runs.ts";
 import { settleLanes } from "../db/transitions/settle-lanes.ts";
 import { forgetAgent } from "./authenticate-agent.ts";
@@ -21,10 +23,11 @@ export type Work = {
  * Takes work for an agent and makes leases of it. What remains open wakes another poll; lanes that were closed as empty
  * are looked at once more, after the answer.
  *
- * Errors: `unauthorized`, `agent_revoked`, `session_superseded`. Cost: one round trip before the answer.
+ * Errors: `unauthorized`, `agent_revoked`, `session_superseded`. Cost: one round trip before the answer; up to three more
+ * where nothing but runs too large for the agent was found.
  */
 export const claimWork = async (deps: Deps, request: ClaimRequest): Promise<Work> => {
-  const claim = await claimRuns(deps.db, request);
+  const claim = await claimWhatFits(deps, request);
   if (claim.kind === "missing") throw new AppError("unauthorized", "This API does not know the agent.");
   if (claim.kind === "revoked") {
     forgetAgent(deps, request.agentId);
@@ -58,6 +61,18 @@ export const claimWork = async (deps: Deps, request: ClaimRequest): Promise<Work
     draining: claim.draining,
     nextDueMs: claim.nextDueInMs === null ? null : Math.round(Date.now() + claim.nextDueInMs),
   };
+};
+
+/** How often a claim looks further, past lanes whose next runs are too large for the agent's room. */
+const looksMax = 4;
+
+/** What this does not reach, the agent's next poll does: the lanes it passed over have given up their turn. */
+const claimWhatFits = async (deps: Deps, request: ClaimRequest): Promise<Claim> => {
+  for (let looks = 1; ; looks++) {
+    const claim = await claimRuns(deps.db, request);
+    const isFruitless = claim.kind === "claimed" && claim.passedOver && claim.leases.length === 0;
+    if (!isFruitless || looks === looksMax) return claim;
+  }
 };
 
 const lookAgain = async (deps: Deps, laneIds: readonly string[]): Promise<void> => {

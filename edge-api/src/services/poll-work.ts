@@ -1,6 +1,6 @@
 import type { PollBody, PollResponse } from "@longshore/shared/contract/agent-protocol";
 import type { AgentRow } from "../db/queries/find-credentials.ts";
-import type { AgentView, ClaimRequest } from "../db/transitions/claim-runs.ts";
+import type { AgentView, ClaimRequest } from "../db/transitions/claim-request.ts";
 import { textHash } from "../domain/text-hash.ts";
 import { blindPollMs, type Listener } from "../hints/hints.ts";
 import { claimWork, type Work } from "./claim-work.ts";
@@ -26,6 +26,8 @@ const toRequest = (agent: AgentRow, body: PollBody): ClaimRequest => ({
   bootId: body.bootId,
   free: body.free,
   slots: body.slots,
+  room: body.room ?? null,
+  capacity: body.capacity ?? null,
   held: body.held,
   version: body.version,
   runtime: body.runtime,
@@ -39,23 +41,26 @@ const duePauseMs = 20;
 
 /**
  * A poll's cursor: what was known of the topics, when the database was last asked, what it said comes due next, and what
- * the agent said of whether it takes runs.
+ * the agent said of whether it takes runs, and of which size.
  */
-type Cursor = { topics: string; askedMs: number; nextDueMs: number | null; takes: string };
+type Cursor = { topics: string; askedMs: number; nextDueMs: number | null; takes: string; room: string };
 
 const readCursor = (text: string | null): Cursor | null => {
-  const [askedMs, due, takes = "", ...topics] = (text ?? "").split("~");
+  const [askedMs, due, takes = "", room = "", ...topics] = (text ?? "").split("~");
   if (topics.length === 0) return null;
   const nextDueMs = due === "" ? null : Number(due);
-  return { topics: topics.join("~"), askedMs: Number(askedMs), nextDueMs, takes };
+  return { topics: topics.join("~"), askedMs: Number(askedMs), nextDueMs, takes, room };
 };
 
 const writeCursor = (cursor: Cursor): string =>
-  `${cursor.askedMs}~${cursor.nextDueMs ?? ""}~${cursor.takes}~${cursor.topics}`;
+  `${cursor.askedMs}~${cursor.nextDueMs ?? ""}~${cursor.takes}~${cursor.room}~${cursor.topics}`;
 
 /** What decides whether the agent counts among those that take runs; short, and the same from every process. */
 const takesOf = ({ drainsItself, heldBack }: PollBody): string =>
   drainsItself || heldBack ? textHash(`${drainsItself ?? false} ${heldBack ?? ""}`) : "";
+
+/** A run that was too large when the agent last asked may fit now. */
+const roomOf = ({ room }: PollBody): string => (room ? `${room.cpu}/${room.memoryMb}` : "");
 
 /**
  * An idle agent whose topics have not moved since it last asked needs no statement: nothing can have come for it.
@@ -67,6 +72,7 @@ const isUnchanged = (deps: Deps, body: PollBody, known: Cursor | null, topics: s
   topics !== null &&
   known.topics === topics &&
   known.takes === takesOf(body) &&
+  known.room === roomOf(body) &&
   body.held.length === 0 &&
   (deps.presence !== null || Date.now() - known.askedMs < mirrorMs);
 
@@ -141,7 +147,7 @@ export const pollWork = async (
       shouldAsk = isWoken || isDue || !listener.isLive();
       if (shouldAsk) topics = await listener.cursor();
     }
-    const cursor = writeCursor({ topics: topics ?? "?", askedMs, nextDueMs, takes });
+    const cursor = writeCursor({ topics: topics ?? "?", askedMs, nextDueMs, takes, room: roomOf(body) });
     return answer(deps, work, cursor, draining);
   } finally {
     listener.close();

@@ -22,6 +22,7 @@ export const releasePending = async (deps: Deps, environmentId: string | null): 
         laneId: newId("lane"),
         slotIds: lane.limitNames.flatMap(() => [newId("limitSlot"), newId("limitSlot")]),
         gateLaneIds: lane.gates.map(() => newId("lane")),
+        placelessLaneId: newId("lane"),
       });
       if (missingLimits.length === 0 && missingGates.length === 0) opened++;
     }

@@ -234,6 +234,7 @@ export const reportFacts = async (deps: Deps, agent: AgentRow, body: ReportBody)
     bootId: body.bootId,
     free: body.free,
     slots: body.slots,
+    room: body.room ?? null,
     held: body.held,
     version: null,
     runtime: null,

@@ -115,6 +115,8 @@ const openLimitedLane = async (deps: Deps, item: TriggerItem, outcome: TriggerOu
     gates,
     slotIds: outcome.limitNames.flatMap(() => [newId("limitSlot"), newId("limitSlot")]),
     gateLaneIds: gates.map(() => newId("lane")),
+    region: outcome.region,
+    placelessLaneId: newId("lane"),
   });
   const [limit] = opened.missingLimits;
   if (limit !== undefined) {

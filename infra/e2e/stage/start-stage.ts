@@ -54,7 +54,10 @@ export const embeddedApi = async (
   return { url: server.url, apiKey, enrolToken, close: server.close };
 };
 
+/** Whatever this machine has: what a test is about is seldom how many runs fit. */
+const ample = { cpus: 64, memoryMb: 65_536 };
 const dockerSettings = () => ({
+  ...ample,
   dockerHost: needs("docker") as string,
   runnerImage: needs("runnerImage") as string,
 });
@@ -119,6 +122,8 @@ export const startStage = async (
         LONGSHORE_RUNTIME: runtime,
         ...(isNew ? { LONGSHORE_ENROL_TOKEN: await api.enrolToken() } : {}),
         ...(runtime === "docker" ? { DOCKER_HOST: dockerHost, LONGSHORE_RUNNER_IMAGE: runnerImage } : {}),
+        LONGSHORE_CPUS: String(ample.cpus),
+        LONGSHORE_MEMORY_MB: String(ample.memoryMb),
         ...env,
       },
     });

@@ -63,6 +63,9 @@ const agentOn = (ground: Ground, env: Record<string, string>): Promise<AgentProc
     LONGSHORE_POOL_MIN: "0",
     LONGSHORE_POOL_BUFFER: "0",
     LONGSHORE_POOL_MEMORY_MB: "8192",
+    // Measured is how fast runs start, not how many fit.
+    LONGSHORE_CPUS: "64",
+    LONGSHORE_MEMORY_MB: "65536",
     ...env,
   });
 

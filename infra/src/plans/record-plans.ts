@@ -54,7 +54,7 @@ const explain = async (sql: pg.Client, text: string, values: readonly unknown[])
 };
 
 const agentRequest = (agentId: string, bootId: string, free: number) => ({
-  ...{ agentId, bootId, free, slots: free, held: [] },
+  ...{ agentId, bootId, free, slots: free, room: null, held: [] },
   ...{ version: null, runtime: null, labels: null, draining: null },
 });
 

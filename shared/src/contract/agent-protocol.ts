@@ -120,6 +120,9 @@ export const Order = z.object({
 });
 export type Order = z.infer<typeof Order>;
 
+/** CPUs and memory of an agent's host. Units: MiB. */
+const Room = z.object({ cpu: z.number().min(0).max(100_000), memoryMb: z.int().min(0).max(1_000_000_000) });
+
 const AgentState = z.object({
   /** New for each start of the agent's process: two at once are a cloned identity. */
   bootId: z.string(),
@@ -129,6 +132,8 @@ const AgentState = z.object({
   free: z.int().min(0).max(10_000),
   /** How many runs it can execute in all. */
   slots: z.int().min(0).max(10_000),
+  /** What the machines of the runs it takes now may add up to; left out where only their number counts. */
+  room: Room.optional(),
   held: z.array(HeldRun).max(10_000),
 });
 
@@ -146,6 +151,9 @@ export const PollBody = AgentState.extend({
   warm: z.int().min(0).max(10_000).optional(),
   /** The agent's last warning or error, for people who look at it from elsewhere. */
   lastError: z.object({ at: WireTime, message: z.string().max(1_000) }).nullish(),
+  /** What it may give to its runs in all. */
+  capacity: Room.optional(),
+  /** `region`: where it is. It takes runs that name this region, and those that name none. */
   labels: z.record(z.string(), z.string()).optional(),
 });
 export type PollBody = z.infer<typeof PollBody>;

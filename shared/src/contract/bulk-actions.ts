@@ -3,7 +3,7 @@ import { machineNames } from "./machines.ts";
 import { runStatuses } from "./run-status.ts";
 import { Pagination } from "./runs.ts";
 import { EpochMs, StorableText } from "./scalars.ts";
-import { TriggerOptions } from "./trigger.ts";
+import { Region, TriggerOptions } from "./trigger.ts";
 
 const WireDate = z.iso.datetime();
 const Text = StorableText.min(1).max(512);
@@ -55,7 +55,7 @@ export const CreateBulkActionBody = z
     runIds: z.array(Text).min(1).max(500).optional(),
     name: z.string().max(255).optional(),
     /** Where replays run. */
-    targetRegion: Text.optional(),
+    targetRegion: Region.optional(),
   })
   .superRefine((body, ctx) => {
     if ((body.filter === undefined) === (body.runIds === undefined))

@@ -62,6 +62,19 @@ export const ScaleHint = z.object({
   agents: z.object({ online: z.int(), draining: z.int() }),
   /** How long the oldest of the queued ones has waited; null when there is none. Units: seconds. */
   oldestQueuedS: z.number().nullable(),
+  /** The same by region; `region` of null: runs that may execute anywhere, and agents that tell none. */
+  regions: z.array(
+    z.object({
+      region: z.string().nullable(),
+      slots: z.int(),
+      free: z.int(),
+      queued: z.int(),
+      /** What the machines of the queued ones add up to. Units: CPUs, MiB. */
+      cpus: z.number(),
+      memoryMb: z.number(),
+      oldestQueuedS: z.number().nullable(),
+    }),
+  ),
 });
 export type ScaleHint = z.infer<typeof ScaleHint>;
 

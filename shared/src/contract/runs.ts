@@ -227,6 +227,8 @@ export const RunExplanation = z.object({
     "concurrency_limit",
     "gate_limit",
     "no_agent_online",
+    "no_agent_in_region",
+    "no_agent_large_enough",
     "agents_full",
     "agents_held_back",
     "home_agent_offline",

@@ -7,6 +7,11 @@ export const triggerBodyBytesMax = 3 * 1024 * 1024;
 const Tag = z.string().min(1).max(128);
 const text = (max: number) => z.string().min(1).max(max);
 
+/** Where agents are: the value of their label `region`. */
+export const Region = z
+  .string()
+  .regex(/^[^,=\p{Cc}]{1,128}$/u, "is a name of at most 128 characters, without commas and equals signs");
+
 /** Options of a trigger, as the client sends them. */
 export const TriggerOptions = z.object({
   parentRunId: z.string().nullish(),
@@ -53,7 +58,8 @@ export const TriggerOptions = z.object({
   ttl: z.union([z.string(), z.int().min(0)]).optional(),
   priority: z.number().optional(),
   bulkActionId: z.string().optional(),
-  region: z.string().optional(),
+  /** Only agents with this label `region` take the run. */
+  region: Region.optional(),
 });
 export type TriggerOptions = z.infer<typeof TriggerOptions>;
 

@@ -64,10 +64,10 @@ const triggerOne = async (game: Game, spec: TriggerSpec): Promise<void> => {
     expect(spec.limits.length + spec.gates.length, "only limits and gates need a lane first").toBeGreaterThan(
       0,
     );
-    const { queueId, limitsKey, limitNames } = outcome;
+    const { queueId, limitsKey, limitNames, region } = outcome;
     const opened = await openLane(t.db, {
       ...{ laneId: newId("lane"), environmentId, queueId: queueId ?? "", concurrencyKey: spec.lane },
-      ...{ limitsKey, limitNames, gates: item.gates ?? [] },
+      ...{ limitsKey, limitNames, region, gates: item.gates ?? [], placelessLaneId: newId("lane") },
       slotIds: limitNames.flatMap(() => [newId("limitSlot"), newId("limitSlot")]),
       gateLaneIds: spec.gates.map(() => newId("lane")),
     });

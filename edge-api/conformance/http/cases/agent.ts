@@ -142,7 +142,10 @@ export const agentCases = (platform: () => Platform) =>
 
     test("the scale hint counts what runs and what could", async () => {
       const p = platform();
-      type Scale = { wanted: number; slots: number; free: number; running: number; queued: number };
+      type Region = { region: string | null; slots: number; queued: number; cpus: number; memoryMb: number };
+      type Scale = { wanted: number; slots: number; free: number; running: number; queued: number } & {
+        regions: Region[];
+      };
       const scale = async () =>
         (await call(p, "GET", "/api/v1/agents/scale", { token: p.apiKey })).json as Scale;
       const agent = await FakeAgent.enrol(p);
@@ -155,6 +158,9 @@ export const agentCases = (platform: () => Platform) =>
         wanted: before.wanted + 2,
         slots: before.slots,
       });
+      const anywhere = ({ regions }: Scale) => regions.find(({ region }) => region === null);
+      expect(anywhere(queued)).toMatchObject({ slots: before.slots, queued: queued.queued });
+      expect((anywhere(queued)?.cpus ?? 0) - (anywhere(before)?.cpus ?? 0)).toBe(1);
       await agent.lease(ids[1] as string);
       const taken = await scale();
       expect(taken).toMatchObject({

@@ -171,6 +171,8 @@ export const triggerCases = (platform: () => Platform) =>
         ["externalDeploymentId", 1],
         ["bulkActionId", 1],
         ["region", 1],
+        ["region", "eu,us"],
+        ["region", ""],
         ["parentBatch", 1],
       ],
     ] as [string, unknown][];

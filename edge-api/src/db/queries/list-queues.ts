@@ -20,7 +20,7 @@ export const queueJson = (q: string, s: string): string => `json_build_object(
   'id', ${q}.id, 'name', ${q}.name, 'type', ${q}.type, 'paused', ${q}.paused, 'limit', ${q}.concurrency_limit,
   'override', ${q}.concurrency_override, 'overriddenAt', ${q}.overridden_at,
   'environmentLimit', ${s}.concurrency_limit,
-  'running', (select coalesce(sum(l.running), 0)::int from lanes l where l.queue_id = ${q}.id),
+  'running', (select coalesce(sum(l.running), 0)::int from lanes l where l.queue_id = ${q}.id and l.region = ''),
   'queued', (select count(*) from lanes l join queue_entries e on e.lane_id = l.id and e.agent_id is null
     where l.queue_id = ${q}.id))`;
 

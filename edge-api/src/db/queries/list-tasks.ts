@@ -25,7 +25,7 @@ select coalesce(json_agg(json_build_object(
   'maxDurationS', t.max_duration_s, 'version', d.version,
   'queued', (select count(*) from (
     select 1 from queue_entries e join lanes l on l.id = e.lane_id where l.queue_id = q.id limit 1000) c),
-  'running', (select coalesce(sum(l.running), 0)::int from lanes l where l.queue_id = q.id)
+  'running', (select coalesce(sum(l.running), 0)::int from lanes l where l.queue_id = q.id and l.region = '')
   ) order by t.slug), '[]')::text
 from environments e
 join deployments d on d.id = e.current_deployment_id

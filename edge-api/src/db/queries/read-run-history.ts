@@ -1,6 +1,8 @@
+import { defaultMachine } from "@longshore/shared/contract/machines";
 import { RunState } from "@longshore/shared/contract/run-status";
 import { z } from "zod";
 import type { Database } from "../database.ts";
+import { cpuOf, memoryMbOf } from "../transitions/machine-fragments.ts";
 
 /** The finaliser of a run that is over. Shape: `runId` and `madeAt` null while it is due and not made yet. */
 const Finaliser = z.object({
@@ -138,8 +140,13 @@ const Situation = z.object({
     known: z.int(),
     online: z.int(),
     free: z.int(),
+    large: z.int(),
+    roomy: z.int(),
+    largest: z.object({ cpus: z.number(), memoryMb: z.number() }).nullable(),
     heldBack: z.object({ name: z.string(), why: z.string() }).nullable(),
   }),
+  region: z.string(),
+  machine: z.object({ name: z.string(), cpus: z.number(), memoryMb: z.number() }),
   home: z.object({ name: z.string(), isOnline: z.boolean() }).nullable(),
   waits: z.array(
     z.object({
@@ -155,19 +162,38 @@ const Situation = z.object({
 });
 export type Situation = z.infer<typeof Situation>;
 
-/* `ahead` stops counting at a thousand: "many" is all that a person wants to know beyond that. */
+/*
+ * `ahead` stops counting at a thousand: "many" is all that a person wants to know beyond that. `lane` and `agents` are those
+ * that the run's region leaves; a lane with a region counts in the one without, which has the queue's counts.
+ */
 const situationStatement = `
-with run as (select * from runs where id = $1),
+with run as (
+  select r.*, coalesce(l.region, '') as place, ${cpuOf("r.machine")} as cpu, ${memoryMbOf("r.machine")} as memory_mb
+  from runs r left join lanes l on l.id = r.lane_id
+  where r.id = $1
+),
+counting_lane as (
+  select coalesce(p.id, l.id) as id
+  from run r join lanes l on l.id = r.lane_id
+  left join lanes p on l.region <> '' and p.id = any(l.counter_ids) and p.queue_id = l.queue_id and p.region = ''
+),
 online as (
-  select a.*, (select count(*) from leases l where l.agent_id = a.id) as used
-  from agents a
-  where a.pool_id = (select e.pool_id from environments e join run r on r.environment_id = e.id) and a.revoked_at is null
+  select a.*, u.used, coalesce(a.cpus >= r.cpu and a.memory_mb >= r.memory_mb, true) as is_large,
+    coalesce(a.cpus - u.cpu >= r.cpu and a.memory_mb - u.memory_mb >= r.memory_mb, true) as has_room,
+    coalesce(a.beat_at > (select app_now()) - $2 * interval '1 millisecond', false) as is_online
+  from run r join agents a on a.pool_id = (select e.pool_id from environments e where e.id = r.environment_id)
+  cross join lateral (
+    select count(*) as used, coalesce(sum(${cpuOf("o.machine")}), 0) as cpu,
+      coalesce(sum(${memoryMbOf("o.machine")}), 0) as memory_mb
+    from leases l join runs o on o.id = l.run_id where l.agent_id = a.id
+  ) u
+  where a.revoked_at is null and (r.place = '' or a.labels->>'region' = r.place)
 )
 select json_build_object(
   'env', (select json_build_object('running', s.running, 'runningMax', s.running_max, 'paused', s.paused)
     from environment_slots s join run r on r.environment_id = s.environment_id),
   'lane', (select json_build_object('running', l.running, 'runningMax', l.running_max, 'paused', l.paused)
-    from lanes l join run r on r.lane_id = l.id),
+    from lanes l join counting_lane c on c.id = l.id),
   'queue', (select json_build_object('name', q.name, 'paused', q.paused) from queues q join run r on r.queue_id = q.id),
   'counters', (
     select coalesce(json_agg(json_build_object('kind', c.kind, 'name', c.name, 'key', c.key, 'running', c.running,
@@ -180,7 +206,8 @@ select json_build_object(
       join concurrency_limits n on n.id = k.limit_id
       union all
       select 'gate', q.name, g.concurrency_key, g.running, g.running_max, g.paused
-      from run r join lanes l on l.id = r.lane_id join lanes g on g.id = any(l.counter_ids)
+      from run r join lanes l on l.id = r.lane_id
+      join lanes g on g.id = any(l.counter_ids) and g.id <> (select id from counting_lane)
       join queues q on q.id = g.queue_id
     ) c),
   'version', (
@@ -201,13 +228,20 @@ select json_build_object(
       join queue_entries me on me.run_id = $1 and me.lane_id = q.lane_id
       where q.agent_id is null and (q.position_at, q.run_id) < (me.position_at, me.run_id)
       limit 1000) a),
+  'region', (select place from run),
+  'machine', (select json_build_object('name', coalesce(nullif(machine, ''), '${defaultMachine}'), 'cpus', cpu, 'memoryMb', memory_mb)
+    from run),
   'agents', (select json_build_object(
-    'known', count(*), 'online', count(*) filter (where beat_at > (select app_now()) - $2 * interval '1 millisecond'),
+    'known', count(*), 'online', count(*) filter (where is_online),
     'free', coalesce(sum(greatest(0, slots - used)) filter (
-      where beat_at > (select app_now()) - $2 * interval '1 millisecond' and not draining and not drains_itself
-        and held_back is null), 0),
+      where is_online and not draining and not drains_itself and held_back is null), 0),
+    'large', count(*) filter (where is_online and is_large),
+    'roomy', count(*) filter (
+      where is_online and has_room and slots > used and not draining and not drains_itself and held_back is null),
+    'largest', (select json_build_object('cpus', max(o.cpus), 'memoryMb', max(o.memory_mb)) from online o
+      where o.is_online and o.cpus is not null having count(*) > 0),
     'heldBack', (select json_build_object('name', o.name, 'why', o.held_back) from online o
-      where o.held_back is not null and o.beat_at > (select app_now()) - $2 * interval '1 millisecond' order by o.id limit 1))
+      where o.held_back is not null and o.is_online order by o.id limit 1))
     from online),
   'home', (select json_build_object('name', a.name, 'isOnline', coalesce(a.beat_at > (select app_now()) - $2 * interval '1 millisecond', false))
     from agents a join run r on r.waiting_agent_id = a.id),

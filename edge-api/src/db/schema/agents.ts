@@ -1,5 +1,5 @@
 import { sql } from "drizzle-orm";
-import { boolean, index, integer, jsonb, pgTable, text } from "drizzle-orm/pg-core";
+import { boolean, doublePrecision, index, integer, jsonb, pgTable, text } from "drizzle-orm/pg-core";
 import { at } from "./columns.ts";
 import { pools } from "./places.ts";
 
@@ -16,6 +16,9 @@ export const agents = pgTable(
     runtime: text("runtime").notNull().default(""),
     labels: jsonb("labels").notNull().default({}),
     slots: integer("slots").notNull().default(0),
+    /** What it may give to its runs together; null for one that counts runs only. */
+    cpus: doublePrecision("cpus"),
+    memoryMb: integer("memory_mb"),
     bootId: text("boot_id").notNull().default(""),
     draining: boolean("draining").notNull().default(false),
     /** The agent's own word, asked for on its host: `draining` is the operator's. */

@@ -40,12 +40,14 @@ export const lanes = pgTable(
     environmentId: text("environment_id").notNull(),
     queueId: text("queue_id").notNull(),
     concurrencyKey: text("concurrency_key").notNull().default(""),
+    /** Where its runs may execute; empty for anywhere. Such a lane counts in the one of the same queue and key without a region. */
+    region: text("region").notNull().default(""),
     running: integer("running").notNull().default(0),
     runningMax: integer("running_max"),
     paused: boolean("paused").notNull().default(false),
-    /** The named limits and gates its runs pass, as one text. */
+    /** The region of its runs and the named limits and gates they pass, as one text. */
     limitsKey: text("limits_key").notNull().default(""),
-    /** Counters that its runs take beside its own: of limit slots, and of the lanes that are its gates. */
+    /** Counters that its runs take beside its own: of limit slots, and of lanes (its gates, or its own without a region). */
     counterIds: text("counter_ids").array(),
     /** A counter that had no room when the lane was last looked at: the lane stands aside until it has. */
     blockedBy: text("blocked_by"),
@@ -55,11 +57,11 @@ export const lanes = pgTable(
   (t) => [
     uniqueIndex("lanes_key").on(t.queueId, t.concurrencyKey, t.limitsKey),
     index("lanes_open")
-      .on(t.environmentId, t.turnAt)
+      .on(t.environmentId, t.region, t.turnAt)
       .where(
         sql`has_work and not paused and blocked_by is null and (running_max is null or running < running_max)`,
       ),
-    index("lanes_blocked").on(t.blockedBy, t.turnAt).where(sql`blocked_by is not null`),
+    index("lanes_blocked").on(t.blockedBy, t.region, t.turnAt).where(sql`blocked_by is not null`),
     index("lanes_idle").on(t.turnAt).where(sql`not has_work`),
     check("lanes_running", sql`${t.running} >= 0`),
   ],
@@ -98,6 +100,8 @@ export const queueEntries = pgTable(
     positionAt: at("position_at").notNull(),
     /** Set for a continuation: only this agent has the process. */
     agentId: text("agent_id"),
+    /** That of its run; empty for the default one. */
+    machine: text("machine").notNull().default(""),
   },
   (t) => [
     index("queue_entries_lane").on(t.laneId, t.positionAt, t.runId).where(sql`agent_id is null`),

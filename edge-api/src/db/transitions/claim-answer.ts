@@ -83,6 +83,8 @@ export const Claim = z.discriminatedUnion("kind", [
     emptied: z.array(z.string()),
     /** Whether a lane was found to have no room under a named limit, and gave its turn to others. */
     stoodAside: z.boolean(),
+    /** Whether runs too large for the agent's room were all that was looked at in some lanes, and others may be left. */
+    passedOver: z.boolean(),
     /** Whether open lanes with work remain. */
     more: z.boolean(),
     /** From now by the database's clock, so that the caller's may differ. Units: milliseconds. */

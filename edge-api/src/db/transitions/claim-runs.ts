@@ -1,31 +1,10 @@
-import type { HeldRun } from "@longshore/shared/contract/agent-protocol";
 import { z } from "zod";
 import type { Database } from "../database.ts";
 import { jsonbText } from "../jsonb-text.ts";
 import { Claim } from "./claim-answer.ts";
-
-/** What an agent says of itself for people to see, and for those who count who takes runs. */
-export type AgentView = {
-  drainsItself: boolean;
-  warm: number;
-  heldBack: string | null;
-  lastError: { at: string; message: string } | null;
-};
-
-export type ClaimRequest = {
-  agentId: string;
-  bootId: string;
-  free: number;
-  slots: number;
-  held: HeldRun[];
-  version: string | null;
-  runtime: string | null;
-  labels: Record<string, string> | null;
-  /** The agent's own word that it takes nothing more; an operator's is kept in its row. */
-  draining: boolean | null;
-  /** Left out: what the row says stays, as with `version`, `runtime` and `labels` of null. */
-  view?: AgentView;
-};
+import type { ClaimRequest } from "./claim-request.ts";
+import { isRoomy, lanesToCall } from "./lane-fragments.ts";
+import { cpuOf, memoryMbOf } from "./machine-fragments.ts";
 
 const Answer = z.union([Claim, z.object({ kind: z.literal("crossed") })]);
 
@@ -36,7 +15,10 @@ const crossedMax = 5;
  * How it chooses: environments of the pool with room, locked in order of id; in each, its open lanes by turn; in each
  * lane, its oldest entries (priority is part of the position), up to the lane's room. Entries are then dealt round the
  * lanes of an environment and round the environments, continuations first. What blocked runs there are behind a full
- * lane is never looked at. The environment's lock makes counts exact: whoever waited for it reads the fresh row.
+ * lane is never looked at, nor what is in a lane of another region than the agent's. The environment's lock makes counts exact: whoever waited for it reads the fresh row.
+ * What runs ask for together never exceeds the agent's room, where it tells one. In a lane nobody overtakes a run that is
+ * too large for it; other lanes go on. Of the lanes looked at those that were passed over give up their turn, when there
+ * may be more of them than are looked at. A continuation comes before all new work, and alone if nothing else is there.
  * An entry is taken by deleting it; what a concurrent cancel has deleted is simply not taken. Leases that a report is
  * ending meanwhile are not waited for: that report waits for the slots this statement holds.
  *
@@ -48,7 +30,7 @@ const crossedMax = 5;
 const statement = `
 with request as (
   select * from jsonb_to_record($1::jsonb) as r(
-    "agentId" text, "bootId" text, "free" int, "slots" int, "held" jsonb, "version" text, "runtime" text,
+    "agentId" text, "bootId" text, "free" int, "slots" int, "room" jsonb, "capacity" jsonb, "held" jsonb, "version" text, "runtime" text,
     "labels" jsonb, "draining" boolean, "view" jsonb)
 ),
 known as (select a.* from agents a, request r where a.id = r."agentId"),
@@ -57,6 +39,8 @@ agent as (
   set beat_at = (select app_now()), boot_id = r."bootId", slots = r."slots", version = coalesce(r."version", a.version),
       runtime = coalesce(r."runtime", a.runtime), labels = coalesce(r."labels", a.labels),
       drains_itself = coalesce((r."view"->>'drainsItself')::boolean, a.drains_itself),
+      cpus = case when r."view" is null then a.cpus else (r."capacity"->>'cpu')::float8 end,
+      memory_mb = case when r."view" is null then a.memory_mb else (r."capacity"->>'memoryMb')::int end,
       warm = coalesce((r."view"->>'warm')::int, a.warm),
       held_back = case when r."view" is null then a.held_back else r."view"->>'heldBack' end,
       last_error = case when r."view" is null then a.last_error else r."view"->'lastError'->>'message' end,
@@ -64,11 +48,27 @@ agent as (
         else (r."view"->'lastError'->>'at')::timestamptz end
   from request r
   where a.id = r."agentId" and a.revoked_at is null and a.boot_id <= r."bootId"
-  returning a.id, a.pool_id, a.draining, case when r."draining" then 0 else r."free" end as free
+  returning a.id, a.pool_id, a.draining, case when r."draining" then 0 else r."free" end as free,
+    a.labels->>'region' as region
+),
+regions as (
+  select '' as region
+  union all
+  select region from agent where region <> ''
 ),
 held as (
   select h."runId" as run_id, h.epoch, coalesce(h."isEnding", false) as is_ending
   from request r, jsonb_to_recordset(r."held") as h("runId" text, epoch int, "isEnding" boolean)
+),
+repeated as (
+  select r.*, l.is_continuation
+  from leases l join agent a on a.id = l.agent_id cross join lateral (select * from runs where id = l.run_id limit 1) r
+  where not l.acked and not exists (select from held h where h.run_id = l.run_id and h.epoch = l.epoch)
+),
+room as (
+  select (r."room"->>'cpu')::float8 - (select coalesce(sum(${cpuOf("u.machine")}), 0) from repeated u) as cpu,
+    (r."room"->>'memoryMb')::float8 - (select coalesce(sum(${memoryMbOf("u.machine")}), 0) from repeated u) as memory_mb
+  from request r where jsonb_typeof(r."room") = 'object'
 ),
 envs as (
   select s.environment_id, s.running, s.running_max, s.turn_at
@@ -76,7 +76,7 @@ envs as (
   where s.pool_id = (select pool_id from agent where free > 0 and not draining)
     and not s.paused and s.running < s.running_max
     and (exists (
-        select from lanes l where l.environment_id = s.environment_id
+        select from lanes l where l.environment_id = s.environment_id and l.region = any(array(select region from regions))
           and l.has_work and not l.paused and l.blocked_by is null and (l.running_max is null or l.running < l.running_max))
       or exists (
         select from queue_entries q
@@ -85,7 +85,7 @@ envs as (
   for update of s
 ),
 continuing as (
-  select q.run_id, q.lane_id, q.environment_id, q.position_at
+  select q.run_id, q.lane_id, q.environment_id, q.position_at, q.machine
   from queue_entries q
   where q.agent_id = (select id from agent) and q.environment_id in (select environment_id from envs)
   order by q.position_at
@@ -93,10 +93,13 @@ continuing as (
 ),
 lanes_wanted as (
   select l.id, l.counter_ids from envs e cross join lateral (
-    select id, counter_ids from lanes
-    where environment_id = e.environment_id
-      and has_work and not paused and blocked_by is null and (running_max is null or running < running_max)
-    order by turn_at
+    select o.id, o.counter_ids from regions g cross join lateral (
+      select id, counter_ids, turn_at from lanes
+      where environment_id = e.environment_id and region = g.region and blocked_by is null and ${isRoomy}
+      order by turn_at
+      limit greatest((select free from agent), 16)
+    ) o
+    order by o.turn_at
     limit greatest((select free from agent), 16)
   ) l
   union
@@ -134,11 +137,13 @@ lanes_open as (
     and (l.counter_ids is null or not exists (select from rooms r where r.id = any(l.counter_ids) and r.room <= 0))
 ),
 candidates as (
-  select c.run_id, c.lane_id, c.environment_id, c.position_at, true as is_continuation from continuing c
+  select c.run_id, c.lane_id, c.environment_id, c.position_at, c.machine, true as is_continuation, true as fits
+  from continuing c
   union all
-  select q.run_id, l.id, l.environment_id, q.position_at, false
+  select q.run_id, l.id, l.environment_id, q.position_at, q.machine, false, coalesce(
+    ${cpuOf("q.machine")} <= (select cpu from room) and ${memoryMbOf("q.machine")} <= (select memory_mb from room), true)
   from lanes_open l cross join lateral (
-    select run_id, position_at from queue_entries
+    select run_id, position_at, machine from queue_entries
     where lane_id = l.id and agent_id is null
     order by position_at, run_id
     limit greatest(0, least((select free from agent), coalesce(l.running_max - l.running, 2147483647)))
@@ -147,9 +152,11 @@ candidates as (
 ),
 ranked_in_lane as (
   select c.*, l.turn_at, l.running_max - l.running as lane_room,
-    row_number() over (partition by c.lane_id order by c.is_continuation desc, c.position_at, c.run_id) as lane_nth
+    row_number() over in_lane as lane_nth, bool_and(c.fits) over in_lane as all_fit
   from candidates c join lanes_open l on l.id = c.lane_id
+  window in_lane as (partition by c.lane_id order by c.is_continuation desc, c.position_at, c.run_id rows unbounded preceding)
 ),
+misfits as (select distinct lane_id from ranked_in_lane where not all_fit),
 counted as (
   select r.*, c.counter_id
   from ranked_in_lane r join lanes_open l on l.id = r.lane_id
@@ -158,7 +165,7 @@ counted as (
     union all
     select l.id where l.id in (select id from counters_wanted)
   ) c
-  where (r.lane_room is null or r.lane_nth <= r.lane_room) and exists (select from counters_wanted)
+  where r.all_fit and (r.lane_room is null or r.lane_nth <= r.lane_room) and exists (select from counters_wanted)
 ),
 refused as (
   select distinct n.run_id
@@ -176,13 +183,25 @@ ranked_in_env as (
       partition by r.environment_id
       order by r.is_continuation desc, r.lane_nth, r.turn_at, r.position_at, r.run_id) as env_nth
   from ranked_in_lane r join envs e on e.environment_id = r.environment_id
-  where (r.lane_room is null or r.lane_nth <= r.lane_room) and r.run_id not in (select run_id from refused)
+  where r.all_fit and (r.lane_room is null or r.lane_nth <= r.lane_room) and r.run_id not in (select run_id from refused)
 ),
-chosen as (
+dealt as (
   select * from ranked_in_env
   where env_nth <= env_room
   order by is_continuation desc, env_nth, env_turn_at, position_at, run_id
   limit (select free from agent)
+),
+added_up as (
+  select d.*, row_number() over in_turn as nth, sum(${cpuOf("d.machine")}) over in_turn as cpu,
+    sum(${memoryMbOf("d.machine")}) over in_turn as memory_mb
+  from dealt d
+  window in_turn as (
+    order by d.is_continuation desc, d.env_nth, d.env_turn_at, d.position_at, d.run_id rows unbounded preceding)
+),
+chosen as (
+  select * from added_up
+  where coalesce(cpu <= (select cpu from room) and memory_mb <= (select memory_mb from room), true)
+    or (is_continuation and nth = 1 and not exists (select from leases where agent_id = (select id from agent)))
 ),
 taken as (
   delete from queue_entries q using chosen c
@@ -241,28 +260,24 @@ lane_counts as materialized (
       then (select min(r.id) from rooms_left r where r.id = any(l.counter_ids) and r.room <= 0) end as blocked_by,
     (select true from queue_entries q
       where q.lane_id = l.id and q.agent_id is null and q.run_id not in (select run_id from taken)
-      limit 1) is not null as has_more
+      limit 1) is not null as has_more,
+    l.id in (select lane_id from misfits)
+      and (select count(*) from lanes_wanted) >= greatest((select free from agent), 16) as is_passed_over
   from lanes_locked l
 ),
 lanes_counted as (
   update lanes l
   set running = l.running + c.count + c.gate_count, has_work = c.has_more, blocked_by = c.blocked_by,
-      turn_at = case when c.count > 0 or not c.has_more then (select app_now()) else l.turn_at end
+      turn_at = case when c.count > 0 or not c.has_more or c.is_passed_over then (select app_now()) else l.turn_at end
   from lane_counts c
   where l.id = c.id and l.id = any(array(select id from lane_counts))
-    and (c.count > 0 or c.gate_count > 0 or l.has_work <> c.has_more or l.blocked_by is distinct from c.blocked_by)
+    and (c.count > 0 or c.gate_count > 0 or c.is_passed_over or l.has_work <> c.has_more or l.blocked_by is distinct from c.blocked_by)
   returning l.id, l.has_work, l.running, l.running_max, l.blocked_by
 ),
 unblocked as (
   update lanes l set blocked_by = null
   where l.id not in (select id from lanes_locked)
-    and l.id in (
-      select b.id from rooms_left r cross join lateral (
-        select id from lanes
-        where blocked_by = r.id and has_work and not paused and (running_max is null or running < running_max)
-        order by turn_at
-        limit greatest(0, least(coalesce(r.room, 16), 16))
-      ) b)
+    and l.id in (${lanesToCall("rooms_left", "greatest(0, least(coalesce(c.room, 16), 16))", isRoomy)})
   returning l.id
 ),
 ackable as (
@@ -274,11 +289,6 @@ acked as (
   update leases l set acked = true
   from held h
   where l.run_id = h.run_id and l.epoch = h.epoch and l.run_id in (select run_id from ackable)
-),
-repeated as (
-  select r.*, l.is_continuation
-  from leases l join agent a on a.id = l.agent_id cross join lateral (select * from runs where id = l.run_id limit 1) r
-  where not l.acked and not exists (select from held h where h.run_id = l.run_id and h.epoch = l.epoch)
 ),
 delivered as (
   select id, environment_id, task_slug, lease_epoch, attempt, deployment_id, queue_id, payload, payload_type, retry,
@@ -357,6 +367,7 @@ select (case
     'orders', (select coalesce(json_agg(json_build_object(
       'kind', kind, 'runId', run_id, 'epoch', epoch, 'reason', reason)), '[]') from orders),
     'emptied', (select coalesce(json_agg(id), '[]') from lanes_counted where not has_work or blocked_by is not null),
+    'passedOver', exists (select from lane_counts where is_passed_over and count = 0),
     'stoodAside', exists (select from lanes_counted where blocked_by is not null),
     'more', exists (
       select from lanes_counted where has_work and blocked_by is null and (running_max is null or running < running_max)

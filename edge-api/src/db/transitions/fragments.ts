@@ -1,4 +1,5 @@
 import { toldCodes } from "../../domain/final-state.ts";
+import { isRoomy, lanesToCall } from "./lane-fragments.ts";
 
 /*
  * Pieces of SQL that several moves share. Each is a list of common table expressions with fixed names; a statement puts
@@ -48,11 +49,11 @@ const wake = (except: string): string => `
         updated_at = (select app_now())
     from waiters_locked l join waiters w on w.run_id = l.id
     where r.id = l.id and l.state = 'waiting'
-    returning r.id, r.environment_id, r.lane_id, r.home_agent_id, r.attempt, r.state
+    returning r.id, r.environment_id, r.lane_id, r.home_agent_id, r.attempt, r.state, r.machine
   ),
   woken_entries as (
-    insert into queue_entries (run_id, lane_id, environment_id, position_at, agent_id)
-    select id, lane_id, environment_id, (select app_now()), home_agent_id from woken where state = 'queued'
+    insert into queue_entries (run_id, lane_id, environment_id, position_at, agent_id, machine)
+    select id, lane_id, environment_id, (select app_now()), home_agent_id, machine from woken where state = 'queued'
   ),
   woken_events as (
     insert into run_events (run_id, at, kind, from_state, to_state, attempt, agent_id)
@@ -223,12 +224,7 @@ export const freeSlots = `
   lanes_called as (
     update lanes l set blocked_by = null
     where l.id not in (select id from lanes_locked)
-      and l.id in (
-        select b.id from rooms_gone c cross join lateral (
-          select id from lanes
-          where blocked_by = c.id and has_work and not paused and (running_max is null or running < running_max)
-          order by turn_at limit c.count
-        ) b)
+      and l.id in (${lanesToCall("rooms_gone", "c.count", isRoomy)})
   )`;
 
 /**

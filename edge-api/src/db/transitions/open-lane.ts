@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Database } from "../database.ts";
 import { jsonbText } from "../jsonb-text.ts";
-import { laneMaxOf } from "./lane-fragments.ts";
+import { laneMaxOf, placelessKeyOf } from "./lane-fragments.ts";
 import { boundMax } from "./lane-limits.ts";
 
 export type LaneRequest = {
@@ -10,24 +10,28 @@ export type LaneRequest = {
   queueId: string;
   concurrencyKey: string;
   limitsKey: string;
+  region: string;
   limitNames: string[];
   gates: { queue: string; concurrencyKey: string | null }[];
   /** New ids: two for each limit, one for each gate. */
   slotIds: string[];
   gateLaneIds: string[];
+  /** Another new id, for the lane without a region. */
+  placelessLaneId: string;
 };
 
 const Answer = z.object({ missingLimits: z.array(z.string()), missingGates: z.array(z.string()) });
 
 /*
  * A limit is counted in all, and, for a run with a concurrency key, for that key. A gate is the lane of another queue
- * with the same key (or one the trigger names): a run that passes it takes a slot of that lane beside its own.
+ * with the same key (or one the trigger names): a run that passes it takes a slot of that lane beside its own. A lane with
+ * a region has the one without as its gate, so that the queue's limit holds for all regions together.
  */
 const statement = `
 with r as (
   select * from jsonb_to_record($1::jsonb) as r(
     "laneId" text, "environmentId" text, "queueId" text, "concurrencyKey" text, "limitsKey" text, "limitNames" jsonb,
-    "gates" jsonb, "slotIds" jsonb, "gateLaneIds" jsonb)
+    "region" text, "placelessLaneId" text, "gates" jsonb, "slotIds" jsonb, "gateLaneIds" jsonb)
 ),
 names as (select distinct n.name from r, jsonb_array_elements_text(r."limitNames") as n(name)),
 limits as (
@@ -76,11 +80,22 @@ gate_lanes as (
   on conflict (queue_id, concurrency_key, limits_key) do update set queue_id = excluded.queue_id
   returning id
 ),
-opened as (
+placeless as (
   insert into lanes (id, environment_id, queue_id, concurrency_key, limits_key, running_max, paused, counter_ids)
-  select r."laneId", r."environmentId", r."queueId", r."concurrencyKey", r."limitsKey",
+  select r."placelessLaneId", r."environmentId", r."queueId", r."concurrencyKey",
+    ${placelessKeyOf('r."limitsKey"', 'r."region"')},
     ${laneMaxOf('r."queueId"', 'r."environmentId"')}, (select paused from queues where id = r."queueId"),
-    array(select id from slots union select id from gate_lanes order by id)
+    nullif(array(select id from slots union select id from gate_lanes order by id), '{}')
+  from r
+  where r."region" <> '' and exists (select from is_whole)
+  on conflict (queue_id, concurrency_key, limits_key) do update set queue_id = excluded.queue_id
+  returning id
+),
+opened as (
+  insert into lanes (id, environment_id, queue_id, concurrency_key, limits_key, region, running_max, paused, counter_ids)
+  select r."laneId", r."environmentId", r."queueId", r."concurrencyKey", r."limitsKey", r."region",
+    ${laneMaxOf('r."queueId"', 'r."environmentId"')}, (select paused from queues where id = r."queueId"),
+    array(select id from slots union select id from gate_lanes union select id from placeless order by id)
   from r
   where exists (select from is_whole)
   on conflict (queue_id, concurrency_key, limits_key) do nothing
@@ -91,7 +106,7 @@ select json_build_object(
 )::text`;
 
 /**
- * Makes the lane of runs that pass named limits or gates, with the counters that they share.
+ * Makes the lane of runs that name a region or pass named limits or gates, with the counters that they share.
  *
  * Shape: what was named and is not there; then nothing was made. Cost: one round trip, the first time such a run comes.
  */

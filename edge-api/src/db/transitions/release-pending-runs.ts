@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Database } from "../database.ts";
-import { laneMaxOf, limitNamesOf, limitsKeyOf } from "./lane-fragments.ts";
+import { laneMaxOf, limitNamesOf, limitsKeyOf, placeOf } from "./lane-fragments.ts";
 
 const Answer = z.object({
   environmentIds: z.array(z.string()),
@@ -12,6 +12,7 @@ const Answer = z.object({
       queueId: z.string(),
       concurrencyKey: z.string(),
       limitsKey: z.string(),
+      region: z.string(),
       limitNames: z.array(z.string()),
       gates: z.array(z.object({ queue: z.string(), concurrencyKey: z.string().nullable() })),
     }),
@@ -26,7 +27,7 @@ const statement = `
 with waiting as (
   select r.id, r.environment_id, r.task_slug, r.concurrency_key as "concurrencyKey", r.requested_queue, r.delay_until,
     r.ttl_ms, r.priority, r.machine, r.retry, r.max_duration_s, r.external_deployment_id, d.id as deployment_id,
-    r.limit_names as "limits", r.gates, r.gates_key as "gatesKey"
+    r.limit_names as "limits", r.gates, r.gates_key as "gatesKey", ${placeOf("r.region", "e")} as region
   from runs r
   join environments e on e.id = r.environment_id
   join deployments d on d.status = 'DEPLOYED' and d.id = case
@@ -50,16 +51,16 @@ placed as (
   join tasks t on t.deployment_id = w.deployment_id and t.slug = w.task_slug
   join queues q on q.environment_id = w.environment_id and q.name = coalesce(w.requested_queue, t.queue_name)
 ),
-keyed as (select p.*, ${limitsKeyOf("p", "p.limit_names")} as limits_key from placed p),
+keyed as (select p.*, ${limitsKeyOf("p", "p.limit_names", "p.region")} as limits_key from placed p),
 found as (
   select k.*, l.id as lane_id from keyed k
   left join lanes l on l.queue_id = k.queue_id and l.concurrency_key = k."concurrencyKey" and l.limits_key = k.limits_key
 ),
 lanes_opened as (
-  insert into lanes (id, environment_id, queue_id, concurrency_key, limits_key, running_max, paused, has_work)
+  insert into lanes (id, environment_id, queue_id, concurrency_key, limits_key, running_max, paused, has_work, region)
   select distinct on (f.queue_id, f."concurrencyKey", f.limits_key)
     coalesce(f.lane_id, 'lane_' || substr(f.id, 5)), f.environment_id, f.queue_id, f."concurrencyKey", f.limits_key,
-    ${laneMaxOf("f.queue_id", "f.environment_id")}, f.paused, f.state = 'queued'
+    ${laneMaxOf("f.queue_id", "f.environment_id")}, f.paused, f.state = 'queued', f.region
   from found f
   where f.limits_key = '' or f.lane_id is not null
   order by f.queue_id, f."concurrencyKey", f.limits_key, f.state = 'queued' desc
@@ -78,11 +79,11 @@ moved as (
   from found f
   join lanes_opened o on o.queue_id = f.queue_id and o.concurrency_key = f."concurrencyKey" and o.limits_key = f.limits_key
   where r.id = f.id and r.state = 'pending_version'
-  returning r.id, r.environment_id, r.lane_id, r.state, r.priority
+  returning r.id, r.environment_id, r.lane_id, r.state, r.priority, r.machine
 ),
 queued as (
-  insert into queue_entries (run_id, lane_id, environment_id, position_at)
-  select id, lane_id, environment_id, (select app_now()) - priority * interval '1 second' from moved where state = 'queued'
+  insert into queue_entries (run_id, lane_id, environment_id, position_at, machine)
+  select id, lane_id, environment_id, (select app_now()) - priority * interval '1 second', machine from moved where state = 'queued'
 ),
 logged as (
   insert into run_events (run_id, at, kind, from_state, to_state)
@@ -93,7 +94,7 @@ select json_build_object(
   'count', (select count(*) from moved),
   'lanesMissing', (
     select coalesce(json_agg(distinct jsonb_build_object('environmentId', environment_id, 'queueId', queue_id,
-      'concurrencyKey', "concurrencyKey", 'limitsKey', limits_key, 'limitNames', limit_names,
+      'concurrencyKey', "concurrencyKey", 'limitsKey', limits_key, 'region', region, 'limitNames', limit_names,
       'gates', coalesce(gates, '[]'))), '[]')
     from found where limits_key <> '' and lane_id is null))::text`;
 

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { Database } from "../database.ts";
+import { lanesToCall } from "./lane-fragments.ts";
 
 const Answer = z.object({ environmentIds: z.array(z.string()) });
 
@@ -18,10 +19,7 @@ looked_at as (
   select l.id from lanes l
   where l.id = any($1::text[]) or ($1::text[] is null and not l.has_work and l.turn_at > (select app_now()) - interval '10 minutes')
   union
-  select b.id from roomy r cross join lateral (
-    select id from lanes where blocked_by = r.id and ($1::text[] is null or id = any($1::text[]))
-    order by turn_at limit 16
-  ) b
+  ${lanesToCall("roomy", "16", "($1::text[] is null or id = any($1::text[]))")}
 ),
 reopened as (
   update lanes l

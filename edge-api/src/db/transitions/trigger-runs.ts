@@ -3,7 +3,7 @@ import { RunState } from "@longshore/shared/contract/run-status";
 import { z } from "zod";
 import type { Database } from "../database.ts";
 import { jsonbText } from "../jsonb-text.ts";
-import { laneMaxOf, limitNamesOf, limitsKeyOf } from "./lane-fragments.ts";
+import { laneMaxOf, limitNamesOf, limitsKeyOf, placeOf } from "./lane-fragments.ts";
 
 /** One trigger, its options resolved. Units: times in ISO 8601, `ttlMs` in milliseconds, `priority` in seconds. */
 export type TriggerItem = {
@@ -68,6 +68,8 @@ const Outcome = z.object({
   queueId: z.string().nullable(),
   limitNames: z.array(z.string()),
   limitsKey: z.string(),
+  /** Where the run is placed; empty for anywhere. */
+  region: z.string(),
   /** A live run of the same lane, where the queue's policy is that a new one takes its place. */
   replacedRunId: z.string().nullable(),
 });
@@ -101,7 +103,8 @@ keyed as materialized (
     -- What runs there goes to its end, with all that it triggers.
     e.archived_at is not null and i."parentRunId" is null as is_archived,
     ${limitNamesOf("i", "t")} as limit_names,
-    ${limitsKeyOf("i", limitNamesOf("i", "t"))} as limits_key
+    ${placeOf('i."region"', "e")} as place_region,
+    ${limitsKeyOf("i", limitNamesOf("i", "t"), placeOf('i."region"', "e"))} as limits_key
   from items i
   cross join lateral (select * from environments where id = i."environmentId" limit 1) e
   left join lateral (
@@ -230,11 +233,11 @@ winners as (
     else true end
 ),
 lanes_opened as (
-  insert into lanes (id, environment_id, queue_id, concurrency_key, limits_key, running_max, paused, has_work)
+  insert into lanes (id, environment_id, queue_id, concurrency_key, limits_key, running_max, paused, has_work, region)
   select distinct on (w.queue_id, w."concurrencyKey", w.limits_key)
     w."laneId", w."environmentId", w.queue_id, w."concurrencyKey", w.limits_key,
     ${laneMaxOf("w.queue_id", 'w."environmentId"')},
-    (select paused from queues where id = w.queue_id), w.state = 'queued'
+    (select paused from queues where id = w.queue_id), w.state = 'queued', w.place_region
   from winners w
   where w.state <> 'pending_version' and (w.lane_id is null or (not w.has_work and w.state = 'queued'))
   order by w.queue_id, w."concurrencyKey", w.limits_key, w.state = 'queued' desc
@@ -273,8 +276,9 @@ made as (
   returning id, state
 ),
 queued as (
-  insert into queue_entries (run_id, lane_id, environment_id, position_at)
-  select "id", lane, "environmentId", (select app_now()) - "priority" * interval '1 second'
+  insert into queue_entries (run_id, lane_id, environment_id, position_at, machine)
+  select "id", lane, "environmentId", (select app_now()) - "priority" * interval '1 second',
+    coalesce("machine", task_machine, '')
   from placed where state = 'queued'
 ),
 tagged as (
@@ -309,7 +313,7 @@ waits as (
 )
 select coalesce(json_agg(json_build_object(
   'ord', r.ord, 'poolId', r.pool_id, 'state', a.state, 'runId', a.run_id, 'queueId', r.queue_id,
-  'limitNames', r.limit_names, 'limitsKey', r.limits_key,
+  'limitNames', r.limit_names, 'limitsKey', r.limits_key, 'region', r.place_region,
   'replacedRunId', case when a.made_id is not null and a.place_is_live then a.place_run_id end,
   'kind', case
     when r.is_archived then 'archived'
@@ -333,7 +337,7 @@ from resolved r join answers a on a.ord = r.ord`;
  *
  * Shape: one outcome for each item, in order. `cached`: a live idempotency key names an earlier run. `replayed`: this
  * very request made one before. `again`: a concurrent trigger took the key; the same call now sees its run.
- * `archived`: its branch was put away. `lane_missing`: its limits need a lane that openLane makes. A parent that should wait for
+ * `archived`: its branch was put away. `lane_missing`: its region or limits need a lane that openLane makes. A parent that should wait for
  * a run which was there before is linked to it by waitForRun.
  * Cost: one round trip, whatever the count.
  */

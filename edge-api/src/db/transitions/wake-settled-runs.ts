@@ -27,11 +27,11 @@ stuck as (
 woken as (
   update runs r set state = 'queued', waits_open = 0, queued_at = (select app_now()), updated_at = (select app_now())
   from stuck s where r.id = s.id and r.state = 'waiting'
-  returning r.id, r.environment_id, r.lane_id, r.home_agent_id, r.attempt, r.state
+  returning r.id, r.environment_id, r.lane_id, r.home_agent_id, r.attempt, r.state, r.machine
 ),
 entries as (
-  insert into queue_entries (run_id, lane_id, environment_id, position_at, agent_id)
-  select id, lane_id, environment_id, (select app_now()), home_agent_id from woken
+  insert into queue_entries (run_id, lane_id, environment_id, position_at, agent_id, machine)
+  select id, lane_id, environment_id, (select app_now()), home_agent_id, machine from woken
 ),
 logged as (
   insert into run_events (run_id, at, kind, from_state, to_state, attempt, agent_id, message)
