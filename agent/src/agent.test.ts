@@ -98,6 +98,22 @@ test("facts wait for an API that is away, and arrive once and in order", { timeo
   expect(seqs).toEqual([...seqs].sort((a, b) => a - b));
 });
 
+test("code that becomes current is fetched before a run asks for it", async () => {
+  harness = await makeHarness();
+  await harness.start();
+  const hash = await harness.bundle({ slow });
+  harness.api.promote(hash);
+  const folder = join(harness.config.dataDir, "bundles", hash);
+  await expect
+    .poll(() =>
+      stat(folder).then(
+        (found) => found.isDirectory(),
+        () => false,
+      ),
+    )
+    .toBe(true);
+});
+
 test("runs are frozen while the API is silent, and go on with it", { timeout: 30_000 }, async () => {
   harness = await makeHarness();
   Object.assign(harness.api.state.settings, { leaseMs: 6_000, beatMs: 300, holdMs: 500 });

@@ -32,6 +32,7 @@ import { createAdmission } from "./core/admission.ts";
 import type { AgentStatus } from "./core/agent-status.ts";
 import { createContact } from "./core/contact.ts";
 import { createMeter } from "./core/meter.ts";
+import { createPrefetch } from "./create-prefetch.ts";
 import type { Development } from "./development.ts";
 import { createExecutions } from "./executions.ts";
 import { findCapacity } from "./find-capacity.ts";
@@ -219,10 +220,11 @@ const wire = async (config: AgentConfig, identity: Identity, runnerDir: string, 
   const wanted = isProcess ? undefined : config.runnerTcp;
   const tcp = wanted ? await listenAt(wanted, logger) : null;
   const address = wanted ? `tcp://${wanted.name}:${wanted.port}` : null;
+  const bundles = createBundleStore(inData("bundles"), controlPlane, config.bundlesMbMax * 1024 * 1024);
   const containers = createContainers({
     runtime,
     records,
-    bundles: createBundleStore(inData("bundles"), controlPlane, config.bundlesMbMax * 1024 * 1024),
+    bundles,
     openSocket: tcp?.openSocket ?? createOpenRunnerSocket(logger),
     address,
     runnerDir,
@@ -280,6 +282,7 @@ const wire = async (config: AgentConfig, identity: Identity, runnerDir: string, 
     executions,
     contact,
     contacted,
+    prefetch: createPrefetch(bundles, logger, stopped.signal),
   };
 };
 
@@ -308,6 +311,7 @@ const run = async (
     capacity: wired.capacity,
     meter: wired.meter,
     drainsHere: () => drainsHere,
+    prefetch: wired.prefetch,
     view: () => {
       const { lastError, pool, problems } = status();
       const heldBack = problems.length > 0 ? problems.join("; ").slice(0, 1_000) : null;

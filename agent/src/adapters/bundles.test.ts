@@ -38,7 +38,8 @@ const begin = async (bytesMax: number, contents: Record<string, string>) => {
     await store.place(hashes[name] as string, folder, never);
     return folder;
   };
-  return { dir, fetched, hashes, place };
+  const prefetch = (name: string) => store.prefetch(hashes[name] as string, never);
+  return { dir, fetched, hashes, place, prefetch };
 };
 
 test("files are linked, whole folders of them, and fetched once", async () => {
@@ -51,6 +52,14 @@ test("files are linked, whole folders of them, and fetched once", async () => {
   }
   const stored = await stat(join(dir, hashes.a as string, "lib/part.mjs"));
   expect((await stat(join(one, "lib/part.mjs"))).ino).toBe(stored.ino);
+});
+
+test("what is fetched ahead is there for the run that comes", async () => {
+  const { fetched, place, prefetch } = await begin(1_000 * kib, { a: "part of a" });
+  await Promise.all([prefetch("a"), prefetch("a")]);
+  expect(fetched).toHaveLength(1);
+  expect(await readFile(join(await place("a"), "lib/part.mjs"), "utf8")).toBe("part of a");
+  expect(fetched).toHaveLength(1);
 });
 
 test("beyond the quota what was not used for longest goes, and who has it keeps it", async () => {

@@ -199,11 +199,17 @@ export const createBundleStore = (
     return made;
   };
 
+  /** The same as if a run had come for it: what is new is not the first to go. */
+  const touch = async (hash: string, signal: AbortSignal): Promise<string> => {
+    const found = await find(hash, signal);
+    const now = new Date();
+    await utimes(found, now, now);
+    return found;
+  };
+
   const placeOne = (hash: string, folder: string, signal: AbortSignal): Promise<string> =>
     use(hash, async () => {
-      const found = await find(hash, signal);
-      const now = new Date();
-      await utimes(found, now, now);
+      const found = await touch(hash, signal);
       await linkFiles(found, folder);
       return found;
     });
@@ -212,6 +218,10 @@ export const createBundleStore = (
     async place(hash, folder, signal) {
       const found = await placeOne(hash, folder, signal);
       for (const layer of await layersOf(found)) await placeOne(layer, folder, signal);
+    },
+    async prefetch(hash, signal) {
+      const found = await use(hash, () => touch(hash, signal));
+      for (const layer of await layersOf(found)) await use(layer, () => touch(layer, signal));
     },
   };
 };

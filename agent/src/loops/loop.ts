@@ -27,6 +27,8 @@ export type LoopDeps = {
   drainsHere(): boolean;
   /** What people should see of this agent elsewhere. */
   view(): { warm: number; heldBack: string | null; lastError: { at: string; message: string } | null };
+  /** Fetches, when it can, what runs may need soon. */
+  prefetch(hashes: readonly string[]): void;
   /** Says what the loop is doing now, for the status page. */
   say(doing: string): void;
 };
@@ -41,5 +43,6 @@ export const retryLimits = { minMs: 250, maxMs: 20_000 };
 export const takeWork = (deps: LoopDeps, answer: PollResponse): void => {
   for (const { kind, runId } of answer.leases) if (kind === "start") deps.meter.leased(runId);
   deps.executions.acceptWork(answer);
+  deps.prefetch(answer.bundles ?? []);
   deps.executions.setDraining(answer.settings.drain || deps.drainsHere());
 };

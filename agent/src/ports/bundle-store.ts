@@ -5,4 +5,6 @@ export type BundleStore = {
    * store's wherever the file system can link them: not to be changed. Errors: `StartError`.
    */
   place(hash: string, folder: string, signal: AbortSignal): Promise<void>;
+  /** Fetches a bundle and its layers unless they are there, for runs to come. Errors: `StartError`. */
+  prefetch(hash: string, signal: AbortSignal): Promise<void>;
 };

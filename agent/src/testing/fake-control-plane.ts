@@ -46,6 +46,7 @@ export const startFakeControlPlane = async (port = 0) => {
   const polls: PollBody[] = [];
   const reports: ReportBody[] = [];
   const forwarded: Forwarded[] = [];
+  const news: string[] = [];
   const watchers = new Set<() => void>();
   let leases: Lease[] = [];
   let orders: Order[] = [];
@@ -78,7 +79,8 @@ export const startFakeControlPlane = async (port = 0) => {
     });
     const ordered = orders;
     orders = [];
-    return { cursor: "c", leases: given, orders: ordered, settings: state.settings };
+    const bundles = news.splice(0);
+    return { cursor: "c", leases: given, orders: ordered, bundles, settings: state.settings };
   };
 
   const authorise = async (request: IncomingMessage): Promise<boolean> => {
@@ -99,6 +101,7 @@ export const startFakeControlPlane = async (port = 0) => {
     const hasWork = () =>
       orders.length > 0 ||
       leases.some((lease) => lease.kind === "continue" || (body.free > 0 && fits(lease, body.room))) ||
+      news.length > 0 ||
       state.isDown;
     while (!hasWork() && Date.now() < endsAt && !response.destroyed) await nextChange(endsAt - Date.now());
     if (response.destroyed) return;
@@ -185,6 +188,10 @@ export const startFakeControlPlane = async (port = 0) => {
     },
     lease(lease: Lease): void {
       leases.push(lease);
+      notify();
+    },
+    promote(hash: string): void {
+      news.push(hash);
       notify();
     },
     order(order: Order): void {

@@ -1,6 +1,7 @@
 import { claimRuns } from "@longshore/edge-api/db/transitions/claim-runs";
 import { completeDueWaits } from "@longshore/edge-api/db/transitions/complete-due-waits";
 import { findWorkspace } from "@longshore/edge-api/db/transitions/create-workspace";
+import { promoteDeployment } from "@longshore/edge-api/db/transitions/deployments";
 import { openDevSession } from "@longshore/edge-api/db/transitions/open-dev-session";
 import { startRuns } from "@longshore/edge-api/db/transitions/start-runs";
 import { triggerRuns } from "@longshore/edge-api/db/transitions/trigger-runs";
@@ -27,7 +28,10 @@ describe.each(testDrivers.filter(({ isAvailable }) => isAvailable))("agents on $
   const startProcess = () => depsOf({ ...t.db });
 
   const place = async () => {
-    const { agentIds, environmentId, poolId } = await seed(t, { tasks: [{ id: "a" }], agents: 1 });
+    const { agentIds, environmentId, poolId, deploymentId, bundleHash } = await seed(t, {
+      tasks: [{ id: "a" }],
+      agents: 1,
+    });
     const id = agentIds[0] ?? "";
     const row = { id, poolId, publicKey: "k", isRevoked: false };
     const state = (bootId: string, over: { cursor?: string | null; held?: HeldRun[] } = {}) => ({
@@ -62,8 +66,31 @@ describe.each(testDrivers.filter(({ isAvailable }) => isAvailable))("agents on $
         'select drains_itself as "drainsItself", warm, held_back as "heldBack", last_error as "lastError" from agents where id = $1';
       return (await t.query(text, [id]))[0];
     };
-    return { id, poll, report, take, begin, run, seen };
+    const deployment = { id: deploymentId, environmentId };
+    return { id, poolId, bundleHash, deployment, poll, report, take, begin, run, seen };
   };
+
+  test("an agent is told of code that becomes current, once, though it is parked", async () => {
+    const p = await place();
+    const first = await p.poll("boot_1");
+    expect(first.bundles).toEqual([p.bundleHash]);
+    expect((await p.poll("boot_1", { cursor: first.cursor })).bundles).toBeUndefined();
+    const deps = startProcess();
+    const parked = p.poll("boot_1", { cursor: first.cursor, holdMs: 20_000, free: 1 }, deps);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    await t.advance(60_000);
+    const promoted = await promoteDeployment(t.db, {
+      ...p.deployment,
+      queues: [],
+      limits: [],
+      schedules: [],
+    });
+    expect(promoted).toMatchObject({ isCurrent: true });
+    // What is remembered of the pool is a second old at most.
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    await deps.hints.wakePool(p.poolId);
+    expect((await parked).bundles).toEqual([p.bundleHash]);
+  });
 
   describe("a new process of an agent", () => {
     test("loses nothing that it has begun when its first poll is handled late, or twice", async () => {

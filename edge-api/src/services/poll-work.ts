@@ -6,6 +6,7 @@ import { blindPollMs, type Listener } from "../hints/hints.ts";
 import { claimWork, type Work } from "./claim-work.ts";
 import type { Deps } from "./deps.ts";
 import { loseUnheld } from "./lose-unheld.ts";
+import { newsOfBundles } from "./news-of-bundles.ts";
 import { runDueWork } from "./run-due-work.ts";
 
 /** Without a presence book, an idle poll writes its beat at least this often. Units: milliseconds. */
@@ -41,19 +42,33 @@ const duePauseMs = 20;
 
 /**
  * A poll's cursor: what was known of the topics, when the database was last asked, what it said comes due next, and what
- * the agent said of whether it takes runs, and of which size.
+ * the agent said of whether it takes runs, and of which size; and up to when it was told what became current.
  */
-type Cursor = { topics: string; askedMs: number; nextDueMs: number | null; takes: string; room: string };
+type Cursor = {
+  topics: string;
+  askedMs: number;
+  nextDueMs: number | null;
+  takes: string;
+  room: string;
+  toldMs: number;
+};
 
 const readCursor = (text: string | null): Cursor | null => {
-  const [askedMs, due, takes = "", room = "", ...topics] = (text ?? "").split("~");
+  const [askedMs, due, takes = "", room = "", toldMs, ...topics] = (text ?? "").split("~");
   if (topics.length === 0) return null;
   const nextDueMs = due === "" ? null : Number(due);
-  return { topics: topics.join("~"), askedMs: Number(askedMs), nextDueMs, takes, room };
+  return {
+    topics: topics.join("~"),
+    askedMs: Number(askedMs),
+    nextDueMs,
+    takes,
+    room,
+    toldMs: Number(toldMs) || 0,
+  };
 };
 
 const writeCursor = (cursor: Cursor): string =>
-  `${cursor.askedMs}~${cursor.nextDueMs ?? ""}~${cursor.takes}~${cursor.room}~${cursor.topics}`;
+  `${cursor.askedMs}~${cursor.nextDueMs ?? ""}~${cursor.takes}~${cursor.room}~${cursor.toldMs}~${cursor.topics}`;
 
 /** What decides whether the agent counts among those that take runs; short, and the same from every process. */
 const takesOf = ({ drainsItself, heldBack }: PollBody): string =>
@@ -120,6 +135,8 @@ export const pollWork = async (
     let topics = await listener.cursor();
     let nextDueMs = known?.nextDueMs ?? null;
     let askedMs = known?.askedMs ?? 0;
+    let toldMs = known?.toldMs ?? 0;
+    const bundles: string[] = [];
     let draining = false;
     let work: Work | null = null;
     let shouldAsk = !isUnchanged(deps, body, known, topics);
@@ -131,8 +148,13 @@ export const pollWork = async (
         if (isNews) deps.later(deps.hints.wakeAgent(agent.id));
         isNews = false;
         ({ nextDueMs, draining } = work);
+        // What was current before a process began is told with its first answer; what becomes so is an answer of its own.
+        const isFirst = askedMs === 0;
         askedMs = Date.now();
-        if (hasSomething(work) || isNewsOfDrain(body, draining)) {
+        const code = await newsOfBundles(deps, work.poolId, toldMs);
+        bundles.push(...code.hashes);
+        toldMs = code.toldMs;
+        if (hasSomething(work) || (code.hashes.length > 0 && !isFirst) || isNewsOfDrain(body, draining)) {
           // Agents that are answered at once each time must not keep what is due waiting for the sweep.
           if (nextDueMs !== null && nextDueMs <= Date.now()) deps.later(runDue(deps, nextDueMs));
           break;
@@ -147,8 +169,16 @@ export const pollWork = async (
       shouldAsk = isWoken || isDue || !listener.isLive();
       if (shouldAsk) topics = await listener.cursor();
     }
-    const cursor = writeCursor({ topics: topics ?? "?", askedMs, nextDueMs, takes, room: roomOf(body) });
-    return answer(deps, work, cursor, draining);
+    const cursor = writeCursor({
+      topics: topics ?? "?",
+      askedMs,
+      nextDueMs,
+      takes,
+      room: roomOf(body),
+      toldMs,
+    });
+    const said = answer(deps, work, cursor, draining);
+    return bundles.length === 0 ? said : { ...said, bundles };
   } finally {
     listener.close();
   }

@@ -162,6 +162,8 @@ const Work = z.object({
   cursor: z.string(),
   leases: z.array(Lease),
   orders: z.array(Order),
+  /** Of versions that became current lately: to be fetched before a run needs them. Answers of a poll alone. */
+  bundles: z.array(BundleHash).max(64).optional(),
   settings: z.object({
     /** How often an agent that holds runs must be heard. */
     beatMs: z.int(),

@@ -1,5 +1,5 @@
 import { sql } from "drizzle-orm";
-import { check, pgTable, primaryKey, text, uniqueIndex } from "drizzle-orm/pg-core";
+import { check, index, pgTable, primaryKey, text, uniqueIndex } from "drizzle-orm/pg-core";
 import { at, createdAt, oneOf } from "./columns.ts";
 
 export const organizations = pgTable("organizations", {
@@ -69,12 +69,15 @@ export const environments = pgTable(
     parentEnvironmentId: text("parent_environment_id"),
     branchName: text("branch_name"),
     currentDeploymentId: text("current_deployment_id"),
+    /** When it became the current one. */
+    promotedAt: at("promoted_at"),
     /** A branch that was put away: nothing reaches it until it is made again. */
     archivedAt: at("archived_at"),
     createdAt: createdAt(),
   },
   (t) => [
     uniqueIndex("environments_slug").on(t.projectId, t.slug, sql`coalesce(${t.branchName}, '')`),
+    index("environments_promoted").on(t.poolId, t.promotedAt).where(sql`promoted_at is not null`),
     check("environments_type", oneOf(t.type, ["development", "staging", "production", "preview"])),
   ],
 );

@@ -210,7 +210,7 @@ const scheduleColumns = `"id" text, "taskSlug" text, "deduplicationKey" text, "c
    an operator switched off stays off. A queue or limit that the code no longer declares keeps its row. */
 const promoteStatement = `
 with moved as (
-  update environments e set current_deployment_id = d.id
+  update environments e set current_deployment_id = d.id, promoted_at = (select app_now())
   from deployments d
   where d.id = $1 and d.environment_id = $2 and d.status = 'DEPLOYED' and e.id = d.environment_id
   returning d.*

@@ -1,0 +1,2 @@
+ALTER TABLE "environments" ADD COLUMN "promoted_at" timestamp with time zone;--> statement-breakpoint
+CREATE INDEX "environments_promoted" ON "environments" USING btree ("pool_id","promoted_at") WHERE promoted_at is not null;
