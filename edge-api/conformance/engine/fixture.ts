@@ -66,11 +66,11 @@ export const openTestPostgres = async (
 
 const serverUrl = process.env.LONGSHORE_TEST_DATABASE_URL;
 
-/** Where the engine's cases run: always in this process, and on a server where there is one. */
+/** Where the engine's cases run: on a server where there is one, else in this process; HTTP cases run on both. */
 export const testDrivers = [
-  { name: "PGlite", isAvailable: true, open: openTestPglite },
+  { name: "PGlite", isAvailable: serverUrl === undefined, open: openTestPglite },
   { name: "Postgres", isAvailable: serverUrl !== undefined, open: () => openTestPostgres(serverUrl ?? "") },
-];
+].filter(({ isAvailable }) => isAvailable);
 
 const freeze = async (test: Omit<TestDatabase, "advance">): Promise<TestDatabase> => {
   await test.query("update app_clock set frozen_at = date_trunc('second', now())");

@@ -85,7 +85,7 @@ const look = async ({ t, environmentId, model, beganAtMs }: Game) => {
 };
 
 /** After this many steps, and at the end, everything is compared; each answer is compared at once. */
-const lookEvery = 15;
+const lookEvery = 12;
 
 /**
  * Plays a history on the real statements and on the model. It is played in a transaction that is rolled back: each

@@ -17,7 +17,7 @@ const tables = serverUrl === undefined || seed !== undefined ? 1 : 3;
 const number = fc.nat({ max: 59 });
 const step = fc.record({ op: fc.constantFrom(...ops), a: number, b: number, c: number });
 const steps = fc.oneof(
-  { weight: 40, arbitrary: fc.array(step, { minLength: 8, maxLength: 14, size: "max" }) },
+  { weight: 40, arbitrary: fc.array(step, { minLength: 6, maxLength: 10, size: "max" }) },
   { weight: 1, arbitrary: fc.array(step, { minLength: 40, maxLength: 60, size: "max" }) },
 );
 
