@@ -93,6 +93,24 @@ describe.each(drivers)("hints through $name", ({ isAvailable, open }) => {
       listener.close();
     });
 
+    test("a wake of the pool that one has no use for reaches another, and ends when all have looked", async () => {
+      const { poolId, listener: first } = await listen();
+      const others = [await listen({ poolId }), await listen({ poolId })];
+      const all = [first, ...others.map(({ listener }) => listener)];
+      const looked = new Set<number>();
+      const looks = all.map(async (listener, nth) => {
+        if (!(await listener.wait(10_000, never))) return;
+        looked.add(nth);
+        listener.passOn();
+      });
+      await opened.hints.wakePool(poolId ?? "");
+      await Promise.all(looks);
+      expect(looked.size).toBe(3);
+      const again = await Promise.all(all.map((listener) => listener.wait(100, never)));
+      expect(again).toEqual([false, false, false]);
+      for (const listener of all) listener.close();
+    });
+
     test("once is true for one caller in a while", async () => {
       const key = newId("request");
       const answers = await Promise.all([1, 2, 3].map(() => opened.hints.once(key, 60_000)));

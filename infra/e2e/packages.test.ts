@@ -103,7 +103,7 @@ describe("the packages, installed", () => {
     }
   });
 
-  test("a project of init is built and type-checks, by every way to resolve modules", async () => {
+  test("a project of init type-checks, as Node resolves modules and as bundlers do", async () => {
     const init = await longshore(["init", "--yes", "--json"]);
     expect(init.code, init.output).toBe(0);
     write("longshore.config.ts", configText);

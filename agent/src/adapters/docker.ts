@@ -116,7 +116,9 @@ export const createDockerRuntime = (config: DockerConfig): ContainerRuntime => {
   return {
     name: "docker",
     async host() {
-      const { NCPU, MemTotal } = (await docker.info()) as { NCPU: number; MemTotal: number };
+      const { NCPU, MemTotal } = (await docker.info()) as { NCPU?: number; MemTotal?: number };
+      // A proxy before the engine may leave them out.
+      if (!NCPU || !MemTotal) throw new Error("the engine does not say how large its host is");
       return { cpu: NCPU, memoryMb: Math.floor(MemTotal / 1024 / 1024) };
     },
     paths: () => ({ bundleDir: "/longshore/bundle", socketPath: "/longshore/agent/agent.sock" }),

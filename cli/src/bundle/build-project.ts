@@ -102,6 +102,7 @@ const layerOf = async (
   buildDependencyLayer({
     target,
     projectDir: dir,
+    sources: bundle.sources,
     externals: bundle.externals,
     extra: Object.assign({}, ...layers.map((layer) => layer.dependencies ?? {})),
     platform,

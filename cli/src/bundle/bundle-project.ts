@@ -20,6 +20,8 @@ export type Bundle = {
   taskFiles: string[];
   /** Every source of the project that is in it, relative to the project. */
   inputs: string[];
+  /** The same, and those of the project's workspace. */
+  sources: string[];
   /** Packages that it imports but does not contain. */
   externals: Externals;
   /** How much of the module comes from each input. Units: bytes. */
@@ -106,6 +108,10 @@ const sizesOf = ({ metafile }: BuildResult<{ metafile: true }>): Record<string, 
     ),
   );
 
+/** Also what is beside the project: packages of its workspace. */
+const isOfWorkspace = (input: string): boolean =>
+  !input.includes("node_modules/") && input !== "longshore-entry.js";
+
 const isOwnSource = (input: string): boolean =>
   !input.includes("node_modules/") && !input.startsWith("..") && input !== "longshore-entry.js";
 
@@ -143,6 +149,7 @@ export const bundleProject = async (options: {
       sourcemap: outputText(result, `${bundleEntry}.map`),
       taskFiles,
       inputs: Object.keys(result.metafile.inputs).filter(isOwnSource).sort(),
+      sources: Object.keys(result.metafile.inputs).filter(isOfWorkspace),
       externals: externalsOf(dir, result.metafile, externalNames(config, extensions)),
       sizes: sizesOf(result),
       warnings: result.warnings.map(problemOf),

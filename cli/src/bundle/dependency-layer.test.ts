@@ -112,6 +112,26 @@ test("two versions of a package stay apart, and what is for other platforms or f
   expect(JSON.parse(stdout)).toEqual(["shared 1", "middle with shared 2", "here"]);
 });
 
+test("an optional peer that a package of the workspace has chosen is packed", async () => {
+  const dir = await project({
+    "package.json": json({ name: "root", workspaces: ["*"] }),
+    "tasks/package.json": json({ name: "tasks" }),
+    "tasks/longshore.config.ts": 'export default { project: "p", build: { external: ["orm"] } };',
+    "tasks/src/trigger/a.ts": taskFile('import { orm } from "../../../db";', "return orm;"),
+    "db/package.json": json({ name: "db", dependencies: { orm: "1", driver: "1" } }),
+    "db/index.ts": 'export { default as orm } from "orm";',
+    "node_modules/orm/package.json": json({
+      ...{ name: "orm", peerDependencies: { driver: "1", other: "1" } },
+      peerDependenciesMeta: { driver: { optional: true }, other: { optional: true } },
+    }),
+    "node_modules/orm/index.js": "module.exports = 1;",
+    "node_modules/driver/package.json": json({ name: "driver" }),
+    "node_modules/other/package.json": json({ name: "other" }),
+  });
+  const unpacked = await unpack(await buildProject(path.join(dir, "tasks")));
+  expect((await readdir(path.join(unpacked, "node_modules"))).sort()).toEqual(["driver", "orm"]);
+});
+
 test("for another platform the packages are installed anew by the project's lockfile; more by the version an extension names", async () => {
   const version = "1.0.0";
   const registry = await startRegistry([

@@ -87,6 +87,8 @@ export type DependencyLayer = { archive: Archive | null; warnings: string[] };
 /** What the layer is made of. */
 export type LayerWish = {
   projectDir: string;
+  /** Files of the project and of its workspace that the bundle holds. */
+  sources: readonly string[];
   externals: Externals;
   /** Packages that extensions ask for, by version. */
   extra: Versions;
@@ -98,18 +100,33 @@ export type LayerWish = {
 
 type Root = { name: string; dir: string };
 
-/** Packages that a project depends on, not for its development alone. */
-const chosenBy = (projectDir: string): ReadonlySet<string> => {
-  const { dependencies, optionalDependencies } = readPackageJson(projectDir) ?? {};
-  return new Set([...Object.keys(dependencies ?? {}), ...Object.keys(optionalDependencies ?? {})]);
+/** A folder and all above it. */
+const upFrom = (dir: string): string[] =>
+  path.dirname(dir) === dir ? [dir] : [dir, ...upFrom(path.dirname(dir))];
+
+/**
+ * Packages that the project, its workspace, or a package of it whose code is in the bundle depends on, not for its
+ * development alone.
+ */
+const chosenBy = ({
+  projectDir,
+  sources,
+}: Pick<LayerWish, "projectDir" | "sources">): ReadonlySet<string> => {
+  const files = sources.map((source) => path.dirname(path.resolve(projectDir, source)));
+  const dirs = new Set([projectDir, ...files].flatMap(upFrom));
+  const chosen = [...dirs].flatMap((dir) => {
+    const { dependencies = {}, optionalDependencies = {} } = readPackageJson(dir) ?? {};
+    return [...Object.keys(dependencies), ...Object.keys(optionalDependencies)];
+  });
+  return new Set(chosen);
 };
 
 const packRoots = async (
   roots: Root[],
-  { projectDir, platform, cacheDir, target }: LayerWish,
+  { projectDir, sources, platform, cacheDir, target }: LayerWish,
 ): Promise<DependencyLayer> => {
   if (roots.length === 0) return { archive: null, warnings: [] };
-  const { packages, missing } = layOutPackages(roots, platform, chosenBy(projectDir));
+  const { packages, missing } = layOutPackages(roots, platform, chosenBy({ projectDir, sources }));
   const files = await listFiles(packages);
   const uncompiled = packages.filter(({ place }) => isUncompiled(files, place));
   const warnings = [
@@ -129,9 +146,9 @@ const rootsIn = (names: string[], dir: string): Root[] =>
   });
 
 /** Every version that the roots have installed here, by name. */
-const pinsOf = (roots: Root[], projectDir: string): Versions =>
+const pinsOf = (roots: Root[], wish: LayerWish): Versions =>
   Object.fromEntries(
-    layOutPackages(roots, hostPlatform(), chosenBy(projectDir)).packages.flatMap(({ dir }) => {
+    layOutPackages(roots, hostPlatform(), chosenBy(wish)).packages.flatMap(({ dir }) => {
       const json = readPackageJson(dir);
       return json?.name && json.version ? [[json.name, json.version]] : [];
     }),
@@ -152,7 +169,7 @@ export const buildDependencyLayer = async (wish: LayerWish): Promise<DependencyL
   const toInstall = Object.fromEntries(
     absent.flatMap((name) => (extra[name] === undefined ? [] : [[name, extra[name]]])),
   );
-  const base = { projectDir, platform, pins: pinsOf(here, projectDir) };
+  const base = { projectDir, platform, pins: pinsOf(here, wish) };
 
   const withExtra = (found: Root[]): Promise<DependencyLayer> => {
     const names = Object.keys(toInstall);

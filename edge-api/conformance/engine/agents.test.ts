@@ -86,8 +86,6 @@ describe.each(testDrivers.filter(({ isAvailable }) => isAvailable))("agents on $
       schedules: [],
     });
     expect(promoted).toMatchObject({ isCurrent: true });
-    // What is remembered of the pool is a second old at most.
-    await new Promise((resolve) => setTimeout(resolve, 1_000));
     await deps.hints.wakePool(p.poolId);
     expect((await parked).bundles).toEqual([p.bundleHash]);
   });

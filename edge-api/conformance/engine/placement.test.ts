@@ -10,6 +10,7 @@ import { type TriggerItem, triggerRuns } from "@longshore/edge-api/db/transition
 import { waitRuns } from "@longshore/edge-api/db/transitions/wait-runs";
 import { explain } from "@longshore/edge-api/domain/explain";
 import { claimWork } from "@longshore/edge-api/services/claim-work";
+import { pollWork } from "@longshore/edge-api/services/poll-work";
 import { newId } from "@longshore/shared/core/ids";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { depsOf } from "./deps-of.ts";
@@ -74,6 +75,31 @@ describe.each(testDrivers.filter(({ isAvailable }) => isAvailable))("placement o
     const holds = async () => expect(await brokenInvariants(t, environmentId)).toEqual([]);
     return { ...seeded, trigger, request, claim, ids, end, holds };
   };
+
+  test.each([
+    { what: "of another region", wrong: { labels: { region: "north" } }, run: { region: "south" } },
+    { what: "without the room", wrong: { room: { cpu: 0.25, memoryMb: 512 } }, run: { machine: "large-1x" } },
+  ])("a run reaches the parked agent that can take it past one $what", async ({ wrong, run }) => {
+    const p = await place([{ id: "a" }], 2);
+    const deps = depsOf({ ...t.db });
+    const right = { labels: { region: "south" }, room: { cpu: 64, memoryMb: 262_144 } };
+    const park = (nth: number, over: object) => {
+      const agent = { id: p.agentIds[nth] ?? "", poolId: p.poolId, publicKey: "k", isRevoked: false };
+      const body = {
+        ...{ bootId: "boot_1", cursor: null, free: 1, slots: 1, held: [], holdMs: 20_000, version: "1" },
+        ...{ runtime: "process", ...right, ...over },
+      };
+      return pollWork(deps, agent, body, AbortSignal.timeout(15_000));
+    };
+    const passed = park(0, wrong);
+    const taken = park(1, {});
+    await new Promise((resolve) => setTimeout(resolve, 500)); // both have looked, and are parked
+    const runId = await p.trigger(run);
+    await deps.hints.wakePool(p.poolId);
+    expect((await taken).leases.map((lease) => lease.runId)).toEqual([runId]);
+    await deps.hints.close();
+    expect((await passed).leases).toEqual([]);
+  });
 
   describe("regions", () => {
     test("a run goes to an agent of its region, one without a region to any", async () => {

@@ -26,6 +26,8 @@ export type Listener = {
   cursor(): Promise<string | null>;
   /** Resolves true at the next wake (also one since `listen`), false after `ms` or when the signal aborts. */
   wait(ms: number, signal: AbortSignal): Promise<boolean>;
+  /** The wake was for the pool and this agent has no use for it: another that is parked looks. */
+  passOn(): void;
   /** Whether wake-ups of other processes arrive now. While not, a parked poll looks again every few seconds. */
   isLive(): boolean;
   close(): void;

@@ -1,10 +1,14 @@
 import type { Listener } from "./hints.ts";
 
-type Waiter = { isWoken: boolean; resolve: ((woken: boolean) => void) | null };
+/** `passes`: to how many others the wake that came last may be handed on. */
+type Waiter = { isWoken: boolean; resolve: ((woken: boolean) => void) | null; passes: number };
+
+/** A wake that nobody has use for ends here; what it was for is found by the sweep, or when a hold is over. */
+const passesMax = 32;
 
 /**
  * The listeners of one process. A topic's wake goes to one waiter or to all; one that is not parked at that moment keeps
- * the wake for its next `wait`.
+ * the wake for its next `wait`. Who has no use for a wake that went to one hands it on.
  */
 export class LocalBus {
   private readonly topics = new Map<string, Set<Waiter>>();
@@ -12,11 +16,8 @@ export class LocalBus {
 
   wakeOne(topic: string): void {
     this.bump(topic);
-    for (const waiter of this.topics.get(topic) ?? []) {
-      if (waiter.isWoken) continue;
-      wake(waiter);
-      return;
-    }
+    const waiters = this.topics.get(topic);
+    if (waiters) wakeNext(waiters, Math.min(passesMax, waiters.size - 1));
   }
 
   wakeAll(topic: string): void {
@@ -38,7 +39,7 @@ export class LocalBus {
   }
 
   listen(topics: readonly string[], source: Pick<Listener, "cursor" | "isLive">): Listener {
-    const waiter: Waiter = { isWoken: false, resolve: null };
+    const waiter: Waiter = { isWoken: false, resolve: null, passes: 0 };
     for (const topic of topics) {
       const waiters = this.topics.get(topic) ?? new Set();
       waiters.add(waiter);
@@ -47,6 +48,9 @@ export class LocalBus {
     return {
       ...source,
       wait: (ms, signal) => park(waiter, ms, signal),
+      passOn: () => {
+        for (const topic of topics) this.passOn(topic, waiter);
+      },
       close: () => {
         for (const topic of topics) {
           const waiters = this.topics.get(topic);
@@ -58,10 +62,27 @@ export class LocalBus {
     };
   }
 
+  /** Who has looked goes to the end: the next wake, too, begins with another. */
+  private passOn(topic: string, waiter: Waiter): void {
+    const waiters = this.topics.get(topic);
+    if (!waiters?.delete(waiter)) return;
+    waiters.add(waiter);
+    if (waiter.passes > 0) wakeNext(waiters, waiter.passes - 1, waiter);
+  }
+
   private bump(topic: string): void {
     this.versions.set(topic, this.version(topic) + 1);
   }
 }
+
+const wakeNext = (waiters: Iterable<Waiter>, passes: number, not?: Waiter): void => {
+  for (const waiter of waiters) {
+    if (waiter.isWoken || waiter === not) continue;
+    waiter.passes = passes;
+    wake(waiter);
+    return;
+  }
+};
 
 const wake = (waiter: Waiter): void => {
   waiter.isWoken = true;

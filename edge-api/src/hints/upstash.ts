@@ -85,6 +85,8 @@ const openStream = async (
         signal.addEventListener("abort", () => finish(false), { once: true });
         notify = () => finish(true);
       }),
+    // Every stream has had the message.
+    passOn: () => undefined,
     isLive: () => isLive,
     close: () => cut.abort(),
   };

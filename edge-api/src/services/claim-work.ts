@@ -17,6 +17,8 @@ export type Work = {
   poolId: string;
   draining: boolean;
   nextDueMs: number | null;
+  /** Nothing was taken, and another agent may have the region or the room for what there is. */
+  forOthers: boolean;
 };
 
 /**
@@ -59,14 +61,29 @@ export const claimWork = async (deps: Deps, request: ClaimRequest): Promise<Work
     orders: claim.orders,
     poolId: claim.poolId,
     draining: claim.draining,
-    nextDueMs: claim.nextDueInMs === null ? null : Math.round(Date.now() + claim.nextDueInMs),
+    nextDueMs: nextLookMs(claim),
+    forOthers: claim.forOthers,
   };
 };
 
 /** How often a claim looks further, past lanes whose next runs are too large for the agent's room. */
 const looksMax = 4;
 
-/** What this does not reach, the agent's next poll does: the lanes it passed over have given up their turn. */
+/** Lanes beyond those that were passed over are looked at after so long. Units: milliseconds. */
+const fruitlessMs = 5_000;
+
+/** When something comes due, or there may be lanes that this claim did not reach. Units: milliseconds since the epoch. */
+const nextLookMs = ({
+  nextDueInMs,
+  passedOver,
+  leases,
+}: Extract<Claim, { kind: "claimed" }>): number | null => {
+  const due = nextDueInMs ?? Number.POSITIVE_INFINITY;
+  const inMs = passedOver && leases.length === 0 ? Math.min(due, fruitlessMs) : due;
+  return Number.isFinite(inMs) ? Math.round(Date.now() + inMs) : null;
+};
+
+/** The lanes that it passed over have given up their turn: what this does not reach, the next look does. */
 const claimWhatFits = async (deps: Deps, request: ClaimRequest): Promise<Claim> => {
   for (let looks = 1; ; looks++) {
     const claim = await claimRuns(deps.db, request);

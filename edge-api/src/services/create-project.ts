@@ -32,6 +32,11 @@ export const createProject = async (
   if (organizationCount === 0)
     throw new AppError("forbidden", "Only who owns or administers the organization makes projects in it.");
   const project = (await listProjects(deps, person)).find(({ id }) => id === projectId);
+  if (project === undefined && organizationCount === 1)
+    throw new AppError(
+      "unprocessable",
+      "The organization has no project yet whose agents a new one could use.",
+    );
   if (project === undefined)
     throw new AppError("unprocessable", "You administer several organizations: say which as `organization`.");
   return { ...project, created };

@@ -12,11 +12,12 @@ import * as rows from "../db/transitions/deployments.ts";
 import { failDeployment as failRow } from "../db/transitions/fail-deployment.ts";
 import { type Principal, requireOutsider, requireScope } from "./authenticate.ts";
 import type { Deps } from "./deps.ts";
+import { forgetBundles } from "./news-of-bundles.ts";
 import { planDeclaredSchedules } from "./plan-declared-schedules.ts";
 import { releasePending } from "./release-pending.ts";
 import { checkManifest, resolveManifest } from "./resolve-manifest.ts";
 import { serialiseDeployment } from "./serialise-deployment.ts";
-import { wakeAfter } from "./wake.ts";
+import { poolOf, wakeAfter } from "./wake.ts";
 
 const requireDeploy = (principal: Principal): void => {
   requireOutsider(principal);
@@ -86,6 +87,8 @@ export const promoteDeployment = async (
   const schedules = planDeclaredSchedules(tasks, { ...found, environmentId });
   const row = await rows.promoteDeployment(deps.db, { id, environmentId, queues, limits, schedules });
   if (row === null) throw new AppError("unprocessable", "The deployment is not finalised.");
+  const poolId = await poolOf(deps, environmentId);
+  if (poolId !== null) forgetBundles(deps, poolId);
   // Limits may have grown, and a schedule may be due before anyone looks again.
   await wakeAfter(deps, { environmentIds: [environmentId], agentIds: [] });
   deps.later(releasePending(deps, environmentId));

@@ -154,6 +154,8 @@ export const pollWork = async (
         const code = await newsOfBundles(deps, work.poolId, toldMs);
         bundles.push(...code.hashes);
         toldMs = code.toldMs;
+        // Code is news for every agent; a run that this one cannot take, for the one that can.
+        if (code.hashes.length > 0 || work.forOthers) listener.passOn();
         if (hasSomething(work) || (code.hashes.length > 0 && !isFirst) || isNewsOfDrain(body, draining)) {
           // Agents that are answered at once each time must not keep what is due waiting for the sweep.
           if (nextDueMs !== null && nextDueMs <= Date.now()) deps.later(runDue(deps, nextDueMs));

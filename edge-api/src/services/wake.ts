@@ -5,7 +5,8 @@ import { ShortCache } from "./short-cache.ts";
 
 const poolCaches = new WeakMap<Deps["db"], ShortCache<string>>();
 
-const poolOf = async (deps: Deps, environmentId: string): Promise<string | null> => {
+/** The pool that serves an environment; remembered for a minute. */
+export const poolOf = async (deps: Deps, environmentId: string): Promise<string | null> => {
   const cache = poolCaches.get(deps.db) ?? new ShortCache<string>(60_000, 10_000);
   poolCaches.set(deps.db, cache);
   return cache.get(environmentId, () => findPoolOfEnvironment(deps.db, environmentId));

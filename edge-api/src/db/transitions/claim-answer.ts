@@ -85,6 +85,8 @@ export const Claim = z.discriminatedUnion("kind", [
     stoodAside: z.boolean(),
     /** Whether runs too large for the agent's room were all that was looked at in some lanes, and others may be left. */
     passedOver: z.boolean(),
+    /** Whether nothing was taken, and there is work that another agent may have the region or the room for. */
+    forOthers: z.boolean(),
     /** Whether open lanes with work remain. */
     more: z.boolean(),
     /** From now by the database's clock, so that the caller's may differ. Units: milliseconds. */

@@ -262,7 +262,9 @@ lane_counts as materialized (
       where q.lane_id = l.id and q.agent_id is null and q.run_id not in (select run_id from taken)
       limit 1) is not null as has_more,
     l.id in (select lane_id from misfits)
-      and (select count(*) from lanes_wanted) >= greatest((select free from agent), 16) as is_passed_over
+      and (select count(*) from lanes_locked o
+        where o.environment_id = l.environment_id and o.id in (select id from lanes_wanted)
+      ) >= greatest((select free from agent), 16) as is_passed_over
   from lanes_locked l
 ),
 lanes_counted as (
@@ -368,6 +370,14 @@ select (case
       'kind', kind, 'runId', run_id, 'epoch', epoch, 'reason', reason)), '[]') from orders),
     'emptied', (select coalesce(json_agg(id), '[]') from lanes_counted where not has_work or blocked_by is not null),
     'passedOver', exists (select from lane_counts where is_passed_over and count = 0),
+    'forOthers', case when exists (select from moved) then false else exists (select from misfits) or exists (
+      select from environment_slots s cross join lateral (
+        select from lanes
+        where environment_id = s.environment_id and region > '' and region is distinct from (select region from agent)
+          and blocked_by is null and ${isRoomy}
+        limit 1
+      ) o
+      where s.pool_id = (select pool_id from agent) and not s.paused and s.running < s.running_max) end,
     'stoodAside', exists (select from lanes_counted where blocked_by is not null),
     'more', exists (
       select from lanes_counted where has_work and blocked_by is null and (running_max is null or running < running_max)
