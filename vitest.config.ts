@@ -33,8 +33,11 @@ const sharing = [
   "infra/e2e/**/*.test.ts",
   "shared/src/**/*.test.ts",
 ];
+/** They tell the cases of one file, by variables, where to run. */
+const pages = "infra/e2e/dashboard*.test.ts";
 /** The SDK has settings for a whole process, and so have the programs that are tried in one. */
 const alone = [
+  pages,
   "cli/src/**/*.test.ts",
   "edge-api/conformance/*.test.ts",
   "edge-api/conformance/{official-client,sdk}/**/*.test.ts",
@@ -53,7 +56,7 @@ export default defineConfig({
     hookTimeout: 60_000,
     globals: false,
     projects: [
-      { extends: true, test: { name: "sharing", include: sharing, isolate: false } },
+      { extends: true, test: { name: "sharing", include: sharing, exclude: [pages], isolate: false } },
       { extends: true, test: { name: "alone", include: alone } },
     ],
   },

@@ -82,6 +82,7 @@ describe.each(testDrivers.filter(({ isAvailable }) => isAvailable))("placement o
   ])("a run reaches the parked agent that can take it past one $what", async ({ wrong, run }) => {
     const p = await place([{ id: "a" }], 2);
     const deps = depsOf({ ...t.db });
+    const cut = new AbortController();
     const right = { labels: { region: "south" }, room: { cpu: 64, memoryMb: 262_144 } };
     const park = (nth: number, over: object) => {
       const agent = { id: p.agentIds[nth] ?? "", poolId: p.poolId, publicKey: "k", isRevoked: false };
@@ -89,7 +90,7 @@ describe.each(testDrivers.filter(({ isAvailable }) => isAvailable))("placement o
         ...{ bootId: "boot_1", cursor: null, free: 1, slots: 1, held: [], holdMs: 20_000, version: "1" },
         ...{ runtime: "process", ...right, ...over },
       };
-      return pollWork(deps, agent, body, AbortSignal.timeout(15_000));
+      return pollWork(deps, agent, body, cut.signal);
     };
     const passed = park(0, wrong);
     const taken = park(1, {});
@@ -97,7 +98,7 @@ describe.each(testDrivers.filter(({ isAvailable }) => isAvailable))("placement o
     const runId = await p.trigger(run);
     await deps.hints.wakePool(p.poolId);
     expect((await taken).leases.map((lease) => lease.runId)).toEqual([runId]);
-    await deps.hints.close();
+    cut.abort();
     expect((await passed).leases).toEqual([]);
   });
 
