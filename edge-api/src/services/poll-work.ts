@@ -151,7 +151,9 @@ export const pollWork = async (
         // What was current before a process began is told with its first answer; what becomes so is an answer of its own.
         const isFirst = askedMs === 0;
         askedMs = Date.now();
-        const code = await newsOfBundles(deps, work.poolId, toldMs);
+        // Work is not kept waiting for it: an agent that has caught up asks again.
+        const isBusy = hasSomething(work) && !isFirst;
+        const code = isBusy ? { hashes: [], toldMs } : await newsOfBundles(deps, work.poolId, toldMs);
         bundles.push(...code.hashes);
         toldMs = code.toldMs;
         // Code is news for every agent; a run that this one cannot take, for the one that can.

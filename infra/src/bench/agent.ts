@@ -18,7 +18,7 @@ const tasks = `
 import { task } from "@longshore/sdk";
 export const first = task({
   id: "first-line",
-  run: async (_: unknown, { ctx }) => ({ tookMs: Date.now() - Date.parse(String(ctx.attempt.startedAt)) }),
+  run: async (_: unknown, { ctx }) => ({ tookMs: Date.now() - ctx.attempt.startedAt.getTime() }),
 });
 export const nothing = task({ id: "nothing", run: async () => undefined });
 `;
