@@ -17,7 +17,7 @@ import { claimRequest, seed, type TestDatabase, testDrivers, triggerItem } from 
 
 const never = new AbortController().signal;
 
-describe.each(testDrivers.filter(({ isAvailable }) => isAvailable))("agents on $name", ({ open }) => {
+describe.each(testDrivers)("agents on $name", ({ open }) => {
   let t: TestDatabase;
   beforeAll(async () => {
     t = await open();

@@ -12,7 +12,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { depsOf } from "./deps-of.ts";
 import { seed, type TestDatabase, testDrivers, triggerItem } from "./fixture.ts";
 
-describe.each(testDrivers.filter(({ isAvailable }) => isAvailable))("bulk actions on $name", ({ open }) => {
+describe.each(testDrivers)("bulk actions on $name", ({ open }) => {
   let t: TestDatabase;
   beforeAll(async () => {
     t = await open();

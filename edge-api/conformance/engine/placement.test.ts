@@ -19,7 +19,7 @@ import { brokenInvariants } from "./invariants.ts";
 
 type Claimed = { runId: string; epoch: number };
 
-describe.each(testDrivers.filter(({ isAvailable }) => isAvailable))("placement on $name", ({ open }) => {
+describe.each(testDrivers)("placement on $name", ({ open }) => {
   let t: TestDatabase;
   beforeAll(async () => {
     t = await open();

@@ -31,7 +31,7 @@ const placeAt = async (t: TestDatabase, time: string) => {
 const moveTo = (t: TestDatabase, time: string) =>
   t.query("update app_clock set frozen_at = $1, shift = '0'", [time]);
 
-describe.each(testDrivers.filter(({ isAvailable }) => isAvailable))("schedules on $name", ({ open }) => {
+describe.each(testDrivers)("schedules on $name", ({ open }) => {
   let t: TestDatabase;
   beforeAll(async () => {
     t = await open();

@@ -8,7 +8,7 @@ import type { Grant, Rate } from "./buckets.ts";
  * I2  Nothing here throws because a peer is away: reading then answers `null` ("unknown: look for yourself").
  */
 export type Hints = {
-  /** Work may have come for this pool: wakes one parked poll of each process (all, where processes cannot tell). */
+  /** Work may have come for this pool: wakes one parked poll of each process (all, where processes cannot tell). One that has no use for it passes it on. */
   wakePool(poolId: string): Promise<void>;
   /** This agent should look: a continuation, a cancel. */
   wakeAgent(agentId: string): Promise<void>;

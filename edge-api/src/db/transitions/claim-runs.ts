@@ -3,7 +3,7 @@ import type { Database } from "../database.ts";
 import { jsonbText } from "../jsonb-text.ts";
 import { Claim } from "./claim-answer.ts";
 import type { ClaimRequest } from "./claim-request.ts";
-import { isRoomy, lanesToCall } from "./lane-fragments.ts";
+import { hasWorkElsewhere, isRoomy, lanesToCall } from "./lane-fragments.ts";
 import { cpuOf, memoryMbOf } from "./machine-fragments.ts";
 
 const Answer = z.union([Claim, z.object({ kind: z.literal("crossed") })]);
@@ -370,14 +370,7 @@ select (case
       'kind', kind, 'runId', run_id, 'epoch', epoch, 'reason', reason)), '[]') from orders),
     'emptied', (select coalesce(json_agg(id), '[]') from lanes_counted where not has_work or blocked_by is not null),
     'passedOver', exists (select from lane_counts where is_passed_over and count = 0),
-    'forOthers', case when exists (select from moved) then false else exists (select from misfits) or exists (
-      select from environment_slots s cross join lateral (
-        select from lanes
-        where environment_id = s.environment_id and region > '' and region is distinct from (select region from agent)
-          and blocked_by is null and ${isRoomy}
-        limit 1
-      ) o
-      where s.pool_id = (select pool_id from agent) and not s.paused and s.running < s.running_max) end,
+    'forOthers', case when exists (select from moved) then false else exists (select from misfits) or ${hasWorkElsewhere("agent")} end,
     'stoodAside', exists (select from lanes_counted where blocked_by is not null),
     'more', exists (
       select from lanes_counted where has_work and blocked_by is null and (running_max is null or running < running_max)

@@ -49,6 +49,19 @@ export const lanesToCall = (rooms: string, count: string, only = "true"): string
 /** A lane with work and room of its own, as far as its row tells. */
 export const isRoomy = "has_work and not paused and (running_max is null or running < running_max)";
 
+/**
+ * Whether the pool of `agent` has work in regions that are not its own.
+ * Shape: `agent` is a row with `pool_id` and `region`. Cost: a probe of an index for each environment of the pool with room.
+ */
+export const hasWorkElsewhere = (agent: string): string => `exists (
+  select from environment_slots s cross join lateral (
+    select from lanes
+    where environment_id = s.environment_id and region > '' and region is distinct from (select region from ${agent})
+      and blocked_by is null and ${isRoomy}
+    limit 1
+  ) o
+  where s.pool_id = (select pool_id from ${agent}) and not s.paused and s.running < s.running_max)`;
+
 /** The limit of a new lane: see laneMax. */
 export const laneMaxOf = (queueId: string, environmentId: string): string => `(
   select ${laneMax("q", "s")}
