@@ -65,7 +65,6 @@ describe.each([
     expect(tasks.map(({ running }) => running)).toEqual(tasks.map(() => 0));
     const beside = await client.tasks.trigger("hello-world", { name: "beside" });
     expect(await poll(beside.id)).toMatchObject({ status: "COMPLETED" });
-    expect((await client.runs.retrieve(id)).status).toBe("WAITING");
 
     const run = await poll(id);
     expect(run).toMatchObject({
@@ -76,6 +75,10 @@ describe.each([
     });
     expect(run.finishedAt?.getTime()).toBeGreaterThanOrEqual(Date.parse(String(wait.dueAt)));
     const { events, waits } = await client.runs.timeline(id);
+    const began = (await client.runs.timeline(beside.id)).events.find(({ to }) => to === "leased");
+    expect(Date.parse(began?.at ?? ""), "the slot was free for another run").toBeLessThan(
+      Date.parse(String(wait.dueAt)),
+    );
     const states = events.map(({ to }) => to);
     expect(states.filter((state) => state === "waiting")).toHaveLength(2);
     expect(states.at(-1)).toBe("completed");

@@ -14,7 +14,15 @@ import { pollWork } from "@longshore/edge-api/services/poll-work";
 import { newId } from "@longshore/shared/core/ids";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { depsOf } from "./deps-of.ts";
-import { claimRequest, seed, type TaskSpec, type TestDatabase, testDrivers, triggerItem } from "./fixture.ts";
+import {
+  cancelOne,
+  claimRequest,
+  seed,
+  type TaskSpec,
+  type TestDatabase,
+  testDrivers,
+  triggerItem,
+} from "./fixture.ts";
 import { brokenInvariants } from "./invariants.ts";
 
 type Claimed = { runId: string; epoch: number };
@@ -100,6 +108,25 @@ describe.each(testDrivers)("placement on $name", ({ open }) => {
     expect((await taken).leases.map((lease) => lease.runId)).toEqual([runId]);
     cut.abort();
     expect((await passed).leases).toEqual([]);
+  });
+
+  test("a claim that finds only an emptied lane calls back another in its place, and says so", async () => {
+    const p = await place([{ id: "a", concurrency: { inline: { total: 1 } } }]);
+    const first = await p.trigger({ concurrencyKey: "first" });
+    const leases = await p.claim();
+    expect(leases.map(({ runId }) => runId)).toEqual([first]);
+    const canceled = await p.trigger({ concurrencyKey: "canceled" });
+    await t.advance(1_000);
+    const waits = await p.trigger({ concurrencyKey: "waits" });
+    expect(await p.ids({ held: leases })).toEqual([]);
+    await cancelOne(t.db, p.environmentId, canceled);
+    // Calls back one lane, the one whose run is gone.
+    await p.end(leases);
+    const answer = await claimRuns(t.db, p.request({ free: 1 }));
+    // What the service wakes the pool for.
+    expect(answer).toMatchObject({ leases: [], asideChanged: true, more: true });
+    expect(await p.ids({ free: 1 })).toEqual([waits]);
+    await p.holds();
   });
 
   describe("regions", () => {

@@ -41,7 +41,7 @@ export const claimWork = async (deps: Deps, request: ClaimRequest): Promise<Work
     });
   }
   if (claim.emptied.length > 0) deps.later(lookAgain(deps, claim.emptied));
-  if (claim.more && (claim.leases.length > 0 || claim.stoodAside)) {
+  if (claim.more && (claim.leases.length > 0 || claim.asideChanged)) {
     deps.later(deps.hints.wakePool(claim.poolId));
   }
   // Read once each before the leases are made: two hundred of one environment would all find its variables forgotten.

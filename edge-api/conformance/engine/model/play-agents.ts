@@ -36,7 +36,7 @@ const claimOnce = async (game: Game, agent: string, free: number, held: Held) =>
   expect(taken.length, "no more than the agent has room for").toBeLessThanOrEqual(free);
   for (const { runId } of held) model.get(runId).isAcked = true;
   expect(model.claim(agent, taken), "a claim takes what it may").toEqual([]);
-  return { taken, stoodAside: answer.stoodAside };
+  return { taken, asideChanged: answer.asideChanged };
 };
 
 const heldBy = (game: Game, agent: string): Held =>
@@ -47,10 +47,10 @@ const claim = async (game: Game, { a, b, c }: Step) => {
   let free = b % 10 === 9 ? 0 : 1 + (b % 4);
   let held = c % 2 === 0 ? [] : heldBy(game, agent);
   for (let round = 0; round < roundsMax; round++) {
-    const { taken, stoodAside } = await claimOnce(game, agent, free, held);
+    const { taken, asideChanged } = await claimOnce(game, agent, free, held);
     free -= taken.length;
     if (free === 0) return agent;
-    if (taken.length === 0 && !stoodAside) break;
+    if (taken.length === 0 && !asideChanged) break;
     held = heldBy(game, agent);
   }
   const left = game.model.claimable(agent).map((run) => `${run.id} ${game.model.room.countersOf(run)}`);

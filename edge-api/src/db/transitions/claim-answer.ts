@@ -81,8 +81,8 @@ export const Claim = z.discriminatedUnion("kind", [
     ),
     /** Lanes that this claim believes to be empty or without room now; settleLanes looks again. */
     emptied: z.array(z.string()),
-    /** Whether a lane was found to have no room under a named limit, and gave its turn to others. */
-    stoodAside: z.boolean(),
+    /** Whether a lane was found without room under a named limit and gave its turn to others, or was called back to it. */
+    asideChanged: z.boolean(),
     /** Whether runs too large for the agent's room were all that was looked at in some lanes, and others may be left. */
     passedOver: z.boolean(),
     /** Whether nothing was taken, and there is work that another agent may have the region or the room for. */

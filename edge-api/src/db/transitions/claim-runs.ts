@@ -371,7 +371,7 @@ select (case
     'emptied', (select coalesce(json_agg(id), '[]') from lanes_counted where not has_work or blocked_by is not null),
     'passedOver', exists (select from lane_counts where is_passed_over and count = 0),
     'forOthers', case when exists (select from moved) then false else exists (select from misfits) or ${hasWorkElsewhere("agent")} end,
-    'stoodAside', exists (select from lanes_counted where blocked_by is not null),
+    'asideChanged', exists (select from lanes_counted where blocked_by is not null) or exists (select from unblocked),
     'more', exists (
       select from lanes_counted where has_work and blocked_by is null and (running_max is null or running < running_max)
     ) or exists (select from unblocked) or (select count(*) from lanes_wanted) >= greatest((select free from agent), 16),
