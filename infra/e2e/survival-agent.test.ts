@@ -54,7 +54,8 @@ describe.skipIf(!hasRealParts)("what happens to the runs of an agent that", () =
     const runs = join(stage.folder, "agents", agent, "runs");
     const key = readdirSync(runs).find((name) => {
       const record = join(runs, name, "container.json");
-      return existsSync(record) && readFileSync(record, "utf8").includes(runId);
+      const text = existsSync(record) ? readFileSync(record, "utf8") : "";
+      return text.trimEnd().split("\n").at(-1)?.includes(runId);
     });
     const [found] = await docker.listContainers({
       all: true,

@@ -18,6 +18,8 @@ export type AttemptOutcome =
 export type RegisteredTask = Omit<ManifestTask, "filePath" | "exportName" | "payloadSchema"> & {
   /** Never rejects for what the user's code does. */
   execute(input: AttemptInput): Promise<AttemptOutcome>;
+  /** Loads what an attempt needs of the SDK, and nothing of the user's. May be asked before there is an attempt. */
+  warmUp?: () => Promise<void>;
   /** Asked by the indexer only. Shape: a JSON Schema; undefined when there is none. */
   describePayload?: () => unknown;
 };
@@ -63,5 +65,8 @@ export const registerLimit = (limit: RegisteredLimit): void => {
 export const registerQueue = (queue: RegisteredQueue): void => {
   (globalThis as WithCatalog)[observerKey]?.({ kind: "queue", value: queue });
 };
+
+/** Any task: what they have in common can be asked of it. */
+export const someTask = (): RegisteredTask | undefined => catalog().values().next().value?.[0];
 
 export const findTask = (id: string): RegisteredTask | undefined => catalog().get(id)?.[0];

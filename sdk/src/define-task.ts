@@ -5,6 +5,7 @@ import type { LifecycleTask } from "./lifecycle/call-hooks.ts";
 import { hookNames, type TaskHooks } from "./lifecycle/hooks.ts";
 import { runAttempt } from "./lifecycle/run-attempt.ts";
 import { runFinaliser } from "./lifecycle/run-finaliser.ts";
+import { warmUpPackets } from "./packets.ts";
 import type { CommonTaskOptions, TaskConcurrency } from "./task-options.ts";
 
 const unlimitedS = 0x7fff_ffff;
@@ -170,6 +171,7 @@ export const defineTask = (options: ErasedOptions, kind: TaskKind): void => {
     ...(options.finalise ? { finaliser: finaliserOf(id) } : {}),
     ...(schedule ? { schedule } : {}),
     ...(describePayload ? { describePayload } : {}),
+    warmUp: warmUpPackets,
     execute: (input) => runAttempt(task, input),
   });
 };

@@ -40,3 +40,8 @@ export const parsePacket = async (packet: {
       throw new TypeError(`cannot read a packet of type ${packet.type}`);
   }
 };
+
+/** Loads what reads and writes packets, and goes through it once: the first packet of a process takes some milliseconds. */
+export const warmUpPackets = async (): Promise<void> => {
+  await parsePacket(await stringifyPacket({ at: [new Date(0)] }));
+};

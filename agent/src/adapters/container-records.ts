@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { type FileHandle, mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { CompletedWait, Lease } from "@longshore/shared/contract/agent-protocol";
 import { machineNames } from "@longshore/shared/contract/machines";
@@ -33,6 +33,22 @@ const StoredRecord = z.object({
   run: StoredRun.nullable(),
 });
 const fileName = "container.json";
+/** A file that grew beyond this is begun anew. Units: bytes. */
+const fileBytesMax = 256 * 1024;
+
+/** The latest record that was written whole. Errors: throws when there is none. */
+const parseLatest = (text: string): ContainerRecord => {
+  const lines = text.split("\n").filter(Boolean);
+  const last = lines.pop();
+  try {
+    return StoredRecord.parse(JSON.parse(last ?? ""));
+  } catch (error) {
+    const before = lines.pop();
+    // Cut off while it was appended: what it was to replace still holds.
+    if (before === undefined) throw error;
+    return StoredRecord.parse(JSON.parse(before));
+  }
+};
 
 /** What is not there has no record; what cannot be read (no descriptors left, a sick disk) may well have one. */
 const unlessAbsent = (error: NodeJS.ErrnoException): null => {
@@ -40,7 +56,10 @@ const unlessAbsent = (error: NodeJS.ErrnoException): null => {
   throw error;
 };
 
-/** Folders under `dir`. A record is replaced by a rename, so that it is whole at any instant. */
+/**
+ * Folders under `dir`. A record is a line appended to its file: one write for each run that comes and goes. A process
+ * begins a file, and one that has grown long, anew and by a rename, so that it never appends to a line that was cut off.
+ */
 export const createContainerRecords = (root: string, logger: Logger): ContainerRecords => {
   const dir = (key: string): string => {
     if (!/^[\w-]{1,200}$/.test(key)) throw new Error(`not a name for a folder: ${key}`);
@@ -50,7 +69,7 @@ export const createContainerRecords = (root: string, logger: Logger): ContainerR
     const text = await readFile(join(root, name, fileName), "utf8").catch(unlessAbsent);
     if (text === null) return null;
     try {
-      return StoredRecord.parse(JSON.parse(text));
+      return parseLatest(text);
     } catch (error) {
       logger.warn("the record of a container cannot be read", { name, why: String(error) });
       return null;
@@ -61,10 +80,36 @@ export const createContainerRecords = (root: string, logger: Logger): ContainerR
     await mkdir(join(dir(key), "s"), { recursive: true, mode: 0o755 });
     await mkdir(join(dir(key), "b"), { recursive: true, mode: 0o755 });
   };
-  const write = async (key: string, text: string): Promise<void> => {
+  const files = new Map<string, { handle: FileHandle; bytes: number }>();
+  const closeFile = async (key: string): Promise<void> => {
+    const file = files.get(key);
+    files.delete(key);
+    await file?.handle.close().catch(() => {});
+  };
+  const begin = async (key: string, line: string): Promise<void> => {
+    await closeFile(key);
     const path = join(dir(key), fileName);
-    await writeFile(`${path}.new`, text, { mode: 0o600 });
-    await rename(`${path}.new`, path);
+    const handle = await open(`${path}.new`, "w", 0o600);
+    try {
+      await handle.writeFile(line);
+      await rename(`${path}.new`, path);
+    } catch (error) {
+      await handle.close().catch(() => {});
+      throw error;
+    }
+    files.set(key, { handle, bytes: Buffer.byteLength(line) });
+  };
+  const write = async (key: string, text: string): Promise<void> => {
+    const line = `${text}\n`;
+    const file = files.get(key);
+    if (!file || file.bytes > fileBytesMax) return begin(key, line);
+    file.bytes += Buffer.byteLength(line);
+    try {
+      await file.handle.appendFile(line);
+    } catch (error) {
+      await closeFile(key); // the next one must not follow half a line
+      throw error;
+    }
   };
   return {
     dir,
@@ -97,6 +142,7 @@ export const createContainerRecords = (root: string, logger: Logger): ContainerR
     async remove(key) {
       await saving.get(key)?.catch(() => {});
       saving.delete(key);
+      await closeFile(key);
       await rm(dir(key), { recursive: true, force: true });
     },
   };

@@ -9,6 +9,7 @@ import {
   runnerProtocolVersion,
 } from "@longshore/shared/contract/runner-protocol";
 import { encodeLine, lineSplitter } from "@longshore/shared/core/json-lines";
+import { writeTogether } from "@longshore/shared/core/write-together";
 import type { Logger } from "../ports/logger.ts";
 import type { OpenRunnerSocket, RunnerHandlers, RunnerSocket } from "../ports/runner-socket.ts";
 import { shortSocketPath } from "./socket-path.ts";
@@ -41,7 +42,7 @@ const createPort = (handlers: RunnerHandlers, close: () => Promise<void>): Port 
     },
     send(frame) {
       if (!runner) return false;
-      runner.write(encodeLine(frame));
+      writeTogether(runner, encodeLine(frame));
       return true;
     },
     isConnected: () => runner !== null,

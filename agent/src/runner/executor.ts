@@ -1,13 +1,14 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { type AttemptOutcome, findTask, type RegisteredTask } from "@longshore/sdk/catalog";
+import { type AttemptOutcome, findTask, type RegisteredTask, someTask } from "@longshore/sdk/catalog";
 import { installHost, type TaskHost } from "@longshore/sdk/host";
 import { internalError } from "@longshore/sdk/lifecycle/task-error";
 import type { RunnerJob } from "@longshore/shared/contract/runner-protocol";
 import { captureConsole } from "./console-capture.ts";
 import { createExecutorHost } from "./executor-host.ts";
 import type { AbortCode, FromExecutor, ToExecutor } from "./ipc.ts";
+import { mapStacks } from "./map-stacks.ts";
 
 /**
  * The process that runs task runs: forked by the runner before there is a job, so that Node is up when one comes, or
@@ -46,6 +47,7 @@ const loadCode = ({ bundleDir, entry }: Spot): Promise<Code> => {
       // Files that were deployed are named by their paths in the project.
       process.chdir(bundleDir);
       home = process.cwd();
+      mapStacks(home);
       await import(pathToFileURL(join(bundleDir, entry)).href);
     } catch (error) {
       failure = failed(internalError("COULD_NOT_IMPORT_TASK", error, "The tasks could not be loaded: "));
@@ -54,6 +56,12 @@ const loadCode = ({ bundleDir, entry }: Spot): Promise<Code> => {
   });
   return code;
 };
+
+/** What the SDK loads when a run first needs it, it loads while none waits for it. */
+const warmUp = (): Promise<unknown> =>
+  someTask()
+    ?.warmUp?.()
+    .catch(() => undefined) ?? Promise.resolve();
 
 /** Under this name an SDK of before kept its tasks; it cannot execute them itself. */
 const formerCatalog = Symbol.for("longshore.catalog.1");
@@ -195,7 +203,9 @@ process.on("message", (message: ToExecutor) => {
   switch (message.t) {
     case "prepare":
       aheadMark = message.mark;
-      void loadCode(message).then(() => send({ t: "prepared" }));
+      void loadCode(message)
+        .then(warmUp)
+        .then(() => send({ t: "prepared" }));
       return;
     case "run":
       void run(message);

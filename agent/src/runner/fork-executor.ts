@@ -26,7 +26,7 @@ export const forkExecutor = (
   const inspect = process.env.LONGSHORE_INSPECT ? [process.env.LONGSHORE_INSPECT] : [];
   return fork(modulePath, [], {
     env: { ...Object.fromEntries(own), ...env },
-    execArgv: ["--enable-source-maps", ...limit, ...inspect],
+    execArgv: [...limit, ...inspect],
     stdio: ["ignore", "pipe", "pipe", "ipc"],
   }) as Executor;
 };

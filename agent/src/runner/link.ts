@@ -2,6 +2,7 @@ import { connect, type NetConnectOpts, type Socket } from "node:net";
 import { frameBytesMax, runnerProtocolVersion } from "@longshore/shared/contract/runner-limits";
 import type { AgentFrame, RunnerFact, RunnerFrame } from "@longshore/shared/contract/runner-protocol";
 import { encodeLine, lineSplitter } from "@longshore/shared/core/json-lines";
+import { writeTogether } from "@longshore/shared/core/write-together";
 
 const reconnectMs = 200;
 
@@ -145,14 +146,14 @@ export const createLink = (options: LinkOptions) => {
       const text = encodeLine({ t: "fact", seq, fact } satisfies RunnerFrame);
       unacked.set(seq, text);
       backlog += text.length;
-      if (welcomed) socket?.write(text);
+      if (welcomed && socket) writeTogether(socket, text);
       options.onBacklog(backlog);
       return seq;
     },
     /** Waits for a connection if there is none. */
     send(frame: RunnerFrame): void {
       const text = encodeLine(frame);
-      if (welcomed) socket?.write(text);
+      if (welcomed && socket) writeTogether(socket, text);
       else waiting.push(text);
     },
     beat(runId: string | null): void {

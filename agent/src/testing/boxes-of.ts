@@ -9,7 +9,9 @@ export const boxRecords = async (dataDir: string): Promise<ContainerRecord[]> =>
   const texts = await Promise.all(
     names.map((name) => readFile(join(root, name, "container.json"), "utf8").catch(() => null)),
   );
-  return texts.flatMap((text) => (text === null ? [] : [JSON.parse(text) as ContainerRecord]));
+  return texts.flatMap((text) =>
+    text === null ? [] : [JSON.parse(text.trimEnd().split("\n").at(-1) ?? "") as ContainerRecord],
+  );
 };
 
 /** Keys of the containers that a run is in. */
