@@ -29,6 +29,7 @@ export const AgentConfig = z.object({
     buffer: wholeNumber(0, 1_000),
     idleMs: z.int().min(0),
     memoryMbMax: wholeNumber(0, 1_000_000),
+    forked: wholeNumber(0, 1_000),
   }),
   /** With less free memory on the host, idle containers go first and then the runs that wait. Units: MiB. */
   memoryFreeMbMin: wholeNumber(0, 10_000_000),
@@ -110,6 +111,7 @@ const Environment = z.object({
   LONGSHORE_POOL_BUFFER: wholeNumber(0, 1_000).optional(),
   LONGSHORE_POOL_IDLE_S: wholeNumber(0, 86_400).optional(),
   LONGSHORE_POOL_MEMORY_MB: wholeNumber(0, 1_000_000).optional(),
+  LONGSHORE_POOL_FORKED: wholeNumber(0, 1_000).optional(),
   LONGSHORE_MEMORY_FREE_MB: wholeNumber(0, 10_000_000).optional(),
   LONGSHORE_BUNDLES_MB: wholeNumber(1, 10_000_000).optional(),
   LONGSHORE_RUNNER_IMAGE: text.optional(),
@@ -163,6 +165,7 @@ export const defaultPool = (): AgentConfig["pool"] => ({
   buffer: 1,
   idleMs: 300_000,
   memoryMbMax: Math.round(totalmem() / 10 / 1024 / 1024),
+  forked: 1,
 });
 /** Enough for the engine and the agent to go on with. Units: MiB. */
 export const defaultMemoryFreeMb = (): number => Math.round(totalmem() / 20 / 1024 / 1024);
@@ -208,6 +211,7 @@ const poolFrom = (vars: z.infer<typeof Environment>): AgentConfig["pool"] => {
     buffer: vars.LONGSHORE_POOL_BUFFER ?? standard.buffer,
     idleMs: idleS === undefined ? standard.idleMs : idleS * 1_000,
     memoryMbMax: vars.LONGSHORE_POOL_MEMORY_MB ?? standard.memoryMbMax,
+    forked: vars.LONGSHORE_POOL_FORKED ?? standard.forked,
   };
 };
 

@@ -2,13 +2,15 @@ import type { Lease } from "@longshore/shared/contract/agent-protocol";
 import { defaultMachine, type MachinePreset } from "@longshore/shared/contract/machines";
 import { newId, randomText } from "@longshore/shared/core/ids";
 import { bindingOf, isSameBinding } from "./core/binding.ts";
-import { genericMb, type PoolSettings, planPool } from "./core/pool-plan.ts";
+import { countToFork, genericMb, type PoolSettings, planPool } from "./core/pool-plan.ts";
 import { roomLeft } from "./core/room.ts";
 import type { ContainerRecord } from "./ports/container-records.ts";
 import { type ContainerDeps, createRunnerContainer, type RunnerContainer } from "./runner-container.ts";
 
 /** New containers are made this long after the pool was found short, when what made it short is under way. Units: milliseconds. */
 const refillAfterMs = 500;
+/** Node is started ahead once no run has come for this long. Units: milliseconds. */
+const forkAfterMs = 1_000;
 /** After a container could not be started. Units: milliseconds. */
 const backOffMs = 30_000;
 /** A container with code and one idle executor, before its runner has said what it takes. Units: MiB. */
@@ -53,6 +55,7 @@ export const createContainers = (
   let failedMs: number | null = null;
   let planTimer: NodeJS.Timeout | null = null;
   let refillTimer: NodeJS.Timeout | null = null;
+  let forkTimer: NodeJS.Timeout | null = null;
   let filling = false;
   let changed = (): void => {};
 
@@ -97,6 +100,8 @@ export const createContainers = (
     generation === deps.generation && isOpen && deps.pool.idleMs > 0;
   const idle = (): RunnerContainer[] =>
     [...byKey.values()].filter((one) => one.tenant() === null && !one.isReserved() && one.isUsable());
+  const memoryMbOf = (one: RunnerContainer): number =>
+    one.memoryMb() ?? (one.record.binding ? boundMb : genericMb);
   const plan = () => {
     const busy = [...byKey.values()].filter((one) => one.isReserved() || one.tenant()?.holdsSlot());
     const capacity = { cpu: 0, memoryMb: deps.memoryMb ?? Number.POSITIVE_INFINITY };
@@ -114,7 +119,7 @@ export const createContainers = (
         machine: one.record.machine,
         isBound: one.record.binding !== null,
         idleSinceMs: one.idleSinceMs(),
-        memoryMb: one.memoryMb() ?? (one.record.binding ? boundMb : genericMb),
+        memoryMb: memoryMbOf(one),
       })),
       machines: lately(),
       lastWorkMs,
@@ -140,6 +145,24 @@ export const createContainers = (
     }
     if (create.length > 0 && !deps.isShort()) refillLater(failedMs === null ? refillAfterMs : backOffMs);
     if (againInMs !== null) planTimer = setTimeout(settle, againInMs).unref();
+    forkTimer ??= setTimeout(forkAhead, forkAfterMs).unref();
+  };
+  /** Has Node started in the generic containers that are taken first, when nothing else is going on (I2). */
+  const forkAhead = (): void => {
+    forkTimer = null;
+    if (!isOpen || !isAlive || deps.inspect !== null || deps.isShort()) return;
+    const restedMs = lastWorkMs === null ? forkAfterMs : clock.monotonic() - lastWorkMs;
+    if (restedMs < forkAfterMs) {
+      forkTimer = setTimeout(forkAhead, forkAfterMs - restedMs).unref();
+      return;
+    }
+    const waiting = idle();
+    const generic = waiting.filter((one) => one.record.binding === null && one.isConnected());
+    const usedMb = waiting.reduce((sum, one) => sum + memoryMbOf(one), 0);
+    const left = countToFork(deps.pool, generic.filter((one) => one.isForked()).length, usedMb);
+    const [machine] = lately();
+    const next = generic.filter((one) => !one.isForked() && one.record.machine === machine);
+    for (const one of next.slice(0, left)) one.forkAhead();
   };
   const refillLater = (ms: number): void => {
     refillTimer ??= setTimeout(() => {
@@ -178,7 +201,8 @@ export const createContainers = (
     const fits = idle().filter((one) => one.record.machine === lease.machine);
     const bound = fits.filter((one) => one.record.binding && isSameBinding(one.record.binding, binding));
     const generic = fits.filter((one) => one.record.binding === null && one.record.image === imageOf(lease));
-    const rank = (one: RunnerContainer) => (one.isConnected() ? 2 : 0) + (one.isPrepared() ? 1 : 0);
+    const rank = (one: RunnerContainer) =>
+      (one.isConnected() ? 2 : 0) + (one.isPrepared() || one.isForked() ? 1 : 0);
     // The one used last first: the others may grow old enough to go.
     const best = (some: RunnerContainer[]) =>
       some.sort((a, b) => rank(b) - rank(a) || b.idleSinceMs() - a.idleSinceMs())[0] ?? null;
@@ -293,7 +317,7 @@ export const createContainers = (
     async close(): Promise<void> {
       isOpen = false;
       isClosed = true;
-      for (const timer of [planTimer, refillTimer]) if (timer) clearTimeout(timer);
+      for (const timer of [planTimer, refillTimer, forkTimer]) if (timer) clearTimeout(timer);
       // What a run is just leaving is empty in a moment.
       const leaving = [...byKey.values()].filter((one) => one.tenant()?.isLeaving() && one.isUsable());
       await Promise.all(leaving.map((one) => one.left(leavingMsMax)));
@@ -308,6 +332,7 @@ export const createContainers = (
       const warm = waiting.filter((one) => one.record.binding !== null);
       return {
         generic: waiting.length - warm.length,
+        forked: waiting.filter((one) => one.isForked()).length,
         warm: warm.length,
         prepared: warm.filter((one) => one.isPrepared()).length,
       };

@@ -89,6 +89,7 @@ export const createRunnerContainer = (
   let removing: Promise<void> | null = null;
   let memoryBytes: number | null = null;
   let isPrepared = false;
+  let isForked = false;
   let isReserved = false;
   let placing: Promise<unknown> = Promise.resolve();
   const onLeft: (() => void)[] = [];
@@ -241,7 +242,13 @@ export const createRunnerContainer = (
       tenant = next;
       isReserved = false;
       isPrepared = false;
+      isForked = false;
     },
+    /** Has its runner start Node for the first run. */
+    forkAhead(): void {
+      isForked = send({ t: "fork" });
+    },
+    isForked: () => isForked,
     /** Resolves when the tenant that is leaving has left, or the container is gone; false after `ms`. */
     left: (ms: number): Promise<boolean> =>
       new Promise((resolve) => {

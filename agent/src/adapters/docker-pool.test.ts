@@ -94,7 +94,7 @@ describe.skipIf(!available)("the pool of runner containers", { timeout: 120_000 
       runtime: "docker",
       runnerImage: image,
       network: "none",
-      pool: { min: 0, buffer: 0, idleMs: 60_000, memoryMbMax: 4_096, ...pool },
+      pool: { min: 0, buffer: 0, idleMs: 60_000, memoryMbMax: 4_096, forked: 0, ...pool },
       ...over,
     });
     hash = await harness.bundle(tasks, prelude);
@@ -130,8 +130,8 @@ describe.skipIf(!available)("the pool of runner containers", { timeout: 120_000 
   const isPrepared = (agent: Agent) => () => agent.status().pool.prepared > 0;
 
   test("a run takes a container that was up before it came, the next one an executor that has its code", async () => {
-    const agent = await begin({ min: 1 });
-    await until("a generic container", () => agent.status().pool.generic === 1);
+    const agent = await begin({ min: 1, forked: 1 });
+    await until("a generic container in which Node is up", () => agent.status().pool.forked === 1);
     const [before] = await ours(agent);
     const first = await output<Seen>("look");
     await until("the successor", isPrepared(agent));
@@ -139,6 +139,8 @@ describe.skipIf(!available)("the pool of runner containers", { timeout: 120_000 
     const second = await output<Seen>("look");
     expect((await boxRecords(harness.config.dataDir)).filter(({ binding }) => binding)).toHaveLength(1);
     expect((await ours(agent)).map(({ Id }) => Id)).toContain(before?.Id);
+    // The runner, and the one process that it had started ahead.
+    expect(first.pid).toBeLessThan(before === undefined ? 0 : 30);
     expect(second.pid).not.toBe(first.pid);
     expect(second.loadedAt).toBeLessThan(askedAt);
     expect(first.bundle.sort()).toEqual(await bundled());

@@ -51,7 +51,7 @@ describe.skipIf(!available)("docker", () => {
 
   beforeAll(async () => {
     image = await testRunnerImage();
-    const pool = { min: 0, buffer: 0, idleMs: 0, memoryMbMax: 1_024 };
+    const pool = { min: 0, buffer: 0, idleMs: 0, memoryMbMax: 1_024, forked: 0 };
     harness = await makeHarness({ runtime: "docker", runnerImage: image, network: "none", pool });
     hash = await harness.bundle(tasks);
   }, 120_000);

@@ -47,7 +47,7 @@ const status: AgentStatus = {
   room: { cpu: 2.5, memoryMb: 6_144 },
   running: 2,
   waiting: 1,
-  pool: { generic: 0, warm: 4, prepared: 0 },
+  pool: { generic: 0, forked: 0, warm: 4, prepared: 0 },
   held: [{ runId: "run_<1>", epoch: 2 }],
   outbox: { facts: 5, bytes: 600 },
   silentMs: 250,

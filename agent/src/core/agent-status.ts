@@ -18,7 +18,7 @@ export type AgentStatus = {
   running: number;
   waiting: number;
   /** Containers that are ready and have no run: without code, with it, and those of them whose next executor has loaded it. */
-  pool: { generic: number; warm: number; prepared: number };
+  pool: { generic: number; forked: number; warm: number; prepared: number };
   held: { runId: string; epoch: number; isEnding?: boolean | undefined }[];
   outbox: { facts: number; bytes: number };
   /** Since the API was last heard. Units: milliseconds. */

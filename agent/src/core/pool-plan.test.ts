@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import { type IdleContainer, type PoolView, planPool } from "./pool-plan.ts";
+import { countToFork, type IdleContainer, type PoolView, planPool } from "./pool-plan.ts";
 
-const settings = { min: 2, buffer: 2, idleMs: 1_000, memoryMbMax: 1_000 };
+const settings = { min: 2, buffer: 2, idleMs: 1_000, memoryMbMax: 1_000, forked: 1 };
 const idle = (key: string, over: Partial<IdleContainer> = {}): IdleContainer => ({
   key,
   machine: "small-1x",
@@ -73,6 +73,13 @@ test("what idles stays under the memory ceiling", () => {
   ];
   expect(plan({ idle: warm })).toMatchObject({ remove: ["old"] });
   expect(plan({ settings: { ...settings, memoryMbMax: 20 } }).create).toHaveLength(1);
+});
+
+test("Node is up in as many generic containers as are wanted and fit", () => {
+  expect(countToFork({ ...settings, forked: 2 }, 1, 0)).toBe(1);
+  expect(countToFork({ ...settings, forked: 2 }, 3, 0)).toBe(0);
+  expect(countToFork({ ...settings, forked: 4, memoryMbMax: 100 }, 0, 30)).toBe(2);
+  expect(countToFork(settings, 0, 2_000)).toBe(0);
 });
 
 test("the machines that runs came for share the pool", () => {

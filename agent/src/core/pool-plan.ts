@@ -10,6 +10,8 @@ export type PoolSettings = {
   idleMs: number;
   /** What idle containers may take together. Units: MiB. */
   memoryMbMax: number;
+  /** Generic containers in which Node is up already, of all that wait. Units: containers. */
+  forked: number;
 };
 
 /** A container without a run. */
@@ -48,8 +50,9 @@ export type PoolPlan = {
 /** Code that was wanted this recently may be wanted at once again. Units: milliseconds. */
 const restedMs = 5_000;
 
-/** Units: MiB; a generic runner before it has said what it takes. */
+/** Units: MiB; a generic runner before it has said what it takes, and what a started Node adds. */
 export const genericMb = 12;
+const forkedMb = 32;
 
 /** Least useful first: code that was not wanted for longest, then generic ones of machines that nobody asks for. */
 const byUse =
@@ -123,3 +126,13 @@ export const planPool = (view: PoolView): PoolPlan => {
   const dueMs = Math.min(...ages, ...crowded);
   return { remove, create, againInMs: Number.isFinite(dueMs) ? Math.max(100, dueMs) : null };
 };
+
+/**
+ * How many more generic containers should have Node up: as many as are wanted and fit beside all that waits.
+ * Units: `usedMb` in MiB.
+ */
+export const countToFork = (
+  { forked, memoryMbMax }: PoolSettings,
+  forkedNow: number,
+  usedMb: number,
+): number => Math.max(0, Math.min(forked - forkedNow, Math.floor((memoryMbMax - usedMb) / forkedMb)));

@@ -28,6 +28,8 @@ const acceptedMax = 64;
 /** All that a run can write to in its container. */
 const writable = ["/tmp", "/dev/shm", "/dev/mqueue"];
 const emptyWithinMs = 10_000;
+/** What a started Node takes is known after this. Units: milliseconds. */
+const settledMs = 2_000;
 
 const setting = (name: string): string => {
   const value = process.env[name];
@@ -54,8 +56,9 @@ let beats: NodeJS.Timeout | null = null;
 const sayReady = (isPrepared: boolean): void =>
   link.send({ t: "ready", isPrepared, memoryBytes: isAlone ? readMemoryBytes() : null });
 const spare = createSpare(executorPath, sayReady);
+const forkAhead = (): void => spare.fork(givenOldSpace > 0 ? givenOldSpace : null);
 // A job is on its way already: Node's own start overlaps with its way.
-if (process.env.LONGSHORE_SPARE === "1") spare.fork(givenOldSpace > 0 ? givenOldSpace : null);
+if (process.env.LONGSHORE_SPARE === "1") forkAhead();
 
 const pending = new Set<number>();
 /** What comes while files are removed; it is taken up in order after that. Null when none are. */
@@ -138,6 +141,11 @@ const receive = (frame: AgentFrame): void => {
       return;
     case "response":
       answer(frame.id, frame.status, frame.headers, frame.body);
+      return;
+    case "fork":
+      if (current || spare.pid() !== undefined) return;
+      forkAhead();
+      setTimeout(() => void (current || isEnding || sayReady(false)), settledMs).unref();
       return;
     case "shutdown":
       end(0);

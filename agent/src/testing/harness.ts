@@ -50,7 +50,7 @@ export const makeHarness = async (over: Partial<AgentConfig> = {}): Promise<Harn
     runtime: "process",
     orphanGraceMs: 20_000,
     // What a test does not ask for is not kept ready.
-    pool: { min: 0, buffer: 0, idleMs: 60_000, memoryMbMax: 4_096 },
+    pool: { min: 0, buffer: 0, idleMs: 60_000, memoryMbMax: 4_096, forked: 0 },
     // Whatever this machine has: most tests are not about how many runs fit.
     ...(over.runtime === "docker" ? { cpus: 64, memoryMb: 65_536 } : {}),
     ...(process.env.DOCKER_HOST ? { dockerHost: process.env.DOCKER_HOST } : {}),

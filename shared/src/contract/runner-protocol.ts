@@ -82,6 +82,8 @@ export const AgentFrame = z.discriminatedUnion("t", [
     headers: z.record(z.string(), z.string()),
     body: z.string(),
   }),
+  /** Start an executor without code, so that Node is up when the first job comes; answered by `ready`. */
+  z.object({ t: z.literal("fork") }),
   /** End the executor, if any, and exit. */
   z.object({ t: z.literal("shutdown") }),
 ]);
