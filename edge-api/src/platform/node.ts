@@ -178,7 +178,9 @@ export const startServer = async (
   const hints = openHints(config, log);
   const settings = { ...defaultSettings, ...config.limits, ...options.settings };
   const sweepMs = options.sweepMs ?? defaultSweepMs;
-  const hearing = createHearing({ slowMs: settings.beatMs, restMs: 1.2 * sweepMs + settings.beatMs });
+  // A busy machine is not taken for a database that is away, however short the beats are.
+  const slowMs = Math.max(settings.beatMs, defaultSettings.beatMs);
+  const hearing = createHearing({ slowMs, restMs: 1.2 * sweepMs + slowMs });
   const deps: Deps = {
     db: hearing.watch(database.db),
     hints,
