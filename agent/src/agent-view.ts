@@ -48,6 +48,8 @@ export const createView = (parts: ViewParts): (() => AgentStatus) => {
       held: executions.held(),
       outbox: { facts, bytes },
       silentMs: Math.round(contact.silentMs()),
+      runsForMs: contact.runsForMs(),
+      asksMs: contact.asksMs(),
       paused: executions.arePaused(),
       draining: executions.isDraining(),
       drainingHere: parts.drainsHere(),

@@ -212,7 +212,7 @@ const wire = async (config: AgentConfig, identity: Identity, runnerDir: string, 
     meter,
     admission.began,
   );
-  const contact = createContact(clock);
+  const contact = createContact(clock, config.silentMs ?? null);
   const contacted = new Promise<void>((resolve) => {
     contact.onAcknowledged(resolve);
   });

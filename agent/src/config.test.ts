@@ -49,6 +49,16 @@ test("an address that the containers' network does not let through is refused", 
   expect(readConfig(listed).runnerTcp?.port).toBe(4747);
 });
 
+test("how long runs go on unheard is told in seconds, and a runner waits for its agent at least as long", () => {
+  const base = { LONGSHORE_URL: "https://api.example.com" };
+  expect(readConfig({ ...base, LONGSHORE_SILENT_SECONDS: "3600" })).toMatchObject({
+    ...{ silentMs: 3_600_000, orphanGraceMs: 3_600_000 },
+  });
+  expect(readConfig(base)).toMatchObject({ orphanGraceMs: 600_000 });
+  expect(readConfig(base).silentMs).toBeUndefined();
+  expect(() => readConfig({ ...base, LONGSHORE_SILENT_SECONDS: "29" })).toThrow(/LONGSHORE_SILENT_SECONDS/);
+});
+
 test("a wrong variable is named", () => {
   expect(() => readConfig({ LONGSHORE_URL: "x", LONGSHORE_SLOTS: "many" })).toThrow(
     /LONGSHORE_URL[\s\S]*LONGSHORE_SLOTS/,

@@ -59,6 +59,8 @@ export const AgentConfig = z.object({
   diskFreeMinMb: wholeNumber(1, 1_000_000),
   /** A container that takes longer to start counts as not started. Units: seconds. */
   startS: wholeNumber(1, 600),
+  /** How long runs go on while the API is not heard; as long as the API likes, when absent. Units: milliseconds. */
+  silentMs: wholeNumber(1_000, 3_600_000).optional(),
   /** What runs may ask for, and people see. */
   labels: z.record(z.string(), z.string()),
   /** How long a run goes on without an agent, e.g. while that is upgraded. Units: milliseconds. */
@@ -127,6 +129,7 @@ const Environment = z.object({
   LONGSHORE_AGENT_LABELS: Labels.optional(),
   LONGSHORE_DISK_FREE_MIN: wholeNumber(1, 1_000_000).optional(),
   LONGSHORE_START_SECONDS: wholeNumber(1, 600).optional(),
+  LONGSHORE_SILENT_SECONDS: wholeNumber(30, 3_600).optional(),
   LONGSHORE_TRUSTED_KEYS: z
     .string()
     .transform((list) =>
@@ -221,6 +224,12 @@ const tcpFrom = (vars: z.infer<typeof Environment>): AgentConfig["runnerTcp"] =>
   return { host, port: Number(port), name: vars.LONGSHORE_RUNNER_TCP_NAME ?? host };
 };
 
+/** A runner that has no agent does not end a run that may still go on. */
+const silenceFrom = (seconds: number | undefined): Pick<AgentConfig, "silentMs" | "orphanGraceMs"> => ({
+  silentMs: seconds === undefined ? undefined : seconds * 1_000,
+  orphanGraceMs: Math.max(defaultOrphanGraceMs, (seconds ?? 0) * 1_000),
+});
+
 /** Reads the environment once. Errors: `ConfigError`. */
 export const readConfig = (env: Record<string, string | undefined>): AgentConfig => {
   const set = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ""));
@@ -263,5 +272,6 @@ export const readConfig = (env: Record<string, string | undefined>): AgentConfig
     ...(vars.LONGSHORE_AGENT_LABELS ? { labels: vars.LONGSHORE_AGENT_LABELS } : {}),
     ...(vars.LONGSHORE_DISK_FREE_MIN ? { diskFreeMinMb: vars.LONGSHORE_DISK_FREE_MIN } : {}),
     ...(vars.LONGSHORE_START_SECONDS ? { startS: vars.LONGSHORE_START_SECONDS } : {}),
+    ...silenceFrom(vars.LONGSHORE_SILENT_SECONDS),
   });
 };

@@ -78,5 +78,43 @@ describe.skipIf(!hasRealParts)("an API that is away", () => {
       expect(await stage.logsOf(id)).toEqual(Array.from({ length: ticks }, (_, tick) => `tick ${tick + 1}`));
     }
     await until("the outbox is empty", () => agent.status().outbox.facts === 0, { saw: agent.status });
+    await agent.stop();
+  });
+
+  test("for longer than the fence, with an agent that asks for more: runs go on and end, and are told once and in order", {
+    timeout: 60_000,
+  }, async () => {
+    const { client } = stage;
+    const agent = await stage.agent({
+      ...{ name: "patient", runtime: "docker", slots: 2, url: way.url, startS: 90, silentMs: 30_000 },
+    });
+    const ids = await Promise.all(
+      [1, 2].map(async () => (await client.tasks.trigger("ticking", { ticks: 28 })).id),
+    );
+    await until(
+      "both tick",
+      async () => (await Promise.all(ids.map(stage.logsOf))).every((lines) => lines.length > 0),
+      { withinMs: 60_000, saw: agent.status },
+    );
+    expect(agent.status().runsForMs).toBe(30_000);
+    way.cut();
+    let wasPaused = false;
+    await until(
+      "both end while the API is away",
+      () => {
+        wasPaused ||= agent.status().paused;
+        return agent.status().running === 0;
+      },
+      { withinMs: 20_000, saw: agent.status },
+    );
+    expect(wasPaused).toBe(false);
+    expect(agent.status().silentMs).toBeGreaterThan(patient.leaseMs / 2); // where it would have frozen them
+    way.mend();
+    for (const id of ids) {
+      const run = await client.runs.poll(id, { pollIntervalMs: 200 });
+      expect(run).toMatchObject({ status: "COMPLETED", attemptCount: 1, output: 1 });
+      expect(await stage.logsOf(id)).toEqual(Array.from({ length: 28 }, (_, tick) => `tick ${tick + 1}`));
+    }
+    await until("the outbox is empty", () => agent.status().outbox.facts === 0, { saw: agent.status });
   });
 });

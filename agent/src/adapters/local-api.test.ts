@@ -51,6 +51,8 @@ const status: AgentStatus = {
   held: [{ runId: "run_<1>", epoch: 2 }],
   outbox: { facts: 5, bytes: 600 },
   silentMs: 250,
+  runsForMs: 25_000,
+  asksMs: null,
   paused: false,
   draining: false,
   drainingHere: false,

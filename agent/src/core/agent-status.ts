@@ -23,6 +23,9 @@ export type AgentStatus = {
   outbox: { facts: number; bytes: number };
   /** Since the API was last heard. Units: milliseconds. */
   silentMs: number;
+  /** How long runs go on while it is not heard: what it granted, and what was asked for. Units: milliseconds. */
+  runsForMs: number;
+  asksMs: number | null;
   paused: boolean;
   draining: boolean;
   /** Whether somebody on this host asked for it: then only somebody on this host can take it back. */

@@ -36,6 +36,33 @@ test("a host that was suspended has been silent for that time too", () => {
   expect(contact.silentMs()).toBe(0);
 });
 
+const granted = (leaseMs: number) => ({ ...answer, settings: { ...answer.settings, leaseMs } });
+
+test("a longer silence is asked for in each request, and used only once the API has granted it", () => {
+  const { clock, pass } = makeClock();
+  const contact = createContact(clock, 300_000);
+  expect(contact.asks()).toEqual({ leaseMs: 305_000 });
+  expect(createContact(clock).asks()).toEqual({});
+  contact.acknowledged(0, answer); // an API that does not know of it
+  expect([contact.runsForMs(), contact.leftMs()]).toEqual([25_000, 25_000]);
+  pass(10_000);
+  contact.acknowledged(10_000, granted(305_000));
+  pass(299_000);
+  expect(contact.leftMs()).toBe(1_000);
+});
+
+test("an older answer, read later, does not change how long runs may go on", () => {
+  const { clock, pass } = makeClock();
+  const contact = createContact(clock, 300_000);
+  contact.acknowledged(5_000, answer);
+  contact.acknowledged(0, granted(305_000)); // a poll that another process of the API held
+  pass(30_000);
+  expect(contact.leftMs()).toBe(0);
+  contact.acknowledged(20_000, granted(305_000));
+  contact.acknowledged(10_000, answer);
+  expect(contact.leftMs()).toBe(290_000);
+});
+
 test("a wall clock that is set back lengthens no lease", () => {
   const { at, clock, pass } = makeClock();
   const contact = createContact(clock);

@@ -1,13 +1,11 @@
 import type { PollResponse } from "@longshore/shared/contract/agent-protocol";
 import type { Clock } from "@longshore/shared/core/clock";
+import { leaseMsFor, runsForMs } from "@longshore/shared/core/lease-time";
 
 export type Settings = PollResponse["settings"];
 
 /** Until the API has said otherwise. */
 const defaultSettings: Settings = { beatMs: 15_000, leaseMs: 60_000, holdMs: 25_000, drain: false };
-
-/** Freezing must be over before the API may give the runs to another. Units: milliseconds. */
-const marginMs = 5_000;
 
 /**
  * When the API was last heard, and what it wants.
@@ -16,8 +14,12 @@ const marginMs = 5_000;
  *     the leases no earlier than that.
  * I2  A host that was suspended has missed time that the monotonic clock did not count: the wall clock's silence counts
  *     where it is longer. A clock that is set forward costs a short freeze, nothing else.
+ * I3  How long runs may go on is what the API granted with the acknowledgement from which it is counted, never what was
+ *     asked for: an API that does not know of the wish grants its own.
+ *
+ * `asksMs`: how long runs should go on while the API is silent; null: as long as the API likes. Units: milliseconds.
  */
-export const createContact = (clock: Clock) => {
+export const createContact = (clock: Clock, asksMs: number | null = null) => {
   let acknowledgedAt = clock.monotonic();
   let acknowledgedWall = clock.now();
   let settings = defaultSettings;
@@ -31,14 +33,19 @@ export const createContact = (clock: Clock) => {
       if (sentAt >= acknowledgedAt) {
         acknowledgedAt = sentAt; // I1
         acknowledgedWall = clock.now() - (clock.monotonic() - sentAt);
-      }
-      settings = answer.settings;
+        settings = answer.settings; // I3
+      } else settings = { ...answer.settings, leaseMs: settings.leaseMs };
       cursor = answer.cursor;
       for (const listener of listeners) listener();
     },
     silentMs,
     /** How long the runs may go on unless the API is heard again; the lease less a margin. Units: milliseconds. */
-    leftMs: (): number => Math.max(settings.leaseMs / 2, settings.leaseMs - marginMs) - silentMs(),
+    leftMs: (): number => runsForMs(settings.leaseMs) - silentMs(),
+    /** The same as long as the API is heard. Units: milliseconds. */
+    runsForMs: (): number => runsForMs(settings.leaseMs),
+    asksMs: (): number | null => asksMs,
+    /** What each request says of it. */
+    asks: (): { leaseMs?: number } => (asksMs === null ? {} : { leaseMs: leaseMsFor(asksMs) }),
     settings: (): Settings => settings,
     cursor: (): string | null => cursor,
     onAcknowledged(listener: () => void): () => void {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { roomCheck } from "./diagnosis.ts";
+import { roomCheck, silenceCheck } from "./diagnosis.ts";
 
 const host = { cpu: 4, memoryMb: 8_000 };
 
@@ -16,4 +16,16 @@ test("room for no run fails, and more than the host has is a warning", () => {
   expect(roomCheck(4, { cpu: 8, memoryMb: 7_600 }, host)).toMatchObject({
     ...{ state: "warn", says: expect.stringContaining("the host has 4 CPUs and 8000 MiB") },
   });
+});
+
+test("the silence check warns when runs go on for less than is asked for", () => {
+  const running = { runsForMs: 25_000, asksMs: null };
+  expect(silenceCheck(null, running)).toMatchObject({
+    state: "ok",
+    says: "runs go on for 25 s without the API",
+  });
+  expect(silenceCheck(300_000, null)).toMatchObject({ state: "ok" });
+  expect(silenceCheck(300_000, { runsForMs: 300_000, asksMs: 300_000 }).state).toBe("ok");
+  expect(silenceCheck(300_000, { runsForMs: 25_000, asksMs: 300_000 }).says).toContain("not for 300 s");
+  expect(silenceCheck(300_000, running)).toMatchObject({ state: "warn", next: "Restart the agent." });
 });

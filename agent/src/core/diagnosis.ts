@@ -84,6 +84,27 @@ export const cgroupCheck = (
   return ok("cgroups", `version ${cgroup.version}: memory, swap, cpu and pids can be limited`);
 };
 
+/** How long runs go on without the API: what this machine asks for, and what the agent that runs on it was granted. Units: milliseconds. */
+export const silenceCheck = (
+  asksMs: number | null,
+  running: { runsForMs: number; asksMs: number | null } | null,
+): Check => {
+  const seconds = (ms: number): string => `${Math.round(ms / 1_000)} s`;
+  if (running === null) {
+    const says = asksMs === null ? "the API says how long" : `${seconds(asksMs)} are asked for`;
+    return ok("silence", `runs go on for a while without the API: ${says}`);
+  }
+  const says = `runs go on for ${seconds(running.runsForMs)} without the API`;
+  if (asksMs === running.asksMs && running.runsForMs >= (asksMs ?? 0)) return ok("silence", says);
+  return asksMs === running.asksMs
+    ? warn(
+        "silence",
+        `${says}, not for ${seconds(asksMs ?? 0)}: it has not granted that`,
+        "Upgrade the API, or see network below when it is not heard at all.",
+      )
+    : warn("silence", `${says}; the agent runs with another LONGSHORE_SILENT_SECONDS`, "Restart the agent.");
+};
+
 /** Units: GiB. */
 export const sizeCheck = (slots: number, memoryGb: number, runGb: number): Check => {
   const says = `${slots} slots on ${Math.round(memoryGb * 10) / 10} GiB of memory`;

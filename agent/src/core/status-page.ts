@@ -45,7 +45,10 @@ export const statusPage = (status: AgentStatus): string => {
       : []),
     ["ready containers", `${status.pool.warm} with code, ${status.pool.generic} without`],
     ["outbox", `${outbox.facts} facts, ${outbox.bytes} bytes`],
-    ["API last heard", `${seconds(status.silentMs)} ago`],
+    [
+      "API last heard",
+      `${seconds(status.silentMs)} ago; runs go on for ${seconds(status.runsForMs)} without it`,
+    ],
     ["last error", lastError === null ? "none" : `${lastError.at} ${lastError.message}`],
     ["agent", `${agentId}, version ${version}, runtime ${runtime}, up ${seconds(status.upMs)}`],
   ] as const;

@@ -71,6 +71,7 @@ const pollOnce = async (deps: PollDeps, signal: AbortSignal): Promise<Outcome<Po
     free: runs,
     slots: deps.slots,
     ...(room && deps.capacity ? { room, capacity: deps.capacity } : {}),
+    ...contact.asks(),
     held: executions.held(),
     holdMs: contact.settings().holdMs,
     version: deps.version,

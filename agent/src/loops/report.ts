@@ -65,13 +65,25 @@ export const reportLoop = async (deps: LoopDeps, signal: AbortSignal): Promise<L
         const pauseMs = outcome.afterMs ?? reconnectDelayMs(failures, retryLimits, deps.random);
         if (failures++ === 0) logger.warn("the report failed", { reason: outcome.reason });
         deps.say(`waiting ${Math.round(pauseMs)} ms to report again: ${outcome.reason}`);
-        await clock.sleep(pauseMs, signal);
+        await pause(deps, pauseMs, signal);
         alarm.set(0);
       }
     }
   }
   quiet();
   return { kind: "stopped" };
+};
+
+/**
+ * Ends early when a poll ends a silence: what happened meanwhile is told with the first beat, before the API could take a
+ * run back as not begun. Polls that are answered all the time hurry nothing.
+ */
+const pause = async ({ clock, contact }: LoopDeps, ms: number, signal: AbortSignal): Promise<void> => {
+  const heard = new AbortController();
+  const isSilent = contact.silentMs() > contact.settings().beatMs;
+  const quiet = contact.onAcknowledged(() => isSilent && heard.abort());
+  await clock.sleep(ms, AbortSignal.any([signal, heard.signal]));
+  quiet();
 };
 
 const sendReport = async (deps: LoopDeps, facts: Fact[], signal: AbortSignal) => {
@@ -83,6 +95,7 @@ const sendReport = async (deps: LoopDeps, facts: Fact[], signal: AbortSignal) =>
     free: runs,
     slots: deps.slots,
     ...(room ? { room } : {}),
+    ...contact.asks(),
     held: executions.held(),
     facts,
   };

@@ -1,10 +1,13 @@
 import { connect, type NetConnectOpts, type Socket } from "node:net";
 import { frameBytesMax, runnerProtocolVersion } from "@longshore/shared/contract/runner-limits";
 import type { AgentFrame, RunnerFact, RunnerFrame } from "@longshore/shared/contract/runner-protocol";
+import { type Clock, systemClock } from "@longshore/shared/core/clock";
 import { encodeLine, lineSplitter } from "@longshore/shared/core/json-lines";
 import { writeTogether } from "@longshore/shared/core/write-together";
 
 const reconnectMs = 200;
+/** While a run executes its host may be suspended: its timers stand still then, and say nothing when it is back. Units: milliseconds. */
+const lookMs = 1_000;
 
 export type LinkOptions = {
   /** A unix socket, or `tcp://host:port`. */
@@ -28,6 +31,7 @@ export type LinkOptions = {
   onDisconnect(): void;
   /** Unacknowledged facts changed. Units: bytes. */
   onBacklog(bytes: number): void;
+  clock?: Pick<Clock, "now" | "monotonic">;
 };
 
 const addressOf = (address: string): NetConnectOpts => {
@@ -44,6 +48,8 @@ const addressOf = (address: string): NetConnectOpts => {
  * I2  Nothing but `hello` is sent before `welcome`.
  * I3  The grace runs from the moment the agent was last connected. The fence runs out when its last `lease` does, also
  *     while it is connected and says nothing (a stopped process keeps its sockets); only another `lease` lifts it.
+ * I4  The monotonic clock stands still while the host is suspended: the fence runs out by the wall clock too, whichever
+ *     comes first. A clock that is set forward costs a short freeze, nothing else.
  */
 export const createLink = (options: LinkOptions) => {
   const unacked = new Map<number, string>();
@@ -54,13 +60,34 @@ export const createLink = (options: LinkOptions) => {
   let closed = false;
   const waiting: string[] = [];
   let orphanTimer: NodeJS.Timeout | null = null;
+  const clock = options.clock ?? systemClock;
   let fenceTimer: NodeJS.Timeout | null = null;
-  /** On the monotonic clock; nothing is due once it is told. */
-  let fenceAtMs = performance.now() + options.fenceMs;
+  /** Nothing is due once it is told. */
+  const never = { monotonic: Number.POSITIVE_INFINITY, wall: Number.POSITIVE_INFINITY };
+  const fenceIn = (ms: number) => ({ monotonic: clock.monotonic() + ms, wall: clock.now() + ms });
+  let fenceAt = fenceIn(options.fenceMs);
 
+  const untilFenceMs = (): number =>
+    Math.min(fenceAt.monotonic - clock.monotonic(), fenceAt.wall - clock.now()); // I4
   const tellFenced = (): void => {
-    options.onFenced(Math.max(0, performance.now() - fenceAtMs));
-    fenceAtMs = Number.POSITIVE_INFINITY;
+    // What a suspended host missed was not executed: no clock counted it.
+    options.onFenced(Math.max(0, clock.monotonic() - fenceAt.monotonic));
+    fenceAt = never;
+  };
+  const look = (): void => {
+    if (fenceTimer) clearTimeout(fenceTimer);
+    fenceTimer = null;
+    const leftMs = untilFenceMs();
+    if (leftMs <= 0) {
+      fence();
+      return;
+    }
+    if (leftMs === Number.POSITIVE_INFINITY) return;
+    // An idle runner costs nothing.
+    fenceTimer = setTimeout(
+      look,
+      Math.max(1, options.running() === null ? leftMs : Math.min(leftMs, lookMs)),
+    );
   };
   const fence = (): void => {
     tellFenced();
@@ -69,13 +96,11 @@ export const createLink = (options: LinkOptions) => {
   };
   /** I3 */
   const extend = (leftMs: number): void => {
-    if (fenceTimer) clearTimeout(fenceTimer);
-    fenceTimer = leftMs > 0 ? setTimeout(fence, leftMs) : null;
     // What was read before the timer, after this process stood still.
-    if (leftMs <= 0 || performance.now() > fenceAtMs) tellFenced();
-    if (leftMs <= 0) return;
-    fenceAtMs = performance.now() + leftMs;
-    options.onLeased();
+    if (leftMs <= 0 || untilFenceMs() < 0) tellFenced();
+    if (leftMs > 0) fenceAt = fenceIn(leftMs);
+    look();
+    if (leftMs > 0) options.onLeased();
   };
   const drop = (upTo: number): void => {
     for (const [seq, text] of unacked) {
@@ -137,7 +162,7 @@ export const createLink = (options: LinkOptions) => {
     });
   };
   open();
-  fenceTimer = setTimeout(fence, options.fenceMs);
+  look();
 
   return {
     /** Shape: the frame's number. */
@@ -157,6 +182,7 @@ export const createLink = (options: LinkOptions) => {
       else waiting.push(text);
     },
     beat(runId: string | null): void {
+      look();
       if (welcomed) socket?.write(encodeLine({ t: "beat", runId } satisfies RunnerFrame));
     },
     close(): void {

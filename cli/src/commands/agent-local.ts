@@ -30,7 +30,9 @@ export const showStatus = async ({ json, ...flags }: Common): Promise<void> => {
     `  runs      ${running} running, ${waiting} waiting, ${pool.warm} warm, ${pool.generic} generic, ${free} of ${slots} slots free`,
   );
   print(`  outbox    ${plural(outbox.facts, "fact")}, ${outbox.bytes} bytes`);
-  print(`  API       heard ${Math.round(status.silentMs / 1_000)} s ago`);
+  print(
+    `  API       heard ${Math.round(status.silentMs / 1_000)} s ago; runs go on for ${Math.round(status.runsForMs / 1_000)} s without it`,
+  );
   for (const problem of problems) print(`  problem   ${problem}`);
   if (lastError) print(`  last error ${lastError.at} ${lastError.message}`);
   for (const [loop, doing] of Object.entries(status.loops)) print(`  ${loop.padEnd(9)} ${doing}`);

@@ -241,7 +241,7 @@ describe.each(testDrivers)("placement on $name", ({ open }) => {
     const p = await place();
     const id = await p.trigger({ region: "north", machine: "medium-2x" });
     const told = async () => {
-      const facts = await readSituation(t.db, id, 60_000);
+      const facts = await readSituation(t.db, id, { onlineMs: 60_000, silentMs: 35_000, beatsMs: 30_000 });
       const rest = { state: "queued" as const, attempt: 0, isCanceling: false, reason: null };
       return explain({ ...facts, ...rest }).code;
     };

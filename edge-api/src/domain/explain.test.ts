@@ -16,6 +16,7 @@ const base: Circumstances = {
   region: "",
   machine: { name: "small-1x", cpus: 0.5, memoryMb: 512 },
   home: null,
+  unheard: null,
   counters: [],
   version: { task: "a", external: null, externalStatus: null, current: "1", hasTask: true, queue: "q" },
   waits: [],
@@ -23,8 +24,9 @@ const base: Circumstances = {
 };
 const point = { kind: "time", runId: null, batchId: null, id: "waitpoint_1", dueAt: null };
 const counter = { kind: "limit" as const, name: "api", key: "", running: 3, runningMax: 3, paused: false };
-const offline = { name: "box", isOnline: false };
-const online = { name: "box", isOnline: true };
+const offline = { name: "box", isOnline: false, lostAt: "noon" };
+const online = { name: "box", isOnline: true, lostAt: "noon" };
+const unheard = { name: "box", seenAt: "ten", lostAt: "noon" };
 const fullLane = { running: 2, runningMax: 2, paused: false };
 const fullEnv = { running: 10, runningMax: 10, paused: false };
 
@@ -63,6 +65,8 @@ test.each<[string, Partial<Circumstances>, string]>([
   ["retry_scheduled", { state: "delayed", reason: "no image", dueAt: "noon" }, "no image"],
   ["starting", { state: "leased" }, "starting"],
   ["executing", { state: "executing", attempt: 1 }, "executing"],
+  ["agent_unheard", { state: "executing", unheard }, '"box" executes it and has not been heard since ten'],
+  ["agent_unheard", { state: "leased", unheard }, "unless the agent is heard by noon."],
   [
     "waiting_for_run",
     { state: "waiting", home: online, waits: [{ ...point, kind: "run", runId: "run_1" }] },
@@ -74,7 +78,7 @@ test.each<[string, Partial<Circumstances>, string]>([
     { state: "waiting", home: online, waits: [{ ...point, kind: "token" }] },
     "waitpoint_1",
   ],
-  ["home_agent_offline", { state: "waiting", home: offline }, '"box"'],
+  ["home_agent_offline", { state: "waiting", home: offline }, "heard by noon"],
   ["home_agent_offline", { home: offline }, '"box"'],
   ["environment_paused", { env: { running: 0, runningMax: 1, paused: true } }, "paused"],
   ["queue_paused", { queue: { name: "q", paused: true } }, '"q"'],

@@ -30,7 +30,10 @@ export type Circumstances = {
     largest: { cpus: number; memoryMb: number } | null;
     heldBack: { name: string; why: string } | null;
   };
-  home: { name: string; isOnline: boolean } | null;
+  /** Where its process waits. `lostAt`: when the attempt counts as lost unless the agent is heard. */
+  home: { name: string; isOnline: boolean; lostAt: string } | null;
+  /** The agent that has its lease and was not heard for longer than beats are apart; null while that is heard. */
+  unheard: { name: string; seenAt: string; lostAt: string } | null;
   /** Named limits and gates that its lane counts in. */
   counters: {
     kind: "limit" | "gate";
@@ -67,7 +70,7 @@ const whyWaiting = (c: Circumstances): Why => {
   if (c.home !== null && !c.home.isOnline) {
     return {
       code: "home_agent_offline",
-      sentence: `Its process is on the agent "${c.home.name}", which is not online; when the lease is over the attempt counts as lost.`,
+      sentence: `Its process is on the agent "${c.home.name}", which is not online; unless it is heard by ${c.home.lostAt} the attempt counts as lost.`,
     };
   }
   const [first] = c.waits;
@@ -228,6 +231,11 @@ const whyFinal = ({ state, finaliser }: Circumstances): Why => {
   return { code: "final", sentence: `${over} ${told}` };
 };
 
+const whyUnheard = ({ name, seenAt, lostAt }: NonNullable<Circumstances["unheard"]>, does: string): Why => ({
+  code: "agent_unheard",
+  sentence: `The agent "${name}" ${does} and has not been heard since ${seenAt}; it may go on there, and is tried elsewhere unless the agent is heard by ${lostAt}.`,
+});
+
 const why = (c: Circumstances): Why => {
   if (isFinal(c.state)) return whyFinal(c);
   if (c.isCanceling)
@@ -251,10 +259,12 @@ const why = (c: Circumstances): Why => {
     case "queued":
       return whyQueued(c);
     case "leased":
+      if (c.unheard !== null) return whyUnheard(c.unheard, "has taken it");
       return { code: "starting", sentence: "An agent has taken it and is starting it." };
     case "waiting":
       return whyWaiting(c);
     default:
+      if (c.unheard !== null) return whyUnheard(c.unheard, "executes it");
       return { code: "executing", sentence: "It is executing." };
   }
 };
@@ -303,6 +313,8 @@ const detailsOf = (c: Circumstances, code: Why["code"]): Record<string, unknown>
       return { tokenId: c.waits[0]?.id, dueAt: c.waits[0]?.dueAt, waits: c.waits.length };
     case "waiting_for_time":
       return { dueAt: c.waits[0]?.dueAt, waits: c.waits.length };
+    case "agent_unheard":
+      return { agent: c.unheard?.name, seenAt: c.unheard?.seenAt, lostAt: c.unheard?.lostAt };
     case "final":
       return c.finaliser === null
         ? {}

@@ -12,6 +12,7 @@ import { createApp } from "../routes/app.ts";
 import { createEnrolToken } from "../services/agents.ts";
 import { createApiKey, ensureWorkspace } from "../services/bootstrap.ts";
 import type { Deps, Log, Settings } from "../services/deps.ts";
+import { createHearing } from "../services/hearing.ts";
 import { createPresence } from "../services/presence.ts";
 import { createSignInToken } from "../services/sessions.ts";
 import { sweep } from "../services/sweep.ts";
@@ -90,17 +91,23 @@ const jsonLog =
   (event, fields) =>
     write(JSON.stringify({ at: new Date().toISOString(), event, ...fields }));
 
-const startSweeping = (deps: Deps, sweepMs: number): (() => void) => {
-  const bornAt = performance.now();
+const startSweeping = (
+  deps: Deps,
+  hearing: ReturnType<typeof createHearing>,
+  sweepMs: number,
+): (() => void) => {
   let timer: NodeJS.Timeout;
   const next = () => {
     timer = setTimeout(run, sweepMs * (0.8 + Math.random() * 0.4));
     timer.unref();
   };
   const run = () => {
-    sweep(deps, performance.now() - bornAt)
+    sweep(deps, hearing.ms)
       .catch((error: unknown) => deps.log("sweep.failed", { error: String(error) }))
-      .finally(next);
+      .finally(() => {
+        hearing.rested();
+        next();
+      });
   };
   next();
   return () => clearTimeout(timer);
@@ -169,15 +176,20 @@ export const startServer = async (
   const secret = config.secret ?? new Uint8Array(Buffer.from((await loadCredentials(dataDir)).secret, "hex"));
   const database = await openDatabase(config, dataDir, log);
   const hints = openHints(config, log);
+  const settings = { ...defaultSettings, ...config.limits, ...options.settings };
+  const sweepMs = options.sweepMs ?? defaultSweepMs;
+  // A busy machine is not taken for a database that is away, however short the beats are.
+  const slowMs = Math.max(settings.beatMs, defaultSettings.beatMs);
+  const hearing = createHearing({ slowMs, restMs: 1.2 * sweepMs + slowMs });
   const deps: Deps = {
-    db: database.db,
+    db: hearing.watch(database.db),
     hints,
     secret,
     encryptionKeys: config.encryptionKeys(secret),
     log,
     blobs: config.s3 === null ? createDiskBlobs(join(dataDir, "blobs")) : createS3Blobs(config.s3),
     ...(config.publicUrl === null ? {} : { publicUrl: config.publicUrl }),
-    settings: { ...defaultSettings, ...config.limits, ...options.settings },
+    settings,
     later: (work) => void work.catch((error: unknown) => log("later.failed", { error: String(error) })),
     presence: createPresence(),
     groupsCommits: true,
@@ -197,7 +209,7 @@ export const startServer = async (
     if ("keepAliveTimeout" in server) server.keepAliveTimeout = keepAliveMs;
     const { port } = server.address() as AddressInfo;
     if (url === "") url = `http://${config.host === "0.0.0.0" ? "127.0.0.1" : config.host}:${port}`;
-    const stopSweeping = startSweeping(deps, options.sweepMs ?? defaultSweepMs);
+    const stopSweeping = startSweeping(deps, hearing, sweepMs);
     return {
       url,
       mode: config.databaseUrl === null ? "embedded" : "postgres",

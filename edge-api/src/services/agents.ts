@@ -2,9 +2,11 @@ import type { EnrolBody, EnrolResponse } from "@longshore/shared/contract/agent-
 import type { AgentDrain, AgentList, ScaleHint } from "@longshore/shared/contract/dashboard";
 import { AppError } from "@longshore/shared/core/error-codes";
 import { newId, randomText } from "@longshore/shared/core/ids";
+import { runsForMs } from "@longshore/shared/core/lease-time";
 import { listAgentsOfPool } from "../db/queries/list-agents.ts";
 import { readScale } from "../db/queries/read-scale.ts";
 import { addEnrolToken, enrolAgent, revokeAgent, setAgentDraining } from "../db/transitions/enrol-agent.ts";
+import { silentMsOf } from "../domain/lease-time.ts";
 import { type Principal, requireOutsider, requireScope } from "./authenticate.ts";
 import { forgetAgent } from "./authenticate-agent.ts";
 import type { Deps } from "./deps.ts";
@@ -20,8 +22,12 @@ export const listAgents = async (deps: Deps, principal: Principal): Promise<Agen
   const onlineMs = deps.settings.silentMs + deps.settings.holdMs;
   const rows = await listAgentsOfPool(deps.db, principal.environmentId, onlineMs);
   return {
-    data: rows.map((row) => ({
+    data: rows.map(({ leaseMs, ...row }) => ({
       ...row,
+      silence: {
+        runsForMs: runsForMs(Math.max(leaseMs ?? 0, deps.settings.leaseMs)),
+        lostAfterMs: silentMsOf(deps.settings, leaseMs),
+      },
       lastSeenAt: wireDateOrNull(row.lastSeenAt),
       lastError: row.lastError && { ...row.lastError, at: wireDate(row.lastError.at) },
       enrolledAt: wireDate(row.enrolledAt),

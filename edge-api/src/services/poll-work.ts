@@ -1,6 +1,7 @@
 import type { PollBody, PollResponse } from "@longshore/shared/contract/agent-protocol";
 import type { AgentRow } from "../db/queries/find-credentials.ts";
 import type { AgentView, ClaimRequest } from "../db/transitions/claim-request.ts";
+import { askedLease, leaseMsOf } from "../domain/lease-time.ts";
 import { textHash } from "../domain/text-hash.ts";
 import { blindPollMs, type Listener } from "../hints/hints.ts";
 import { claimWork, type Work } from "./claim-work.ts";
@@ -22,13 +23,14 @@ const toView = ({ drainsItself, warm, heldBack, lastError }: PollBody): AgentVie
   lastError: lastError ? { at: lastError.at, message: plain(lastError.message) } : null,
 });
 
-const toRequest = (agent: AgentRow, body: PollBody): ClaimRequest => ({
+const toRequest = (deps: Deps, agent: AgentRow, body: PollBody): ClaimRequest => ({
   agentId: agent.id,
   bootId: body.bootId,
   free: body.free,
   slots: body.slots,
   room: body.room ?? null,
   capacity: body.capacity ?? null,
+  lease: askedLease(deps.settings, body.leaseMs),
   held: body.held,
   version: body.version,
   runtime: body.runtime,
@@ -142,7 +144,7 @@ export const pollWork = async (
     let shouldAsk = !isUnchanged(deps, body, known, topics);
     for (;;) {
       if (shouldAsk) {
-        work = await claimWork(deps, toRequest(agent, body));
+        work = await claimWork(deps, toRequest(deps, agent, body));
         // An older process with this identity may be parked, and would not learn that it is superseded until work came.
         // And should this answer be cut, the agent's next poll has an older cursor: moved topics make it ask again.
         if (isNews) deps.later(deps.hints.wakeAgent(agent.id));
@@ -181,21 +183,30 @@ export const pollWork = async (
       room: roomOf(body),
       toldMs,
     });
-    const said = answer(deps, work, cursor, draining);
+    const said = answer(deps, work, cursor, draining, body.leaseMs);
     return bundles.length === 0 ? said : { ...said, bundles };
   } finally {
     listener.close();
   }
 };
 
-/** The common part of every answer to an agent. */
-export const answer = (deps: Deps, work: Work | null, cursor: string, draining: boolean): PollResponse => ({
+/**
+ * The common part of every answer to an agent. `leaseMs`: what it asked for. Whatever lease it holds came by a claim that wrote
+ * this into its row first; an answer without a claim goes to agents that hold nothing.
+ */
+export const answer = (
+  deps: Deps,
+  work: Work | null,
+  cursor: string,
+  draining: boolean,
+  leaseMs: number | undefined,
+): PollResponse => ({
   cursor,
   leases: work?.leases ?? [],
   orders: work?.orders ?? [],
   settings: {
     beatMs: deps.settings.beatMs,
-    leaseMs: deps.settings.leaseMs,
+    leaseMs: leaseMsOf(deps.settings, leaseMs),
     holdMs: deps.settings.holdMs,
     drain: draining,
   },

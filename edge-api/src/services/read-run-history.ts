@@ -83,11 +83,17 @@ export const explainRun = async (
   runId: string,
 ): Promise<RunExplanation> => {
   const { run } = await getReadableRun(deps, principal, runId);
-  const situation = await readSituation(deps.db, runId, deps.settings.silentMs + deps.settings.holdMs);
+  const { beatMs, holdMs, silentMs } = deps.settings;
+  // Two beats may be missed before a person is told.
+  const times = { onlineMs: silentMs + holdMs, silentMs, beatsMs: 3 * beatMs };
+  const situation = await readSituation(deps.db, runId, times);
+  const { home, unheard } = situation;
   const state = run.state as RunState;
   const waits = situation.waits.map((wait) => ({ ...wait, dueAt: wireDateOrNull(wait.dueAt) }));
   const circumstances = {
     ...situation,
+    home: home && { ...home, lostAt: wireDate(home.lostAt) },
+    unheard: unheard && { ...unheard, seenAt: wireDate(unheard.seenAt), lostAt: wireDate(unheard.lostAt) },
     state,
     waits,
     attempt: run.attempt,

@@ -9,6 +9,7 @@ import { startRuns } from "../db/transitions/start-runs.ts";
 import { waitRuns } from "../db/transitions/wait-runs.ts";
 import { errorFingerprint } from "../domain/error-fingerprint.ts";
 import { finalStateOf, isOutOfMemory, isRetryable } from "../domain/final-state.ts";
+import { askedLease } from "../domain/lease-time.ts";
 import { claimWork } from "./claim-work.ts";
 import { toCompletedWaits } from "./completed-waits.ts";
 import type { Deps } from "./deps.ts";
@@ -235,6 +236,7 @@ export const reportFacts = async (deps: Deps, agent: AgentRow, body: ReportBody)
     free: body.free,
     slots: body.slots,
     room: body.room ?? null,
+    lease: askedLease(deps.settings, body.leaseMs),
     held: body.held,
     version: null,
     runtime: null,
@@ -249,5 +251,5 @@ export const reportFacts = async (deps: Deps, agent: AgentRow, body: ReportBody)
   // A parked poll learns of a new due time only by looking: one is enough.
   if (applied.some(({ isDueSoon }) => isDueSoon)) await deps.hints.wakePool(agent.poolId);
   const results = applied.flatMap((step) => step.results);
-  return { ...answer(deps, work, body.cursor ?? "", work.draining), results };
+  return { ...answer(deps, work, body.cursor ?? "", work.draining, body.leaseMs), results };
 };

@@ -9,6 +9,7 @@ import { expireLimitOverrides } from "../db/transitions/expire-limit-overrides.t
 import { findLostLeases } from "../db/transitions/find-lost-leases.ts";
 import { fitLanes } from "../db/transitions/fit-lanes.ts";
 import { loseParkedRunsOfSilentAgents } from "../db/transitions/lose-parked-runs.ts";
+import type { HintsDue } from "../db/transitions/move-result.ts";
 import { purgeExpired } from "../db/transitions/purge-expired.ts";
 import { releaseRuns } from "../db/transitions/release-runs.ts";
 import { settleBatches } from "../db/transitions/settle-batches.ts";
@@ -45,14 +46,20 @@ const toLoss = (lease: LostLease): AttemptEnd => ({
   errorFingerprint: errorFingerprint(lostError(lease.agentName)),
 });
 
-const loseLeases = async (deps: Deps, hasParked: boolean): Promise<void> => {
+/** An agent that is heard in this very moment is to learn at once what it has lost, not with its next beat. */
+const alsoWaking = (hints: HintsDue, leases: readonly LostLease[]): HintsDue => ({
+  ...hints,
+  agentIds: [...new Set([...hints.agentIds, ...leases.map(({ agentId }) => agentId)])],
+});
+
+const loseLeases = async (deps: Deps, hasParked: boolean, heardMs: number | null): Promise<void> => {
   const { silentMs, startMs } = deps.settings;
-  const { leases, silentSince } = await findLostLeases(deps.db, { silentMs, startMs });
+  const { leases, silentSince } = await findLostLeases(deps.db, { silentMs, startMs, heardMs });
   const executing = leases.filter((lease) => lease.phase === "executing");
   const unstarted = leases.filter((lease) => lease.phase === "leased");
   if (executing.length > 0) {
     const lost = await loseAttemptsOfSilentAgents(deps.db, executing.map(toLoss), silentSince);
-    await wakeAfter(deps, lost.hints);
+    await wakeAfter(deps, alsoWaking(lost.hints, executing));
   }
   if (unstarted.length > 0) {
     const releases = unstarted.map((lease) => ({
@@ -63,10 +70,10 @@ const loseLeases = async (deps: Deps, hasParked: boolean): Promise<void> => {
         : `The agent "${lease.agentName}" did not begin within ${Math.round(startMs / 1_000)} seconds.`,
       retryable: true,
     }));
-    await wakeAfter(deps, (await releaseRuns(deps.db, null, releases)).hints);
+    await wakeAfter(deps, alsoWaking((await releaseRuns(deps.db, null, releases)).hints, unstarted));
   }
   if (!hasParked) return;
-  const parked = await loseParkedRunsOfSilentAgents(deps.db, silentSince, lostError("unknown"));
+  const parked = await loseParkedRunsOfSilentAgents(deps.db, silentSince, lostError("unknown"), heardMs);
   await wakeAfter(deps, parked.hints);
 };
 
@@ -74,19 +81,21 @@ const loseLeases = async (deps: Deps, hasParked: boolean): Promise<void> => {
  * The safety net under every hint, run at a slow beat by each process: writes down which idle agents were heard, moves
  * what is due, takes back what silent agents held, and finds work whose wake-up was lost.
  *
- * `upMs`: for how long agents could have been heard by now. While that is shorter than their silence may last, what is
- * silent only had no one to speak to: nothing is taken from it. A caller that does not live between sweeps leaves it out.
+ * `upMs`: for how long agents could have been heard by now, without a break. While that is shorter than an agent's own silence may
+ * last, that agent only had no one to speak to: nothing is taken from it. It is asked for after the first statement, which
+ * may itself have waited for a database that was away. A caller that does not live between sweeps leaves it out.
  *
  * Cost: about five statements when there is nothing to do, however many agents are parked; some more for what one of them
  * says there may be.
  */
-export const sweep = async (deps: Deps, upMs = Number.POSITIVE_INFINITY): Promise<void> => {
+export const sweep = async (deps: Deps, upMs = () => Number.POSITIVE_INFINITY): Promise<void> => {
   const beats = deps.presence?.drain() ?? [];
   if (beats.length > 0) await beatAgents(deps.db, beats);
   const found = await findDueWork(deps.db);
-  const { silentMs, beatMs } = deps.settings;
-  const isHearing = upMs >= silentMs + beatMs;
-  if (isHearing && (found.holdsLeases || found.hasParked)) await loseLeases(deps, found.hasParked);
+  const { beatMs, leaseMs, silentMs } = deps.settings;
+  const heardMs = upMs() - beatMs - (silentMs - leaseMs);
+  if (heardMs >= leaseMs && (found.holdsLeases || found.hasParked))
+    await loseLeases(deps, found.hasParked, Number.isFinite(heardMs) ? heardMs : null);
   if (found.isDue) await runDueWork(deps);
   if (found.isPending) await releasePending(deps, null);
   if (found.hasBatches) {

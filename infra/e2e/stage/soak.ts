@@ -1,5 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { openOutbox } from "@longshore/agent/adapters/outbox";
+import { egressFor } from "@longshore/agent/core/egress";
 import { connectDocker } from "../../src/services/connect-docker.ts";
 import { needs } from "../../src/testing/need.ts";
 import { findContainers } from "./leftovers.ts";
@@ -65,7 +67,9 @@ const namesOf = async (dockerHost: string, label?: string) => {
     docker.listNetworks({ filters }),
     docker.listVolumes({ filters: JSON.stringify(filters) }),
   ]);
-  return { networks: networks.map(({ Id }) => Id), volumes: (Volumes ?? []).map(({ Name }) => Name) };
+  // The one of the runs' containers is the host's: all of its agents share it, and it stays for the next.
+  const own = networks.filter(({ Name }) => Name !== egressFor([]).network);
+  return { networks: own.map(({ Id }) => Id), volumes: (Volumes ?? []).map(({ Name }) => Name) };
 };
 const added = (before: readonly string[], after: readonly string[]): number =>
   after.filter((one) => !before.includes(one)).length;
@@ -129,12 +133,9 @@ export const soak = async (
     agent.kill("SIGTERM");
     await agent.untilExit();
     const filesLeft = readdirSync(folder).length;
-    const outbox = readFileSync(join(stage.folder, "agents/soak/outbox.log"), "utf8");
-    const facts = new Set(
-      [...outbox.matchAll(/"k":"fact","fact":\{[^\n]*?"seq":(\d+)/g)].map(([, seq]) => Number(seq)),
-    );
-    for (const [, list] of outbox.matchAll(/"k":"ack","seqs":\[([\d,]*)\]/g))
-      for (const seq of list?.split(",") ?? []) facts.delete(Number(seq));
+    const outbox = await openOutbox(join(stage.folder, "agents/soak/outbox.log"));
+    const factsLeft = outbox.size().facts;
+    await outbox.close();
     isClosed = true;
     await stage.close();
     const label = `dev.longshore.agent=${known.id}`;
@@ -149,7 +150,7 @@ export const soak = async (
       networksLeft: added(before.networks, after.networks),
       volumesLeft: added(before.volumes, after.volumes),
       filesLeft,
-      factsLeft: facts.size,
+      factsLeft,
       ...rss,
     };
   } finally {

@@ -123,6 +123,9 @@ export type Order = z.infer<typeof Order>;
 /** CPUs and memory of an agent's host. Units: MiB. */
 const Room = z.object({ cpu: z.number().min(0).max(100_000), memoryMb: z.int().min(0).max(1_000_000_000) });
 
+/** The longest lease that an agent may ask for: an hour and a margin. Units: milliseconds. */
+export const leaseMsMax = 3_605_000;
+
 const AgentState = z.object({
   /** New for each start of the agent's process: two at once are a cloned identity. */
   bootId: z.string(),
@@ -134,6 +137,8 @@ const AgentState = z.object({
   slots: z.int().min(0).max(10_000),
   /** What the machines of the runs it takes now may add up to; left out where only their number counts. */
   room: Room.optional(),
+  /** How long its leases should stand without an acknowledged request; left out: as long as the API likes. What it got is in each answer. */
+  leaseMs: z.int().min(0).max(leaseMsMax).optional(),
   held: z.array(HeldRun).max(10_000),
 });
 
@@ -167,7 +172,10 @@ const Work = z.object({
   settings: z.object({
     /** How often an agent that holds runs must be heard. */
     beatMs: z.int(),
-    /** After this long without an acknowledged request the agent must stop executing what it holds. */
+    /**
+     * After this long without an acknowledged request the agent must stop executing what it holds. The API keeps what the
+     * agent asked for in a row before it answers so: nobody else gets its runs for as long, whatever is said later.
+     */
     leaseMs: z.int(),
     holdMs: z.int(),
     drain: z.boolean(),

@@ -32,6 +32,8 @@ export const AgentItem = z.object({
   /** Its last warning or error. */
   lastError: z.object({ at: WireDate, message: z.string() }).nullable(),
   lastSeenAt: WireDate.nullable(),
+  /** How long its runs go on while the API does not hear it, and after how long others get them. Units: milliseconds. */
+  silence: z.object({ runsForMs: z.int(), lostAfterMs: z.int() }),
   enrolledAt: WireDate,
   labels: z.record(z.string(), z.string()),
 });

@@ -232,6 +232,7 @@ export const RunExplanation = z.object({
     "agents_full",
     "agents_held_back",
     "home_agent_offline",
+    "agent_unheard",
     "next",
     "canceling",
   ]),

@@ -352,7 +352,7 @@ export class Model extends ModelState {
     const isSilent = (run: ModelRun) =>
       (this.beatsMs.get(run.agent ?? "") ?? this.nowMs) < this.nowMs - silentMs;
     const lost = { outcome: "lost", finalState: "system_failure", mayRetry: true, pauseMs: 0 } as const;
-    const isLate = (run: ModelRun) => run.leasedMs < this.nowMs - startMs;
+    const isLate = (run: ModelRun) => run.leasedMs < (this.beatsMs.get(run.agent ?? "") ?? 0) - startMs;
     const executing = this.all((run) => run.hasLease && run.state === "executing" && isSilent(run));
     const leased = this.all((run) => run.state === "leased" && (isSilent(run) || isLate(run)));
     for (const run of executing) this.endAttempt(run, lost);

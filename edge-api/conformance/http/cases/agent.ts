@@ -86,6 +86,7 @@ export const agentCases = (platform: () => Platform) =>
       drainsItself: boolean;
       heldBack: string | null;
       lastError: { at: string; message: string } | null;
+      silence: { runsForMs: number; lostAfterMs: number };
     };
     const listed = async (p: Platform, id: string): Promise<Listed | undefined> =>
       ((await call(p, "GET", "/api/v1/agents", { token: p.apiKey })).json as { data: Listed[] }).data.find(
@@ -97,15 +98,21 @@ export const agentCases = (platform: () => Platform) =>
       const agent = await FakeAgent.enrol(p);
       const at = "2026-11-01T00:00:00.000Z";
       const view = { warm: 3, heldBack: "the disk is full", lastError: { at, message: "no\0 space" } };
-      const polled = await agent.request("/agent/v1/poll", { ...agent.pollBody(0, 0), ...view });
-      expect(polled.status).toBe(200);
+      const polled = await agent.request("/agent/v1/poll", {
+        ...agent.pollBody(0, 0),
+        ...view,
+        leaseMs: 305_000,
+      });
+      expect(polled).toMatchObject({ status: 200, json: { settings: { leaseMs: 305_000 } } });
       expect(await listed(p, agent.id)).toMatchObject({
         warm: 3,
         heldBack: "the disk is full",
         lastError: { at, message: "no space" },
+        silence: { runsForMs: 300_000, lostAfterMs: 310_000 },
       });
-      await agent.poll(0);
+      expect((await agent.poll(0)).settings.leaseMs).toBe(30_000);
       expect(await listed(p, agent.id)).toMatchObject({ warm: 0, heldBack: null, lastError: null });
+      expect((await listed(p, agent.id))?.silence).toEqual({ runsForMs: 25_000, lostAfterMs: 35_000 });
     });
 
     test("a drain reaches a parked agent at once, and so does its end; its own drain is not mistaken for one", async () => {

@@ -3,10 +3,11 @@ import { z } from "zod";
 import type { Database } from "../database.ts";
 
 /** The same as on the wire, its times as the database writes them. */
-const AgentRow = AgentItem.extend({
+const AgentRow = AgentItem.omit({ silence: true }).extend({
   lastSeenAt: z.string().nullable(),
   enrolledAt: z.string(),
   lastError: z.object({ at: z.string(), message: z.string() }).nullable(),
+  leaseMs: z.int().nullable(),
 });
 export type AgentListRow = z.infer<typeof AgentRow>;
 
@@ -22,7 +23,7 @@ select coalesce(json_agg(json_build_object(
   'leased', (select count(*) from leases l where l.agent_id = a.id and l.phase = 'leased'),
   'executing', (select count(*) from leases l where l.agent_id = a.id and l.phase = 'executing'),
   'waiting', (select count(*) from runs r where r.waiting_agent_id = a.id),
-  'lastSeenAt', a.beat_at, 'enrolledAt', a.enrolled_at) order by a.name, a.id), '[]')::text
+  'lastSeenAt', a.beat_at, 'leaseMs', a.lease_ms, 'enrolledAt', a.enrolled_at) order by a.name, a.id), '[]')::text
 from agents a
 where a.pool_id = (select pool_id from environments where id = $1)
   and (a.revoked_at is null or a.revoked_at > (select app_now()) - interval '7 days')`;

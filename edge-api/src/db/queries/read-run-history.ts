@@ -147,7 +147,8 @@ const Situation = z.object({
   }),
   region: z.string(),
   machine: z.object({ name: z.string(), cpus: z.number(), memoryMb: z.number() }),
-  home: z.object({ name: z.string(), isOnline: z.boolean() }).nullable(),
+  home: z.object({ name: z.string(), isOnline: z.boolean(), lostAt: z.string() }).nullable(),
+  unheard: z.object({ name: z.string(), seenAt: z.string(), lostAt: z.string() }).nullable(),
   waits: z.array(
     z.object({
       kind: z.string(),
@@ -161,6 +162,8 @@ const Situation = z.object({
   finaliser: Finaliser.nullable(),
 });
 export type Situation = z.infer<typeof Situation>;
+
+const lostAt = `greatest(a.beat_at + $3 * interval '1 millisecond', a.leases_until)`;
 
 /*
  * `ahead` stops counting at a thousand: "many" is all that a person wants to know beyond that. `lane` and `agents` are those
@@ -243,8 +246,12 @@ select json_build_object(
     'heldBack', (select json_build_object('name', o.name, 'why', o.held_back) from online o
       where o.held_back is not null and o.is_online order by o.id limit 1))
     from online),
-  'home', (select json_build_object('name', a.name, 'isOnline', coalesce(a.beat_at > (select app_now()) - $2 * interval '1 millisecond', false))
+  'home', (select json_build_object('name', a.name, 'isOnline', coalesce(a.beat_at > (select app_now()) - $2 * interval '1 millisecond', false),
+      'lostAt', ${lostAt})
     from agents a join run r on r.waiting_agent_id = a.id),
+  'unheard', (select json_build_object('name', a.name, 'seenAt', a.beat_at, 'lostAt', ${lostAt})
+    from leases l join agents a on a.id = l.agent_id
+    where l.run_id = $1 and a.beat_at < (select app_now()) - $4 * interval '1 millisecond'),
   'waits', (
     select coalesce(json_agg(json_build_object('kind', p.kind, 'runId', p.child_run_id, 'batchId', p.batch_id,
       'id', p.id, 'dueAt', p.due_at)), '[]')
@@ -253,6 +260,13 @@ select json_build_object(
   'dueAt', (select due_at from run),
   'finaliser', ${finaliser})::text`;
 
-/** Everything that could keep a run from moving. Units: an agent counts as online when heard within `onlineMs`. */
-export const readSituation = async (db: Database, runId: string, onlineMs: number): Promise<Situation> =>
-  Situation.parse(await db.call(situationStatement, [runId, onlineMs]));
+/**
+ * Everything that could keep a run from moving. Units: an agent counts as online when heard within `onlineMs`; one with a
+ * lease as unheard when it was not for `beatsMs`, and as lost after `silentMs`, or for as long as it asked for.
+ */
+export const readSituation = async (
+  db: Database,
+  runId: string,
+  { onlineMs, silentMs, beatsMs }: { onlineMs: number; silentMs: number; beatsMs: number },
+): Promise<Situation> =>
+  Situation.parse(await db.call(situationStatement, [runId, onlineMs, silentMs, beatsMs]));

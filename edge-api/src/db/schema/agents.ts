@@ -29,6 +29,10 @@ export const agents = pgTable(
     /** Why it takes no runs, or fewer than it has slots. */
     heldBack: text("held_back"),
     beatAt: at("beat_at"),
+    /** How long its leases stand without a beat, where it asked for longer than the API's own. Units: milliseconds. */
+    leaseMs: integer("lease_ms"),
+    /** Until when it was ever told that they stand, and a margin: no one else gets its runs before. Never moves back. */
+    leasesUntil: at("leases_until"),
     revokedAt: at("revoked_at"),
     enrolledAt: at("enrolled_at").notNull().default(sql`app_now()`),
   },

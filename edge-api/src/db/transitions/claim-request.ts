@@ -11,6 +11,9 @@ export type AgentView = {
 /** Units: CPUs and MiB. */
 export type Room = { cpu: number; memoryMb: number };
 
+/** `ms`: how long the agent may go on unheard. `silentMs`: how long until its runs are given to others. Units: milliseconds. */
+export type AskedLease = { ms: number; silentMs: number };
+
 /** One claim, which is also the agent's beat. */
 export type ClaimRequest = {
   agentId: string;
@@ -21,6 +24,8 @@ export type ClaimRequest = {
   room: Room | null;
   /** What it may give to its runs in all. Left out: what the row says stays. */
   capacity?: Room | null;
+  /** Until when nobody else may get what it holds; null: as for any agent, which is counted from its beat. */
+  lease?: AskedLease | null;
   held: HeldRun[];
   version: string | null;
   runtime: string | null;

@@ -30,14 +30,15 @@ const crossedMax = 5;
 const statement = `
 with request as (
   select * from jsonb_to_record($1::jsonb) as r(
-    "agentId" text, "bootId" text, "free" int, "slots" int, "room" jsonb, "capacity" jsonb, "held" jsonb, "version" text, "runtime" text,
+    "agentId" text, "bootId" text, "free" int, "slots" int, "room" jsonb, "capacity" jsonb, "lease" jsonb, "held" jsonb, "version" text, "runtime" text,
     "labels" jsonb, "draining" boolean, "view" jsonb)
 ),
 known as (select a.* from agents a, request r where a.id = r."agentId"),
 agent as (
   update agents a
-  set beat_at = (select app_now()), boot_id = r."bootId", slots = r."slots", version = coalesce(r."version", a.version),
-      runtime = coalesce(r."runtime", a.runtime), labels = coalesce(r."labels", a.labels),
+  set beat_at = (select app_now()), lease_ms = (r."lease"->>'ms')::int,
+      leases_until = greatest(a.leases_until, (select app_now()) + (r."lease"->>'silentMs')::float8 * interval '1 millisecond'),
+      boot_id = r."bootId", slots = r."slots", version = coalesce(r."version", a.version), runtime = coalesce(r."runtime", a.runtime), labels = coalesce(r."labels", a.labels),
       drains_itself = coalesce((r."view"->>'drainsItself')::boolean, a.drains_itself),
       cpus = case when r."view" is null then a.cpus else (r."capacity"->>'cpu')::float8 end,
       memory_mb = case when r."view" is null then a.memory_mb else (r."capacity"->>'memoryMb')::int end,

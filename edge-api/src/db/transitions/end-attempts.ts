@@ -5,6 +5,7 @@ import type { Database } from "../database.ts";
 import { jsonbText } from "../jsonb-text.ts";
 import { dropWaits, freeSlots, hintsDue, settleFinals, wakeParentsBut } from "./fragments.ts";
 import { type Fence, FencedResult, HintsDue } from "./move-result.ts";
+import { isSilent } from "./silence-fragments.ts";
 
 /**
  * How an attempt ended. `retry` null: no other attempt may follow. Units: `spread` is the random factor of the back-off
@@ -66,7 +67,7 @@ gone as (
   where l.run_id = f.run_id and (l.phase = 'executing' or f.begins)
     and (l.epoch = f.epoch or (l.epoch = f.epoch + 1 and l.is_continuation and $1::text is not null))
     and (l.agent_id = $1
-      or ($1 is null and exists (select from agents a where a.id = l.agent_id and a.beat_at < $3::timestamptz)))
+      or ($1 is null and exists (select from agents a where a.id = l.agent_id and ${isSilent("a", "$3::timestamptz")})))
   returning l.run_id, l.environment_id, l.lane_id, l.agent_id, l.phase, l.leased_at
 ),
 unleased as (

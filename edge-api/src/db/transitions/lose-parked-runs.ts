@@ -3,19 +3,22 @@ import type { Database } from "../database.ts";
 import { jsonbText } from "../jsonb-text.ts";
 import { dropWaits, endsDue, settleFinals, wakeParents } from "./fragments.ts";
 import { HintsDue } from "./move-result.ts";
+import { couldSpeak, isSilent } from "./silence-fragments.ts";
 
 const Answer = z.object({ count: z.int(), hints: HintsDue, nextDueAt: z.string().nullable() });
+
+const isLost = `${isSilent("a", "$1::timestamptz")} and ${couldSpeak("a", "$3::float8")}`;
 
 const statement = `
 with entries as (
   select q.run_id from queue_entries q join agents a on a.id = q.agent_id
-  where a.beat_at < $1::timestamptz
+  where ${isLost}
   limit 500
   for update of q skip locked
 ),
 lost as (
   select r.id, r.state from runs r join agents a on a.id = r.waiting_agent_id
-  where r.waiting_agent_id is not null and a.beat_at < $1::timestamptz
+  where r.waiting_agent_id is not null and ${isLost}
     and (r.state = 'waiting' or r.state = 'queued' and r.id in (select run_id from entries))
   order by r.id
   limit 500
@@ -52,7 +55,7 @@ select json_build_object('count', (select count(*) from moved), 'nextDueAt', (se
 
 /**
  * The move `lose` for runs that wait, or are queued to continue, on an agent that has not been heard since `silentSince`
- * (ISO 8601): their process is gone with it, so the attempt is lost and the retry policy decides.
+ * (ISO 8601): their process is gone with it, so the attempt is lost and the retry policy decides. `heardMs`: see `couldSpeak`.
  *
  * Cost: one round trip.
  */
@@ -60,4 +63,6 @@ export const loseParkedRunsOfSilentAgents = async (
   db: Database,
   silentSince: string,
   error: object,
-): Promise<z.infer<typeof Answer>> => Answer.parse(await db.call(statement, [silentSince, jsonbText(error)]));
+  heardMs: number | null = null,
+): Promise<z.infer<typeof Answer>> =>
+  Answer.parse(await db.call(statement, [silentSince, jsonbText(error), heardMs]));

@@ -4,6 +4,7 @@ import { Link } from "@tanstack/react-router";
 import { ChevronRight, Server } from "lucide-react";
 import type { ReactNode } from "react";
 import { errorMessage } from "../../lib/error-message.ts";
+import { formatDuration } from "../../lib/format.ts";
 import { Tag } from "../../ui/badge.tsx";
 import { Button } from "../../ui/button.tsx";
 import { EmptyState, ErrorPanel, Panel, Skeleton } from "../../ui/states.tsx";
@@ -73,6 +74,10 @@ function AgentFacts({ agent }: { agent: AgentItem }) {
         </Fact>
         <Fact name="Last seen">
           {agent.lastSeenAt ? <RelativeTime at={new Date(agent.lastSeenAt)} /> : "never"}
+        </Fact>
+        <Fact name="Silence">
+          Its runs go on for {formatDuration(agent.silence.runsForMs)}; others get them after{" "}
+          {formatDuration(agent.silence.lostAfterMs)}.
         </Fact>
         <Fact name="Enrolled">
           <RelativeTime at={new Date(agent.enrolledAt)} />

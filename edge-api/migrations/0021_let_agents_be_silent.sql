@@ -1,0 +1,2 @@
+ALTER TABLE "agents" ADD COLUMN "lease_ms" integer;--> statement-breakpoint
+ALTER TABLE "agents" ADD COLUMN "leases_until" timestamp with time zone;
