@@ -39,6 +39,7 @@ test("settings are registered as the manifest has them", () => {
     concurrency: [{ perKey: 1, total: 5 }, shared, "other"],
     maxDuration: timeout.None,
     machine: { preset: "micro" },
+    labels: { gpu: "a100" },
     ttl: "10m",
   });
   expect(findTask("all")).toMatchObject({
@@ -46,6 +47,7 @@ test("settings are registered as the manifest has them", () => {
     concurrency: { inline: { perKey: 1, total: 5 }, limits: ["openai", "other"] },
     maxDuration: null,
     machine: "micro",
+    labels: { gpu: "a100" },
     ttl: "10m",
   });
   expect(findTask("all")?.queue).not.toHaveProperty("releaseConcurrencyOnWaitpoint");

@@ -40,6 +40,7 @@ const common: ReadonlySet<string> = new Set<keyof ErasedOptions>([
   "queue",
   "concurrency",
   "machine",
+  "labels",
   "maxDuration",
   "ttl",
   "handleError",
@@ -126,7 +127,7 @@ const queueOf = (id: string, queue: ErasedOptions["queue"]): Pick<RegisteredTask
 };
 
 const settingsOf = (options: ErasedOptions) => {
-  const { id, description, retry, machine, maxDuration, ttl } = options;
+  const { id, description, retry, machine, labels, maxDuration, ttl } = options;
   return {
     id,
     ...(description === undefined ? {} : { description }),
@@ -134,6 +135,7 @@ const settingsOf = (options: ErasedOptions) => {
     ...queueOf(id, options.queue),
     ...concurrencyOf(id, options.concurrency),
     ...(machine === undefined ? {} : { machine: typeof machine === "string" ? machine : machine.preset }),
+    ...(labels === undefined ? {} : { labels }),
     ...(maxDuration === undefined ? {} : { maxDuration: maxDuration >= unlimitedS ? null : maxDuration }),
     ...(ttl === undefined ? {} : { ttl }),
   };

@@ -29,6 +29,8 @@ export type CommonTaskOptions<TId extends string, TPayload, TOutput, TInit> = Ta
   /** How many runs execute at once: in all, and for each `concurrencyKey`. */
   concurrency?: TaskConcurrency;
   machine?: MachinePreset | { preset: MachinePreset };
+  /** Labels that an agent must have to take its runs, such as `{ gpu: "a100" }`; at most 8. */
+  labels?: Record<string, string>;
   maxDuration?: number;
   ttl?: string | number;
   /**

@@ -34,6 +34,8 @@ export type TriggerOptions = {
   /** Runs on the newest deployment that carries this id, and waits for one; `null`: whatever the environment says. */
   externalDeploymentId?: string | null | undefined;
   region?: string | undefined;
+  /** Labels that the agent must have, at most 8; each replaces the task's own of that name. */
+  labels?: Record<string, string> | undefined;
 };
 
 /** Options of `triggerAndWait`: the other run is held to the caller's version. */
@@ -96,6 +98,7 @@ export const triggerBody = async (
         ? extra.externalDeploymentId
         : (options.externalDeploymentId ?? undefined),
     region: options.region,
+    labels: options.labels,
   });
   return { ...(packet.data === null ? {} : { payload: packet.data }), options: wire };
 };

@@ -181,6 +181,7 @@ test.each([
   ["retry: { maxAttempts: Number.POSITIVE_INFINITY }", 'TypeError: task "a": retry.maxAttempts is Infinity'],
   ["retry: { maxAttempts: 0 }", 'task "a": retry.maxAttempts: '],
   ['machine: "huge"', 'task "a": machine: '],
+  ['labels: { gpu: "a,b" }', 'task "a": labels.gpu: is a value'],
 ])("settings that cannot be deployed are named: %s", async (setting, text) => {
   const { problems } = await failure({
     "src/trigger/a.ts": `import { task } from "@longshore/sdk";\nexport const a = task({ id: "a", ${setting}, run: () => 1 });\n`,

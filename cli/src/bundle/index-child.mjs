@@ -16,6 +16,7 @@ const fields = [
   "concurrency",
   "schedule",
   "machine",
+  "labels",
   "maxDuration",
   "ttl",
   "finaliser",

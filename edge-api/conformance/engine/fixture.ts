@@ -84,6 +84,7 @@ export type TaskSpec = {
   id: string;
   queue?: { name: string; concurrencyLimit?: number; policy?: string };
   retry?: object;
+  labels?: Record<string, string>;
   concurrency?: object;
   schedule?: object;
   finaliser?: string;
@@ -214,6 +215,7 @@ export const triggerItem = (
   bulkActionId: null,
   replayedFromId: null,
   region: null,
+  labels: null,
   idempotencyOptions: null,
   ...over,
 });

@@ -48,7 +48,7 @@ describe.each(testDrivers)("options of a trigger on $name", ({ isAvailable, open
           concurrencyKey: over.concurrencyKey ?? "",
           limitsKey: outcome.limitsKey,
           limitNames: outcome.limitNames,
-          region: outcome.region,
+          place: outcome.place,
           placelessLaneId: newId("lane"),
           gates,
           slotIds: outcome.limitNames.flatMap(() => [newId("limitSlot"), newId("limitSlot")]),

@@ -1,31 +1,16 @@
 import { readSituation } from "@longshore/edge-api/db/queries/read-run-history";
 import { readScale } from "@longshore/edge-api/db/queries/read-scale";
 import { changeQueue } from "@longshore/edge-api/db/transitions/change-queue";
-import type { Room } from "@longshore/edge-api/db/transitions/claim-request";
 import { claimRuns } from "@longshore/edge-api/db/transitions/claim-runs";
-import { endAttempts } from "@longshore/edge-api/db/transitions/end-attempts";
-import { openLane } from "@longshore/edge-api/db/transitions/open-lane";
 import { startRuns } from "@longshore/edge-api/db/transitions/start-runs";
-import { type TriggerItem, triggerRuns } from "@longshore/edge-api/db/transitions/trigger-runs";
 import { waitRuns } from "@longshore/edge-api/db/transitions/wait-runs";
 import { explain } from "@longshore/edge-api/domain/explain";
 import { claimWork } from "@longshore/edge-api/services/claim-work";
 import { pollWork } from "@longshore/edge-api/services/poll-work";
-import { newId } from "@longshore/shared/core/ids";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { depsOf } from "./deps-of.ts";
-import {
-  cancelOne,
-  claimRequest,
-  seed,
-  type TaskSpec,
-  type TestDatabase,
-  testDrivers,
-  triggerItem,
-} from "./fixture.ts";
-import { brokenInvariants } from "./invariants.ts";
-
-type Claimed = { runId: string; epoch: number };
+import { cancelOne, type TaskSpec, type TestDatabase, testDrivers } from "./fixture.ts";
+import { placeRuns } from "./place-runs.ts";
 
 describe.each(testDrivers)("placement on $name", ({ open }) => {
   let t: TestDatabase;
@@ -34,64 +19,17 @@ describe.each(testDrivers)("placement on $name", ({ open }) => {
   }, 60_000);
   afterAll(() => t?.close());
 
-  const place = async (tasks: TaskSpec[] = [{ id: "a" }], agents = 1) => {
-    const seeded = await seed(t, { tasks, agents });
-    const { environmentId, agentIds } = seeded;
-    /** As the service does: the lane of a region is made first. */
-    const trigger = async (over: Partial<TriggerItem> = {}, task = "a"): Promise<string> => {
-      const item = triggerItem(environmentId, task, over);
-      for (;;) {
-        const [outcome] = await triggerRuns(t.db, [item]);
-        if (outcome?.kind === "created") return item.id;
-        expect(outcome?.kind).toBe("lane_missing");
-        const opened = await openLane(t.db, {
-          ...{ laneId: newId("lane"), environmentId, queueId: outcome?.queueId ?? "" },
-          ...{ concurrencyKey: item.concurrencyKey, limitsKey: outcome?.limitsKey ?? "" },
-          ...{ region: outcome?.region ?? "", limitNames: outcome?.limitNames ?? [], gates: [] },
-          slotIds: (outcome?.limitNames ?? []).flatMap(() => [newId("limitSlot"), newId("limitSlot")]),
-          gateLaneIds: [],
-          placelessLaneId: newId("lane"),
-        });
-        expect(opened).toEqual({ missingLimits: [], missingGates: [] });
-      }
-    };
-    const request = (over: { region?: string; free?: number; room?: Room; nth?: number; held?: Claimed[] }) =>
-      claimRequest(agentIds[over.nth ?? 0] ?? "", over.free ?? 10, {
-        labels: over.region === undefined ? {} : { region: over.region },
-        room: over.room ?? null,
-        held: over.held ?? [],
-      });
-    const claim = async (over: Parameters<typeof request>[0] = {}): Promise<Claimed[]> => {
-      const answer = await claimRuns(t.db, request(over));
-      if (answer.kind !== "claimed") throw new Error(answer.kind);
-      return answer.leases.map(({ runId, epoch }) => ({ runId, epoch }));
-    };
-    const ids = async (over: Parameters<typeof request>[0] = {}) =>
-      (await claim(over)).map(({ runId }) => runId).sort();
-    const end = async (leases: Claimed[], nth = 0) => {
-      await startRuns(t.db, agentIds[nth] ?? "", leases);
-      return endAttempts(
-        t.db,
-        agentIds[nth] ?? "",
-        leases.map((lease) => ({
-          ...lease,
-          ...{ outcome: "completed" as const, finalState: "completed" as const, output: null },
-          ...{ outputType: null, error: null, retry: null, executedMs: 1 },
-        })),
-      );
-    };
-    const holds = async () => expect(await brokenInvariants(t, environmentId)).toEqual([]);
-    return { ...seeded, trigger, request, claim, ids, end, holds };
-  };
+  const place = (tasks?: TaskSpec[], agents?: number) => placeRuns(t, tasks, agents);
 
   test.each([
     { what: "of another region", wrong: { labels: { region: "north" } }, run: { region: "south" } },
+    { what: "without the labels", wrong: { labels: { region: "south" } }, run: { labels: { gpu: "a100" } } },
     { what: "without the room", wrong: { room: { cpu: 0.25, memoryMb: 512 } }, run: { machine: "large-1x" } },
   ])("a run reaches the parked agent that can take it past one $what", async ({ wrong, run }) => {
     const p = await place([{ id: "a" }], 2);
     const deps = depsOf({ ...t.db });
     const cut = new AbortController();
-    const right = { labels: { region: "south" }, room: { cpu: 64, memoryMb: 262_144 } };
+    const right = { labels: { region: "south", gpu: "a100" }, room: { cpu: 64, memoryMb: 262_144 } };
     const park = (nth: number, over: object) => {
       const agent = { id: p.agentIds[nth] ?? "", poolId: p.poolId, publicKey: "k", isRevoked: false };
       const body = {
@@ -129,97 +67,112 @@ describe.each(testDrivers)("placement on $name", ({ open }) => {
     await p.holds();
   });
 
-  describe("regions", () => {
-    test("a run goes to an agent of its region, one without a region to any", async () => {
+  describe.each([
+    { what: "a region", at: (value: string) => ({ region: value }) },
+    { what: "a label", at: (value: string) => ({ labels: { gpu: value } }) },
+    {
+      what: "a region and labels",
+      at: (value: string) => ({ region: "eu", labels: { gpu: value, disk: "ssd" } }),
+    },
+  ])("runs that ask for $what", ({ at }) => {
+    test("go to an agent that has it, those that ask for nothing to any", async () => {
       const p = await place();
       const anywhere = await p.trigger();
-      const north = await p.trigger({ region: "north" });
-      const south = await p.trigger({ region: "south" });
-      expect(await p.ids({ region: "south" })).toEqual([anywhere, south].sort());
+      const north = await p.trigger(at("north"));
+      const south = await p.trigger(at("south"));
+      expect(await p.ids(at("south"))).toEqual([anywhere, south].sort());
       expect(await p.ids()).toEqual([anywhere, south].sort()); // repeated until they are held
-      expect(await p.ids({ region: "north", nth: 0 })).toContain(north);
+      expect(await p.ids(at("north"))).toContain(north);
       await p.holds();
     });
 
-    test("an agent without a region, or of another, takes none of a region", async () => {
+    test("are taken by no agent without it, or with another", async () => {
       const p = await place();
-      await p.trigger({ region: "north" });
+      await p.trigger(at("north"));
       expect(await p.ids()).toEqual([]);
-      expect(await p.ids({ region: "south" })).toEqual([]);
-      expect(await p.ids({ region: "north" })).toHaveLength(1);
+      expect(await p.ids(at("south"))).toEqual([]);
+      expect(await p.ids(at("north"))).toHaveLength(1);
     });
 
-    test("a queue's limit holds for its regions together, and its room goes to a region that has an agent", async () => {
+    test("are held by their queue's limit together, and its room goes where an agent is", async () => {
       const p = await place([{ id: "a", queue: { name: "q", concurrencyLimit: 2 } }]);
-      for (const region of ["lost", "lost", "north", "north"]) await p.trigger({ region });
+      for (const value of ["lost", "lost", "north", "north"]) await p.trigger(at(value));
       await p.trigger({ concurrencyKey: "" });
-      const first = await p.claim({ region: "north" });
+      const first = await p.claim(at("north"));
       expect(first).toHaveLength(2);
       await p.holds();
-      expect(await p.claim({ region: "north", held: first })).toEqual([]);
+      expect(await p.claim({ ...at("north"), held: first })).toEqual([]);
       await p.end(first);
       await p.holds();
-      const second = await p.claim({ region: "north" });
+      const second = await p.claim(at("north"));
       expect(second).toHaveLength(1);
       await p.end(second);
-      expect(await p.ids({ region: "lost" })).toHaveLength(2);
+      expect(await p.ids(at("lost"))).toHaveLength(2);
       await p.holds();
     });
 
-    test("pausing a queue holds back every region of it", async () => {
+    test("are held back with their queue", async () => {
       const p = await place([{ id: "a", queue: { name: "q" } }]);
-      await p.trigger({ region: "north" });
+      await p.trigger(at("north"));
       const by = { environmentId: p.environmentId, by: "custom" as const, value: "q" };
       await changeQueue(t.db, by, { paused: true });
-      expect(await p.ids({ region: "north" })).toEqual([]);
+      expect(await p.ids(at("north"))).toEqual([]);
       await changeQueue(t.db, by, { paused: false });
-      expect(await p.ids({ region: "north" })).toHaveLength(1);
+      expect(await p.ids(at("north"))).toHaveLength(1);
     });
 
-    test("a named limit counts the runs of all regions", async () => {
+    test("count in a named limit with all others", async () => {
       const p = await place([{ id: "a", concurrency: { inline: { total: 1 } } }]);
-      await p.trigger({ region: "north" });
+      await p.trigger(at("north"));
       await p.trigger();
-      const first = await p.claim({ region: "north" });
+      const first = await p.claim(at("north"));
       expect(first).toHaveLength(1);
-      expect(await p.claim({ region: "north", held: first })).toEqual([]);
+      expect(await p.claim({ ...at("north"), held: first })).toEqual([]);
       await p.holds();
       await p.end(first);
-      expect(await p.ids({ region: "north" })).toHaveLength(1);
+      expect(await p.ids(at("north"))).toHaveLength(1);
       await p.holds();
     });
 
-    test("a developer's own agent takes runs of every region", async () => {
+    test("are taken by a developer's own agent whatever it has", async () => {
       const p = await place();
       await t.query("update environments set type = 'development' where id = $1", [p.environmentId]);
-      const id = await p.trigger({ region: "north" });
+      const id = await p.trigger(at("north"));
       expect(await p.ids()).toEqual([id]);
     });
   });
 
-  test("ten thousand runs that nobody here may take cost the claim of another region nothing", async () => {
+  test.each([
+    { what: "region", lost: { region: "lost" }, here: { region: "here" } },
+    { what: "labels", lost: { labels: { gpu: "lost" } }, here: { labels: { gpu: "here", disk: "ssd" } } },
+  ])("ten thousand lanes of other $what cost a claim nothing", async ({ lost, here }) => {
     const { far, near } = { far: await place(), near: await place() };
-    await far.trigger({ region: "lost" });
+    await far.trigger(lost);
     await t.query(
       `with made as (
         insert into lanes (id, environment_id, queue_id, limits_key, region, has_work, counter_ids)
         select l.id || n, l.environment_id, l.queue_id, l.limits_key || n, l.region, true, l.counter_ids
-        from lanes l, generate_series(1, 10000) n where l.environment_id = $1 and l.region = 'lost'
+        from lanes l, generate_series(1, 10000) n where l.environment_id = $1 and l.region <> ''
         returning id)
       insert into queue_entries (run_id, lane_id, environment_id, position_at)
       select 'run_' || id, id, $1, app_now() from made`,
       [far.environmentId],
     );
+    await t.query(
+      `insert into lane_places (pool_id, place, label, labels)
+      select $1, n::text, 'tenant=' || n, jsonb_build_object('tenant', n::text, 'disk', 'ssd') from generate_series(1, 10000) n`,
+      [far.poolId],
+    );
     await t.query("analyze");
     await t.advance(1_000);
     const cost = async (p: typeof far) => {
-      await p.trigger({ region: "here" });
+      await p.trigger(here);
       const asked: { text: string; values: readonly unknown[] }[] = [];
       const call = async (text: string, values: readonly unknown[]): Promise<never> => {
         asked.push({ text, values });
         throw new Error("only written down");
       };
-      await claimRuns({ ...t.db, call }, p.request({ region: "here" })).catch(() => undefined);
+      await claimRuns({ ...t.db, call }, p.request(here)).catch(() => undefined);
       const [claim] = asked;
       const rows = await t.query(
         `explain (analyze, buffers, costs off, timing off, summary off, format json) ${claim?.text}`,

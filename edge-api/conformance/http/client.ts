@@ -168,6 +168,7 @@ export class FakeAgent {
   bootId = newId("boot");
   cursor: string | null = null;
   held: HeldRun[] = [];
+  labels: Record<string, string> = {};
   private seq = 0;
   private token: string | null = null;
 
@@ -231,7 +232,7 @@ export class FakeAgent {
   }
 
   pollBody(free: number, holdMs: number): object {
-    return { ...this.state(free), holdMs, version: "0.0.1", runtime: "process" };
+    return { ...this.state(free), holdMs, version: "0.0.1", runtime: "process", labels: this.labels };
   }
 
   /** One poll. Leases count as held from then on. */

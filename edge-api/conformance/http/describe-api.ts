@@ -8,6 +8,7 @@ import { bulkCases } from "./cases/bulk.ts";
 import { credentialCases } from "./cases/credentials.ts";
 import { deploymentCases } from "./cases/deployments.ts";
 import { envVarCases } from "./cases/env-vars.ts";
+import { labelCases } from "./cases/labels.ts";
 import { limitCases } from "./cases/limits.ts";
 import { optionCases } from "./cases/options.ts";
 import { packetCases } from "./cases/packets.ts";
@@ -55,5 +56,6 @@ export const describeApi = (name: string, isAvailable: boolean, start: () => Pro
     bulkCases(platform);
     traceCases(platform);
     scheduleCases(platform);
+    labelCases(platform);
   });
 };

@@ -14,6 +14,8 @@ const base: Circumstances = {
   ahead: 0,
   agents: { known: 1, online: 1, free: 1, large: 1, roomy: 1, largest: null, heldBack: null },
   region: "",
+  labels: {},
+  labelsMissing: [],
   machine: { name: "small-1x", cpus: 0.5, memoryMb: 512 },
   home: null,
   unheard: null,
@@ -147,6 +149,22 @@ test.each<[string, Partial<Circumstances>, string]>([
     "no_agent_in_region",
     { region: "eu-1", agents: { ...base.agents, known: 2, online: 0, free: 0 } },
     "none is connected (2 known, not online)",
+  ],
+  [
+    "no_agent_with_labels",
+    {
+      ...{ labels: { gpu: "a100", disk: "ssd" }, labelsMissing: ["gpu"] },
+      agents: { ...base.agents, known: 0, online: 0, free: 0 },
+    },
+    'an agent with "disk=ssd", "gpu=a100"; none that is connected has "gpu=a100".',
+  ],
+  [
+    "no_agent_with_labels",
+    {
+      ...{ region: "eu-1", labels: { gpu: "a100" }, labelsMissing: [] },
+      agents: { ...base.agents, known: 1, online: 0, free: 0 },
+    },
+    'of the region "eu-1" with "gpu=a100"; none that is connected there has all of it (1 known, not online).',
   ],
   [
     "no_agent_large_enough",

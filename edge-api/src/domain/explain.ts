@@ -14,8 +14,11 @@ export type Circumstances = {
   queue: { name: string; paused: boolean } | null;
   concurrencyKey: string;
   ahead: number;
-  /** Where it may execute; empty for anywhere. `agents` are those of this region. */
+  /** Where it may execute; empty for anywhere. `agents` are those of this region that have all `labels`. */
   region: string;
+  labels: Record<string, string>;
+  /** Names of those that no agent online has, of the region where there is one. */
+  labelsMissing: string[];
   machine: { name: string; cpus: number; memoryMb: number };
   /**
    * `large`: those online whose whole host has its machine's size; `roomy`: those with a place and room for it now.
@@ -165,8 +168,37 @@ const whyBlocked = (c: Circumstances): Why | null => {
 const sizeOf = ({ cpus, memoryMb }: { cpus: number; memoryMb: number }): string =>
   `${plural(cpus, "CPU")} and ${memoryMb} MiB`;
 
+const namesOf = (labels: Record<string, string>): string =>
+  Object.entries(labels)
+    .map(([name, value]) => `"${name}=${value}"`)
+    .sort()
+    .join(", ");
+
+/** What agents it asks for, after the word "agent"; empty for any. */
+const whichOf = ({ region, labels }: Pick<Circumstances, "region" | "labels">): string => {
+  const names = namesOf(labels);
+  const which = [region === "" ? "" : `of the region "${region}"`, names === "" ? "" : `with ${names}`];
+  return which.map((part) => (part === "" ? "" : ` ${part}`)).join("");
+};
+
+/** That agents are missing for what it asks of them. */
+const whyUnlabelled = ({ agents, region, labels, labelsMissing }: Circumstances): Why | null => {
+  if (agents.online > 0 || Object.keys(labels).length === 0) return null;
+  const known = agents.known === 0 ? "" : ` (${agents.known} known, not online)`;
+  const missing = Object.fromEntries(Object.entries(labels).filter(([name]) => labelsMissing.includes(name)));
+  const none = region === "" ? "none that is connected" : "none that is connected there";
+  const lack = labelsMissing.length === 0 ? `${none} has all of it` : `${none} has ${namesOf(missing)}`;
+  return {
+    code: "no_agent_with_labels",
+    sentence: `It waits for an agent${whichOf({ region, labels })}; ${lack}${known}.`,
+  };
+};
+
 /** That no agent there is could ever take it. */
-const whyUnplaceable = ({ agents, machine, region }: Circumstances): Why | null => {
+const whyUnplaceable = (c: Circumstances): Why | null => {
+  const { agents, machine, region } = c;
+  const unlabelled = whyUnlabelled(c);
+  if (unlabelled !== null) return unlabelled;
   if (region !== "" && agents.online === 0) {
     const known = agents.known === 0 ? "" : ` (${agents.known} known, not online)`;
     return {
@@ -186,10 +218,9 @@ const whyUnplaceable = ({ agents, machine, region }: Circumstances): Why | null 
     };
   if (agents.large > 0) return null;
   const most = agents.largest === null ? "" : `, the most is ${sizeOf(agents.largest)}`;
-  const where = region === "" ? "" : ` of the region "${region}"`;
   return {
     code: "no_agent_large_enough",
-    sentence: `Its machine ${machine.name} takes ${sizeOf(machine)}; no agent online${where} has that to give${most}.`,
+    sentence: `Its machine ${machine.name} takes ${sizeOf(machine)}; no agent online${whichOf(c)} has that to give${most}.`,
   };
 };
 
@@ -293,12 +324,15 @@ const detailsOf = (c: Circumstances, code: Why["code"]): Record<string, unknown>
       return { task: c.version.task, externalDeploymentId: c.version.external, current: c.version.current };
     case "no_agent_online":
     case "no_agent_in_region":
+    case "no_agent_with_labels":
     case "no_agent_large_enough":
     case "agents_full":
     case "agents_held_back":
       return {
         ...{ agents: c.agents.known, online: c.agents.online, freeSlots: c.agents.free },
         ...(c.region === "" ? {} : { region: c.region }),
+        ...(Object.keys(c.labels).length === 0 ? {} : { labels: c.labels }),
+        ...(code === "no_agent_with_labels" ? { missing: c.labelsMissing } : {}),
         ...{ machine: c.machine.name, cpus: c.machine.cpus, memoryMb: c.machine.memoryMb },
         ...(code === "no_agent_large_enough" ? { largest: c.agents.largest } : {}),
       };

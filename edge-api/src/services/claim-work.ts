@@ -17,7 +17,7 @@ export type Work = {
   poolId: string;
   draining: boolean;
   nextDueMs: number | null;
-  /** Nothing was taken, and another agent may have the region or the room for what there is. */
+  /** Nothing was taken, and another agent may have the labels or the room for what there is. */
   forOthers: boolean;
 };
 

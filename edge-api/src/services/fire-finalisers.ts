@@ -34,6 +34,7 @@ const runOf = (due: DueFinaliser): FinaliserPayload["run"] => ({
   ...(due.parentRunId === null ? {} : { parentTaskRunId: due.parentRunId }),
   ...(due.rootRunId === null ? {} : { rootTaskRunId: due.rootRunId }),
   ...(due.region === null ? {} : { region: due.region }),
+  ...(due.labels === null ? {} : { labels: due.labels }),
   ...(due.metadata === null ? {} : { metadata: due.metadata }),
 });
 
@@ -61,6 +62,7 @@ const requestOf = (due: DueFinaliser): TriggerRequest => ({
       test: due.isTest,
       ...(due.version === null ? {} : { lockToVersion: due.version }),
       ...(due.region === null ? {} : { region: due.region }),
+      ...(due.labels === null ? {} : { labels: due.labels }),
     },
   },
   requestKey: `\nfinaliser\n${due.runId}`,

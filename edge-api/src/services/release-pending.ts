@@ -1,8 +1,15 @@
 import { newId } from "@longshore/shared/core/ids";
+import { isDataFault } from "../db/retry-conflicts.ts";
 import { openLane } from "../db/transitions/open-lane.ts";
 import { releasePendingRuns } from "../db/transitions/release-pending-runs.ts";
 import type { Deps } from "./deps.ts";
 import { wakeAfter } from "./wake.ts";
+
+/** A key too long to be stored keeps its own runs waiting, not all others. */
+const orNull = (error: unknown): null => {
+  if (isDataFault(error)) return null;
+  throw error;
+};
 
 /** One call handles this many rounds of 500 at most. */
 const roundsMax = 200;
@@ -17,14 +24,14 @@ export const releasePending = async (deps: Deps, environmentId: string | null): 
     await wakeAfter(deps, { environmentIds: released.environmentIds, agentIds: [] });
     let opened = 0;
     for (const lane of released.lanesMissing) {
-      const { missingLimits, missingGates } = await openLane(deps.db, {
+      const made = await openLane(deps.db, {
         ...lane,
         laneId: newId("lane"),
         slotIds: lane.limitNames.flatMap(() => [newId("limitSlot"), newId("limitSlot")]),
         gateLaneIds: lane.gates.map(() => newId("lane")),
         placelessLaneId: newId("lane"),
-      });
-      if (missingLimits.length === 0 && missingGates.length === 0) opened++;
+      }).catch(orNull);
+      if (made?.missingLimits.length === 0 && made.missingGates.length === 0) opened++;
     }
     if (released.count < 500 && opened === 0) return;
   }

@@ -34,6 +34,7 @@ const toTask = (task: ManifestTask, queueName: string): TaskRow => ({
   queueName,
   retry: { ...defaultRetryPolicy, ...task.retry },
   machine: task.machine ?? defaultMachine,
+  labels: task.labels !== undefined && Object.keys(task.labels).length > 0 ? task.labels : null,
   maxDurationS: task.maxDuration ?? null,
   ttlMs: ttlMsOf(task.ttl),
   payloadSchema: task.payloadSchema ?? null,

@@ -56,6 +56,7 @@ const fields = (row: RunSummaryRow) => {
     ...(isRecord(row.metadata) ? { metadata: row.metadata } : {}),
     taskKind: row.scheduleId === null ? "STANDARD" : "SCHEDULED",
     ...(row.region === null ? {} : { region: row.region }),
+    ...(row.labels === null ? {} : { labels: row.labels }),
     depth: row.depth,
   };
 };

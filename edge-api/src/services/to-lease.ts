@@ -67,6 +67,7 @@ const contextOf = (
       ...(claimed.parentRunId === null ? {} : { parentTaskRunId: claimed.parentRunId }),
       ...(claimed.rootRunId === null ? {} : { rootTaskRunId: claimed.rootRunId }),
       ...(claimed.region === null ? {} : { region: claimed.region }),
+      ...(claimed.labels === null ? {} : { labels: claimed.labels }),
       ...(claimed.metadata === null ? {} : { metadata: claimed.metadata }),
     },
     task: { id: claimed.task, filePath: claimed.filePath ?? "" },

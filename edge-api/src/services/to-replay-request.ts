@@ -37,6 +37,7 @@ export const toReplayRequest = (
     machine: over.machine ?? machineNames.find((name) => name === run.machine),
     lockToVersion: over.version,
     region: over.region ?? run.region,
+    labels: over.labels ?? run.labels,
     delay: over.delay,
     ttl: over.ttl,
     idempotencyKey: over.idempotencyKey,

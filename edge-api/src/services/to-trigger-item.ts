@@ -87,6 +87,7 @@ export const toTriggerItem = async (environmentId: string, request: TriggerReque
     bulkActionId: request.origin?.bulkActionId ?? options.bulkActionId ?? null,
     replayedFromId: request.origin?.replayedFromId ?? null,
     region: options.region ?? null,
+    labels: options.labels !== undefined && Object.keys(options.labels).length > 0 ? options.labels : null,
     idempotencyOptions: options.idempotencyKeyOptions ?? null,
   };
 };

@@ -1,3 +1,4 @@
+import { labelsMax } from "@longshore/shared/contract/trigger";
 import { AppError } from "@longshore/shared/core/error-codes";
 import { newId } from "@longshore/shared/core/ids";
 import { isDataFault } from "../db/retry-conflicts.ts";
@@ -102,8 +103,15 @@ const endReplaced = async (deps: Deps, item: TriggerItem, outcome: TriggerOutcom
   await wakeAfter(deps, canceled.hints);
 };
 
-/** Errors: `unprocessable` that names the limit or gate. */
+/** Errors: `unprocessable` that names the limit or gate, or says that the task's labels and the trigger's are too many. */
 const openLimitedLane = async (deps: Deps, item: TriggerItem, outcome: TriggerOutcome): Promise<void> => {
+  const labelCount = Object.keys(outcome.labels ?? {}).length;
+  if (labelCount > labelsMax) {
+    throw new AppError(
+      "unprocessable",
+      `A run has at most ${labelsMax} labels; with those of its task this one has ${labelCount}.`,
+    );
+  }
   const gates = item.gates ?? [];
   const opened = await openLane(deps.db, {
     laneId: newId("lane"),
@@ -115,9 +123,9 @@ const openLimitedLane = async (deps: Deps, item: TriggerItem, outcome: TriggerOu
     gates,
     slotIds: outcome.limitNames.flatMap(() => [newId("limitSlot"), newId("limitSlot")]),
     gateLaneIds: gates.map(() => newId("lane")),
-    region: outcome.region,
+    place: outcome.place,
     placelessLaneId: newId("lane"),
-  });
+  }).catch(refuseUnstorable);
   const [limit] = opened.missingLimits;
   if (limit !== undefined) {
     throw new AppError("unprocessable", `Concurrency limit "${limit}" not found in this environment.`);

@@ -55,7 +55,7 @@ const explain = async (sql: pg.Client, text: string, values: readonly unknown[])
 
 const agentRequest = (agentId: string, bootId: string, free: number) => ({
   ...{ agentId, bootId, free, slots: free, room: null, held: [] },
-  ...{ version: null, runtime: null, labels: null, draining: null },
+  ...{ version: null, runtime: null, labels: { name: "simulated", region: "eu-central" }, draining: null },
 });
 
 const filters = (nowMs: number): Record<string, RunFilter> => ({
@@ -111,7 +111,14 @@ const triggerItem = (environmentId: string): TriggerItem => ({
     batchId: null,
     batchIndex: null,
   },
-  ...{ scheduleId: null, bulkActionId: null, replayedFromId: null, region: null, idempotencyOptions: null },
+  ...{
+    scheduleId: null,
+    bulkActionId: null,
+    replayedFromId: null,
+    region: null,
+    labels: null,
+    idempotencyOptions: null,
+  },
 });
 
 /** The plan of each hot statement on a stage that was seeded. */

@@ -158,7 +158,7 @@ export const PollBody = AgentState.extend({
   lastError: z.object({ at: WireTime, message: z.string().max(1_000) }).nullish(),
   /** What it may give to its runs in all. */
   capacity: Room.optional(),
-  /** `region`: where it is. It takes runs that name this region, and those that name none. */
+  /** `region`: where it is. It takes runs that name this region or none, and of the others only labels that it has. */
   labels: z.record(z.string(), z.string()).optional(),
 });
 export type PollBody = z.infer<typeof PollBody>;

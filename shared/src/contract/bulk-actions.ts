@@ -99,6 +99,7 @@ export const ReplayRunBody = z
     machine: options.machine,
     version: z.string().min(1).optional(),
     region: options.region,
+    labels: options.labels,
     delay: options.delay,
     ttl: options.ttl,
     idempotencyKey: options.idempotencyKey,

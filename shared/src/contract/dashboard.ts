@@ -64,7 +64,7 @@ export const ScaleHint = z.object({
   agents: z.object({ online: z.int(), draining: z.int() }),
   /** How long the oldest of the queued ones has waited; null when there is none. Units: seconds. */
   oldestQueuedS: z.number().nullable(),
-  /** The same by region; `region` of null: runs that may execute anywhere, and agents that tell none. */
+  /** The same by region, of runs without labels; `region` of null: runs that may execute anywhere, and agents that tell none. */
   regions: z.array(
     z.object({
       region: z.string().nullable(),
@@ -72,6 +72,20 @@ export const ScaleHint = z.object({
       free: z.int(),
       queued: z.int(),
       /** What the machines of the queued ones add up to. Units: CPUs, MiB. */
+      cpus: z.number(),
+      memoryMb: z.number(),
+      oldestQueuedS: z.number().nullable(),
+    }),
+  ),
+  /** Queued runs that ask for labels, by what they ask for; `slots` and `free` are those of agents that have it. */
+  labelled: z.array(
+    z.object({
+      region: z.string().nullable(),
+      labels: z.record(z.string(), z.string()),
+      slots: z.int(),
+      free: z.int(),
+      queued: z.int(),
+      /** Units: CPUs, MiB. */
       cpus: z.number(),
       memoryMb: z.number(),
       oldestQueuedS: z.number().nullable(),

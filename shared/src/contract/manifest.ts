@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { machineNames } from "./machines.ts";
+import { RunLabels } from "./trigger.ts";
 
 const Retry = z.object({
   maxAttempts: z.int().min(1).max(250).optional(),
@@ -58,6 +59,8 @@ export const ManifestTask = z.object({
     .optional(),
   schedule: ManifestSchedule.optional(),
   machine: z.enum(machineNames).optional(),
+  /** Only agents with all of these labels take its runs. */
+  labels: RunLabels.optional(),
   /** Units: seconds of execution, waits excluded; null = unlimited. */
   maxDuration: z.number().min(5).nullish(),
   /** A duration text or seconds. */

@@ -30,6 +30,7 @@ export const RunContext = open({
     parentTaskRunId: z.string().optional(),
     rootTaskRunId: z.string().optional(),
     region: z.string().optional(),
+    labels: z.record(z.string(), z.string()).optional(),
     /** As it was when the attempt began. */
     metadata: z.record(z.string(), z.unknown()).optional(),
   }),

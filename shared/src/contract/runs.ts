@@ -33,6 +33,8 @@ const runFields = {
   metadata: z.record(z.string(), z.unknown()).optional(),
   taskKind: z.string().optional(),
   region: z.string().optional(),
+  /** What its agent must have, those of its task included. */
+  labels: z.record(z.string(), z.string()).optional(),
   depth: z.int(),
 };
 
@@ -228,6 +230,7 @@ export const RunExplanation = z.object({
     "gate_limit",
     "no_agent_online",
     "no_agent_in_region",
+    "no_agent_with_labels",
     "no_agent_large_enough",
     "agents_full",
     "agents_held_back",

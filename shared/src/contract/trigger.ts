@@ -12,6 +12,37 @@ export const Region = z
   .string()
   .regex(/^[^,=\p{Cc}]{1,128}$/u, "is a name of at most 128 characters, without commas and equals signs");
 
+/** Most labels that a run may ask its agent for. */
+export const labelsMax = 8;
+/** Most that the names and values of labels take together: they are part of keys. Units: bytes of UTF-8. */
+const labelBytesMax = 1_024;
+
+const labelFault = (name: string, value: string): string | null => {
+  if (name === "region") return "is an option of its own: region";
+  if (!/^[\w.-]{1,64}$/.test(name)) return "is a name of at most 64 letters, digits, -, _ and dots";
+  return /^[^,=\p{Cc}]{1,128}$/u.test(value)
+    ? null
+    : "is a value of 1 to 128 characters, without commas and equals signs";
+};
+
+/**
+ * Labels that an agent must have to take a run, each with exactly this value, beside the region.
+ * Errors: an issue at the label that is wrong.
+ */
+export const RunLabels = z.record(z.string(), z.string()).superRefine((labels, ctx) => {
+  const entries = Object.entries(labels);
+  if (entries.length > labelsMax)
+    ctx.addIssue({ code: "custom", message: `has at most ${labelsMax} labels; it has ${entries.length}` });
+  const bytes = new TextEncoder().encode(entries.flat().join("")).length;
+  if (bytes > labelBytesMax)
+    ctx.addIssue({ code: "custom", message: `takes at most ${labelBytesMax} bytes; it takes ${bytes}` });
+  for (const [name, value] of entries) {
+    const fault = labelFault(name, value);
+    if (fault !== null) ctx.addIssue({ code: "custom", path: [name], message: fault });
+  }
+});
+export type RunLabels = z.infer<typeof RunLabels>;
+
 /** Options of a trigger, as the client sends them. */
 export const TriggerOptions = z.object({
   parentRunId: z.string().nullish(),
@@ -60,6 +91,8 @@ export const TriggerOptions = z.object({
   bulkActionId: z.string().optional(),
   /** Only agents with this label `region` take the run. */
   region: Region.optional(),
+  /** Only agents with all of these labels take the run. Each replaces the task's own of that name. */
+  labels: RunLabels.optional(),
 });
 export type TriggerOptions = z.infer<typeof TriggerOptions>;
 

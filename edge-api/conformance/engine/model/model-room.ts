@@ -53,12 +53,19 @@ export class Room {
     return (kind === "lane" ? this.queues.get(first)?.paused : this.limits.get(first)?.paused) ?? false;
   }
 
-  /** Whether a run could be leased, given how many runs each counter holds. What has begun goes on in a paused queue. */
+  /**
+   * Whether a run may take a slot of a counter that is paused: what has begun goes on in its paused queue. A run with labels
+   * counts there through a gate, which lets nobody pass while it is paused.
+   */
+  mayPass(run: ModelRun, counter: string): boolean {
+    return run.isParked && counter === `lane:${laneOf(run)}` && Object.keys(run.labels).length === 0;
+  }
+
+  /** Whether a run could be leased, given how many runs each counter holds. */
   isFree(run: ModelRun, held: ReadonlyMap<string, number>): boolean {
     return this.countersOf(run).every((counter) => {
       const max = this.maxOf(counter);
-      const isOwnLane = counter === `lane:${laneOf(run)}`;
-      if (this.isPaused(counter) && !(isOwnLane && run.isParked)) return false;
+      if (this.isPaused(counter) && !this.mayPass(run, counter)) return false;
       return max === null || (held.get(counter) ?? 0) < max;
     });
   }

@@ -12,6 +12,8 @@ export type ModelRun = {
   lane: string;
   limits: readonly string[];
   gates: readonly string[];
+  /** What its agent must have. */
+  labels: Readonly<Record<string, string>>;
   state: RunState;
   epoch: number;
   attempt: number;
@@ -51,6 +53,7 @@ export type TriggerSpec = {
   lane: string;
   limits: readonly string[];
   gates: readonly string[];
+  labels: Readonly<Record<string, string>>;
   ttlMs: number | null;
   delayMs: number;
   priority: number;
@@ -86,6 +89,7 @@ export const newRun = (spec: TriggerSpec, queue: string, machine: string, nowMs:
     lane: spec.lane,
     limits: spec.limits,
     gates: spec.gates,
+    labels: spec.labels,
     machine,
   },
   ...{ state: "pending_version", epoch: 0, attempt: 0, agent: null, hasLease: false, leasedMs: 0 },

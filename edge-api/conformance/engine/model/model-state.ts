@@ -2,6 +2,7 @@ import { isFinal } from "@longshore/edge-api/domain/transitions";
 import type { RunState } from "@longshore/shared/contract/run-status";
 import { Room } from "./model-room.ts";
 import type { ModelBatch, ModelRun, Wait } from "./model-run.ts";
+import { agentLabels } from "./places.ts";
 
 const keyReleasers: readonly RunState[] = ["failed", "crashed", "system_failure", "timed_out", "expired"];
 
@@ -14,6 +15,8 @@ export class ModelState {
   /** Wait tokens. */
   readonly tokens = new Map<string, { isDone: boolean; dueMs: number | null }>();
   readonly beatsMs = new Map<string, number>();
+  /** What each agent has. */
+  readonly labels = new Map<string, Readonly<Record<string, string>>>();
   readonly keys = new Map<string, { runId: string; untilMs: number }>();
   readonly requests = new Map<string, string>();
   /** Debounce keys and lanes under a policy, and the run that last took each. */
@@ -25,7 +28,10 @@ export class ModelState {
     /** Whether any deployment is current. */
     public isDeployed: boolean,
   ) {
-    for (const agent of agents) this.beatsMs.set(agent, 0);
+    for (const [nth, agent] of agents.entries()) {
+      this.beatsMs.set(agent, 0);
+      this.labels.set(agent, agentLabels[nth] ?? {});
+    }
   }
 
   get(id: string): ModelRun {
@@ -36,6 +42,11 @@ export class ModelState {
 
   all(isWanted: (run: ModelRun) => boolean): ModelRun[] {
     return [...this.runs.values()].filter(isWanted);
+  }
+
+  /** Whether an agent has all that a run asks for. */
+  protected serves(agent: string, run: ModelRun): boolean {
+    return Object.entries(run.labels).every(([name, value]) => this.labels.get(agent)?.[name] === value);
   }
 
   protected isOver(id: string): boolean {

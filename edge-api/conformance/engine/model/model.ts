@@ -149,9 +149,9 @@ export class Model extends ModelState {
   /** What an agent could take now: after its claims there must be nothing, unless its own slots are full. */
   claimable(agent: string): ModelRun[] {
     const held = this.held();
-    return this.all((run) => run.state === "queued" && (!run.isParked || run.agent === agent)).filter((run) =>
-      this.room.isFree(run, held),
-    );
+    return this.all(
+      (run) => run.state === "queued" && (run.isParked ? run.agent === agent : this.serves(agent, run)),
+    ).filter((run) => this.room.isFree(run, held));
   }
 
   unacknowledged(agent: string): ModelRun[] {
@@ -164,6 +164,7 @@ export class Model extends ModelState {
     const taken = ids.map((id) => this.get(id));
     const faults = taken.flatMap((run) => {
       if (run.state !== "queued") return [`${run.id} was ${run.state}`];
+      if (!this.serves(agent, run)) return [`${run.id} asks for what ${agent} does not have`];
       return run.isParked && run.agent !== agent ? [`${run.id} belongs to ${run.agent}`] : [];
     });
     for (const run of taken.filter(({ isParked }) => !isParked)) {
@@ -183,7 +184,7 @@ export class Model extends ModelState {
     }
     for (const run of taken) {
       const closed = this.room.countersOf(run).filter((counter) => this.room.isPaused(counter));
-      if (closed.some((counter) => !run.isParked || counter !== `lane:${laneOf(run)}`))
+      if (closed.some((counter) => !this.room.mayPass(run, counter)))
         faults.push(`${run.id} was taken although ${closed} is paused`);
       run.isParked = false;
     }
@@ -368,6 +369,7 @@ const isAhead = (other: ModelRun, run: ModelRun): boolean =>
   other.state === "queued" &&
   !other.isParked &&
   laneOf(other) === laneOf(run) &&
+  JSON.stringify(other.labels) === JSON.stringify(run.labels) &&
   other.positionMs < run.positionMs;
 
 const failedItem = (id: string, task: string, parent: string | null, nowMs: number): ModelRun => ({
@@ -379,6 +381,7 @@ const failedItem = (id: string, task: string, parent: string | null, nowMs: numb
         lane: "",
         limits: [],
         gates: [],
+        labels: {},
         ttlMs: null,
         delayMs: 0,
         priority: 0,

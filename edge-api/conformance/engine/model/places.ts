@@ -15,6 +15,15 @@ export const largeMachine = "large-1x";
 export const envMax = 5;
 export const agentCount = 3;
 
+/** What each agent has, and what runs ask for; each set is had by an agent. */
+export const agentLabels: Record<string, string>[] = [{}, { gpu: "a" }, { gpu: "b", disk: "c" }];
+export const askedLabels: Record<string, string>[] = [
+  { gpu: "a" },
+  { gpu: "b" },
+  { disk: "c" },
+  { disk: "c", gpu: "b" },
+];
+
 const retry = {
   maxAttempts,
   ...{ factor: 1, minTimeoutInMs: retryPauseMs, maxTimeoutInMs: 60_000, randomize: false },

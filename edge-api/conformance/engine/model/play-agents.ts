@@ -22,7 +22,10 @@ const claimOnce = async (game: Game, agent: string, free: number, held: Held) =>
   const isHeld = (id: string) => held.some(({ runId }) => runId === id);
   const mine = model.all((run) => run.hasLease && run.agent === agent);
   const repeated = model.unacknowledged(agent).filter(({ id }) => !isHeld(id));
-  const answer = await claimRuns(t.db, claimRequest(agent, free, { held }));
+  const answer = await claimRuns(
+    t.db,
+    claimRequest(agent, free, { held, labels: { ...model.labels.get(agent) } }),
+  );
   if (answer.kind !== "claimed") throw new Error(answer.kind);
   const answered = answer.leases.map(({ runId }) => runId);
   const isRepeat = (id: string) => repeated.some((run) => run.id === id);

@@ -18,7 +18,7 @@ import { depsOf } from "../deps-of.ts";
 import { triggerItem, triggerLinked } from "../fixture.ts";
 import { advance, type Game, isoAt, pick, runIn, type Step } from "./game.ts";
 import type { TriggerSpec } from "./model-run.ts";
-import { worldTasks } from "./places.ts";
+import { askedLabels, worldTasks } from "./places.ts";
 
 const isoOrNull = (game: Game, ms: number): string | null =>
   ms <= 0 ? null : isoAt(game, game.model.nowMs + ms);
@@ -30,6 +30,7 @@ const itemOf = (game: Game, spec: TriggerSpec): TriggerItem => {
     limits: spec.limits.length === 0 ? null : [...spec.limits],
     gates: gates.length === 0 ? null : gates,
     gatesKey: gates.length === 0 ? null : JSON.stringify(gates),
+    labels: Object.keys(spec.labels).length === 0 ? null : { ...spec.labels },
     delayUntil: isoOrNull(game, spec.delayMs),
     idempotencyKey: spec.key,
     idempotencyExpiresAt: spec.key === null ? null : isoAt(game, game.model.nowMs + spec.keyLifeMs),
@@ -40,7 +41,17 @@ const itemOf = (game: Game, spec: TriggerSpec): TriggerItem => {
 };
 
 const plainSpec = (task: string, lane: string): TriggerSpec => ({
-  ...{ id: newId("run"), task, lane, limits: [], gates: [], ttlMs: null, delayMs: 0, priority: 0 },
+  ...{
+    id: newId("run"),
+    task,
+    lane,
+    limits: [],
+    gates: [],
+    labels: {},
+    ttlMs: null,
+    delayMs: 0,
+    priority: 0,
+  },
   ...{ key: null, keyLifeMs: 0, request: null, debounce: null, parent: null, resumes: false, external: null },
 });
 
@@ -61,13 +72,12 @@ const triggerOne = async (game: Game, spec: TriggerSpec): Promise<void> => {
   }
   let outcome = await triggerLinked(t.db, item);
   if (outcome.kind === "lane_missing") {
-    expect(spec.limits.length + spec.gates.length, "only limits and gates need a lane first").toBeGreaterThan(
-      0,
-    );
-    const { queueId, limitsKey, limitNames, region } = outcome;
+    const asked = spec.limits.length + spec.gates.length + Object.keys(spec.labels).length;
+    expect(asked, "only limits, gates and labels need a lane first").toBeGreaterThan(0);
+    const { queueId, limitsKey, limitNames, place } = outcome;
     const opened = await openLane(t.db, {
       ...{ laneId: newId("lane"), environmentId, queueId: queueId ?? "", concurrencyKey: spec.lane },
-      ...{ limitsKey, limitNames, region, gates: item.gates ?? [], placelessLaneId: newId("lane") },
+      ...{ limitsKey, limitNames, place, gates: item.gates ?? [], placelessLaneId: newId("lane") },
       slotIds: limitNames.flatMap(() => [newId("limitSlot"), newId("limitSlot")]),
       gateLaneIds: spec.gates.map(() => newId("lane")),
     });
@@ -97,6 +107,7 @@ const trigger = async (game: Game, { a, b, c }: Step) => {
     ...plainSpec(taskAt(a), laneAt(b)),
     limits: c % 4 === 0 ? limitsAt(a + b) : [],
     gates: c % 7 === 0 && taskAt(a) !== "b" ? ["narrow"] : [],
+    labels: c % 5 === 2 ? (pick(askedLabels, a + b) ?? {}) : {},
     ttlMs: b % 4 === 1 ? 5_000 : null,
     delayMs: a % 7 === 2 ? 3_000 : 0,
     priority: 4 * (c % 3),

@@ -173,11 +173,19 @@ export const triggerCases = (platform: () => Platform) =>
         ["region", 1],
         ["region", "eu,us"],
         ["region", ""],
+        ["labels", "gpu"],
+        ["labels", { gpu: 1 }],
+        ["labels.region", { region: "eu" }],
+        ["labels.gpu", { gpu: "a,b" }],
+        ["labels.gpu", { gpu: "" }],
+        ["labels.a b", { "a b": "x" }],
+        ["labels", Object.fromEntries(Array.from({ length: 8 }, (_, i) => [`l${i}`, "\u00e9".repeat(128)]))],
+        ["labels", Object.fromEntries(Array.from({ length: 9 }, (_, i) => [`l${i}`, "x"]))],
         ["parentBatch", 1],
       ],
     ] as [string, unknown][];
     test.each(wrong)("400 or 422 for option %s = %j", async (name, value) => {
-      const answer = await post({ options: { [name]: value } });
+      const answer = await post({ options: { [name.replace(/\..*/, "")]: value } });
       expect([400, 422]).toContain(answer.status);
       expect(expectError(answer, answer.status).error).toContain(name);
     });

@@ -34,6 +34,7 @@ const DueFinaliser = z.object({
   rootRunId: z.string().nullable(),
   batchId: z.string().nullable(),
   region: z.string().nullable(),
+  labels: z.record(z.string(), z.string()).nullable(),
   metadata: z.record(z.string(), z.unknown()).nullable(),
   queue: z.object({ id: z.string(), name: z.string() }).nullable(),
   /** Null where no version had claimed it. */
@@ -53,7 +54,7 @@ select coalesce(json_agg(json_build_object(
   'idempotencyKey', coalesce(r.idempotency_options->>'key', r.idempotency_key),
   'maxAttempts', (r.retry->>'maxAttempts')::int, 'maxDurationS', r.max_duration_s, 'priority', r.priority,
   'executedMs', r.executed_ms, 'parentRunId', r.parent_run_id, 'rootRunId', r.root_run_id, 'batchId', r.batch_id,
-  'region', r.region, 'metadata', r.metadata, 'version', v.version,
+  'region', r.region, 'labels', r.labels, 'metadata', r.metadata, 'version', v.version,
   'queue', case when q.id is not null then json_build_object('id', q.id, 'name', q.name) end
   ) order by d.due_at), '[]')::text
 from (select * from due_finalisers where due_at <= (select app_now()) order by due_at limit $1) d

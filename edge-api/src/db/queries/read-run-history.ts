@@ -2,6 +2,7 @@ import { defaultMachine } from "@longshore/shared/contract/machines";
 import { RunState } from "@longshore/shared/contract/run-status";
 import { z } from "zod";
 import type { Database } from "../database.ts";
+import { askedBy } from "../transitions/lane-fragments.ts";
 import { cpuOf, memoryMbOf } from "../transitions/machine-fragments.ts";
 
 /** The finaliser of a run that is over. Shape: `runId` and `madeAt` null while it is due and not made yet. */
@@ -146,6 +147,8 @@ const Situation = z.object({
     heldBack: z.object({ name: z.string(), why: z.string() }).nullable(),
   }),
   region: z.string(),
+  labels: z.record(z.string(), z.string()),
+  labelsMissing: z.array(z.string()),
   machine: z.object({ name: z.string(), cpus: z.number(), memoryMb: z.number() }),
   home: z.object({ name: z.string(), isOnline: z.boolean(), lostAt: z.string() }).nullable(),
   unheard: z.object({ name: z.string(), seenAt: z.string(), lostAt: z.string() }).nullable(),
@@ -167,11 +170,12 @@ const lostAt = `greatest(a.beat_at + $3 * interval '1 millisecond', a.leases_unt
 
 /*
  * `ahead` stops counting at a thousand: "many" is all that a person wants to know beyond that. `lane` and `agents` are those
- * that the run's region leaves; a lane with a region counts in the one without, which has the queue's counts.
+ * that the run's place leaves (see placeOf); a lane with a place counts in the one without, which has the queue's counts.
+ * `labelsMissing` are those that no agent online has, of the run's region where it names one.
  */
 const situationStatement = `
 with run as (
-  select r.*, coalesce(l.region, '') as place, ${cpuOf("r.machine")} as cpu, ${memoryMbOf("r.machine")} as memory_mb
+  select r.*, ${askedBy("coalesce(l.region, '')")} as asked, ${cpuOf("r.machine")} as cpu, ${memoryMbOf("r.machine")} as memory_mb
   from runs r left join lanes l on l.id = r.lane_id
   where r.id = $1
 ),
@@ -180,17 +184,20 @@ counting_lane as (
   from run r join lanes l on l.id = r.lane_id
   left join lanes p on l.region <> '' and p.id = any(l.counter_ids) and p.queue_id = l.queue_id and p.region = ''
 ),
+members as (
+  select a.*, coalesce(a.beat_at > (select app_now()) - $2 * interval '1 millisecond', false) as is_online
+  from run r join agents a on a.pool_id = (select e.pool_id from environments e where e.id = r.environment_id)
+  where a.revoked_at is null
+),
 online as (
   select a.*, u.used, coalesce(a.cpus >= r.cpu and a.memory_mb >= r.memory_mb, true) as is_large,
-    coalesce(a.cpus - u.cpu >= r.cpu and a.memory_mb - u.memory_mb >= r.memory_mb, true) as has_room,
-    coalesce(a.beat_at > (select app_now()) - $2 * interval '1 millisecond', false) as is_online
-  from run r join agents a on a.pool_id = (select e.pool_id from environments e where e.id = r.environment_id)
+    coalesce(a.cpus - u.cpu >= r.cpu and a.memory_mb - u.memory_mb >= r.memory_mb, true) as has_room
+  from run r join members a on r.asked <@ a.labels
   cross join lateral (
     select count(*) as used, coalesce(sum(${cpuOf("o.machine")}), 0) as cpu,
       coalesce(sum(${memoryMbOf("o.machine")}), 0) as memory_mb
     from leases l join runs o on o.id = l.run_id where l.agent_id = a.id
   ) u
-  where a.revoked_at is null and (r.place = '' or a.labels->>'region' = r.place)
 )
 select json_build_object(
   'env', (select json_build_object('running', s.running, 'runningMax', s.running_max, 'paused', s.paused)
@@ -231,7 +238,13 @@ select json_build_object(
       join queue_entries me on me.run_id = $1 and me.lane_id = q.lane_id
       where q.agent_id is null and (q.position_at, q.run_id) < (me.position_at, me.run_id)
       limit 1000) a),
-  'region', (select place from run),
+  'region', (select coalesce(asked->>'region', '') from run), 'labels', (select asked - 'region' from run),
+  'labelsMissing', (
+    select coalesce(json_agg(l.name order by l.name), '[]')
+    from run r cross join lateral jsonb_each_text(r.asked - 'region') as l(name, value)
+    where not exists (
+      select from members a
+      where a.is_online and a.labels->>l.name = l.value and (r.asked->'region' is null or a.labels->'region' = r.asked->'region'))),
   'machine', (select json_build_object('name', coalesce(nullif(machine, ''), '${defaultMachine}'), 'cpus', cpu, 'memoryMb', memory_mb)
     from run),
   'agents', (select json_build_object(

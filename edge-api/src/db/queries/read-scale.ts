@@ -1,7 +1,12 @@
 import { z } from "zod";
 import type { Database } from "../database.ts";
-import { isRoomy } from "../transitions/lane-fragments.ts";
+import { askedBy, hasLabels, isRoomy, labelsIn, regionOf } from "../transitions/lane-fragments.ts";
 import { cpuOf, memoryMbOf } from "../transitions/machine-fragments.ts";
+
+const figures = {
+  ...{ slots: z.int(), free: z.int(), queued: z.int(), cpus: z.number(), memoryMb: z.number() },
+  oldestQueuedS: z.number().nullable(),
+};
 
 const Scale = z.object({
   poolId: z.string(),
@@ -11,21 +16,19 @@ const Scale = z.object({
   queued: z.int(),
   agents: z.object({ online: z.int(), draining: z.int() }),
   oldestQueuedS: z.number().nullable(),
-  regions: z.array(
-    z.object({
-      region: z.string().nullable(),
-      ...{ slots: z.int(), free: z.int(), queued: z.int(), cpus: z.number(), memoryMb: z.number() },
-      oldestQueuedS: z.number().nullable(),
-    }),
+  regions: z.array(z.object({ region: z.string().nullable(), ...figures })),
+  labelled: z.array(
+    z.object({ region: z.string().nullable(), labels: z.record(z.string(), z.string()), ...figures }),
   ),
 });
 
 const isOpen = `environment_id = s.environment_id and blocked_by is null and ${isRoomy}`;
 
 /*
- * Runs that could start: in each environment with room and each region, those of its open lanes, up to the room of each
+ * Runs that could start: in each environment with room and each place, those of its open lanes, up to the room of each
  * lane and of the environment, and never more than `max`: a backlog of a million is not counted through, blocked lanes
- * are not looked at. All regions of an environment share its room.
+ * are not looked at. All places of an environment share its room. What an agent with labels offers counts for
+ * its region, and for each place that asks for labels which it has.
  */
 const statement = `
 with pool as (select pool_id as id from environments where id = $1),
@@ -37,7 +40,7 @@ members as (
 takers as (select * from members where is_online and not draining and not drains_itself and held_back is null),
 slots as (select * from environment_slots where pool_id = (select id from pool)),
 startable as (
-  select s.environment_id, s.running_max - s.running as room, g.region, q.position_at, q.machine
+  select s.environment_id, s.running_max - s.running as room, g.region as place, q.position_at, q.machine
   from slots s cross join lateral (
     with recursive regions as (
       (select region from lanes where ${isOpen} order by region limit 1)
@@ -67,9 +70,18 @@ queued as (
   from (select least(count(*), max(room)) as count from startable group by environment_id) n
 ),
 asked as (
-  select region, least($3::int, count(*)) as queued, sum(${cpuOf("machine")}) as cpus, sum(${memoryMbOf("machine")}) as memory_mb,
+  select place, least($3::int, count(*)) as queued, sum(${cpuOf("machine")}) as cpus, sum(${memoryMbOf("machine")}) as memory_mb,
     extract(epoch from (select app_now()) - min(position_at)) as oldest_s
-  from startable group by region
+  from startable group by place
+),
+plain as (select place as region, asked.* from asked where not ${hasLabels("place")}),
+labelled as (
+  select a.*, nullif(${regionOf("a.place")}, '') as region, ${labelsIn("a.place")} as labels, o.slots, o.free
+  from asked a cross join lateral (
+    select coalesce(sum(t.slots), 0) as slots, coalesce(sum(greatest(0, t.slots - t.used)), 0) as free
+    from takers t where ${askedBy("a.place")} <@ t.labels
+  ) o
+  where ${hasLabels("a.place")}
 ),
 offered as (
   select coalesce(labels->>'region', '') as region, sum(slots) as slots, sum(greatest(0, slots - used)) as free
@@ -88,7 +100,11 @@ select json_build_object(
     select coalesce(json_agg(json_build_object('region', nullif(region, ''), 'slots', coalesce(o.slots, 0),
       'free', coalesce(o.free, 0), 'queued', coalesce(a.queued, 0), 'cpus', coalesce(a.cpus, 0),
       'memoryMb', coalesce(a.memory_mb, 0), 'oldestQueuedS', a.oldest_s) order by region), '[]')
-    from asked a full join offered o using (region)))::text`;
+    from plain a full join offered o using (region)),
+  'labelled', (
+    select coalesce(json_agg(json_build_object('region', region, 'labels', labels, 'slots', slots, 'free', free,
+      'queued', queued, 'cpus', cpus, 'memoryMb', memory_mb, 'oldestQueuedS', oldest_s) order by place), '[]')
+    from labelled))::text`;
 
 /** Who could take runs in a pool, and how many there are for them, counted up to `queuedMax`. Cost: one round trip. */
 export const readScale = async (

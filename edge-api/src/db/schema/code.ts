@@ -1,3 +1,4 @@
+import type { RunLabels } from "@longshore/shared/contract/trigger";
 import { sql } from "drizzle-orm";
 import {
   bigint,
@@ -68,6 +69,8 @@ export const tasks = pgTable(
     queueName: text("queue_name").notNull(),
     retry: jsonb("retry").notNull(),
     machine: text("machine").notNull(),
+    /** What agents must have to take its runs; null for nothing. */
+    labels: jsonb("labels").$type<RunLabels>(),
     maxDurationS: doublePrecision("max_duration_s"),
     ttlMs: bigint("ttl_ms", { mode: "number" }),
     payloadSchema: jsonb("payload_schema"),

@@ -1,3 +1,4 @@
+import type { RunLabels } from "@longshore/shared/contract/trigger";
 import { sql } from "drizzle-orm";
 import {
   boolean,
@@ -5,7 +6,9 @@ import {
   doublePrecision,
   index,
   integer,
+  jsonb,
   pgTable,
+  primaryKey,
   text,
   uniqueIndex,
 } from "drizzle-orm/pg-core";
@@ -40,14 +43,17 @@ export const lanes = pgTable(
     environmentId: text("environment_id").notNull(),
     queueId: text("queue_id").notNull(),
     concurrencyKey: text("concurrency_key").notNull().default(""),
-    /** Where its runs may execute; empty for anywhere. Such a lane counts in the one of the same queue and key without a region. */
-    region: text("region").notNull().default(""),
+    /**
+     * Where its runs may execute: a place (see placeOf), empty for anywhere. Such a lane counts in the one of the same queue
+     * and key without a place. The column has its name from when a place was no more than a region.
+     */
+    place: text("region").notNull().default(""),
     running: integer("running").notNull().default(0),
     runningMax: integer("running_max"),
     paused: boolean("paused").notNull().default(false),
-    /** The region of its runs and the named limits and gates they pass, as one text. */
+    /** The place of its runs and the named limits and gates they pass, as one text. */
     limitsKey: text("limits_key").notNull().default(""),
-    /** Counters that its runs take beside its own: of limit slots, and of lanes (its gates, or its own without a region). */
+    /** Counters that its runs take beside its own: of limit slots, and of lanes (its gates, or its own without a place). */
     counterIds: text("counter_ids").array(),
     /** A counter that had no room when the lane was last looked at: the lane stands aside until it has. */
     blockedBy: text("blocked_by"),
@@ -57,14 +63,32 @@ export const lanes = pgTable(
   (t) => [
     uniqueIndex("lanes_key").on(t.queueId, t.concurrencyKey, t.limitsKey),
     index("lanes_open")
-      .on(t.environmentId, t.region, t.turnAt)
+      .on(t.environmentId, t.place, t.turnAt)
       .where(
         sql`has_work and not paused and blocked_by is null and (running_max is null or running < running_max)`,
       ),
-    index("lanes_blocked").on(t.blockedBy, t.region, t.turnAt).where(sql`blocked_by is not null`),
+    index("lanes_blocked").on(t.blockedBy, t.place, t.turnAt).where(sql`blocked_by is not null`),
     index("lanes_idle").on(t.turnAt).where(sql`not has_work`),
     check("lanes_running", sql`${t.running} >= 0`),
   ],
+);
+
+/**
+ * Places with labels that the lanes of a pool's environments have: a claim finds here those that its agent may serve.
+ * Written when a lane is made, and as lasting as lanes are.
+ */
+export const lanePlaces = pgTable(
+  "lane_places",
+  {
+    poolId: text("pool_id").notNull(),
+    place: text("place").notNull(),
+    /** One of its labels, as `name=value`: an agent without it never comes across the place. */
+    label: text("label").notNull(),
+    /** All that an agent must have, the region among it. */
+    labels: jsonb("labels").$type<RunLabels>().notNull(),
+  },
+  // No other index: a plan that was made while the table was empty could walk through it.
+  (t) => [primaryKey({ columns: [t.poolId, t.label, t.place] })],
 );
 
 /** A counter of a named limit: runs that hold a lease under it, in all or with one concurrency key. */

@@ -1,4 +1,5 @@
 import { runStates } from "@longshore/shared/contract/run-status";
+import type { RunLabels } from "@longshore/shared/contract/trigger";
 import { sql } from "drizzle-orm";
 import {
   bigint,
@@ -64,6 +65,8 @@ export const runs = pgTable(
     batchIndex: integer("batch_index"),
     externalDeploymentId: text("external_deployment_id"),
     region: text("region"),
+    /** What its agent must have beside the region: as the trigger asked, and once its task is known with the task's own. */
+    labels: jsonb("labels").$type<RunLabels>(),
     scheduleId: text("schedule_id"),
     bulkActionId: text("bulk_action_id"),
     replayedFromId: text("replayed_from_id"),

@@ -37,6 +37,7 @@ export const ClaimedLease = z.object({
   createdAt: z.string(),
   batchId: z.string().nullable(),
   region: z.string().nullable(),
+  labels: z.record(z.string(), z.string()).nullable(),
   isReplay: z.boolean(),
   idempotencyKeyScope: z.enum(["run", "attempt", "global"]).nullable().catch(null),
   metadata: z.record(z.string(), z.unknown()).nullable().catch(null),
@@ -85,7 +86,7 @@ export const Claim = z.discriminatedUnion("kind", [
     asideChanged: z.boolean(),
     /** Whether runs too large for the agent's room were all that was looked at in some lanes, and others may be left. */
     passedOver: z.boolean(),
-    /** Whether nothing was taken, and there is work that another agent may have the region or the room for. */
+    /** Whether nothing was taken, and there is work that another agent may have the labels or the room for. */
     forOthers: z.boolean(),
     /** Whether open lanes with work remain. */
     more: z.boolean(),

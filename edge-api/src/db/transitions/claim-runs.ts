@@ -3,7 +3,7 @@ import type { Database } from "../database.ts";
 import { jsonbText } from "../jsonb-text.ts";
 import { Claim } from "./claim-answer.ts";
 import type { ClaimRequest } from "./claim-request.ts";
-import { hasWorkElsewhere, isRoomy, lanesToCall } from "./lane-fragments.ts";
+import { hasWorkElsewhere, isRoomy, lanesToCall, placesOf } from "./lane-fragments.ts";
 import { cpuOf, memoryMbOf } from "./machine-fragments.ts";
 
 const Answer = z.union([Claim, z.object({ kind: z.literal("crossed") })]);
@@ -15,7 +15,7 @@ const crossedMax = 5;
  * How it chooses: environments of the pool with room, locked in order of id; in each, its open lanes by turn; in each
  * lane, its oldest entries (priority is part of the position), up to the lane's room. Entries are then dealt round the
  * lanes of an environment and round the environments, continuations first. What blocked runs there are behind a full
- * lane is never looked at, nor what is in a lane of another region than the agent's. The environment's lock makes counts exact: whoever waited for it reads the fresh row.
+ * lane is never looked at, nor what is in a lane of a region or of labels that the agent does not have. The environment's lock makes counts exact: whoever waited for it reads the fresh row.
  * What runs ask for together never exceeds the agent's room, where it tells one. In a lane nobody overtakes a run that is
  * too large for it; other lanes go on. Of the lanes looked at those that were passed over give up their turn, when there
  * may be more of them than are looked at. A continuation comes before all new work, and alone if nothing else is there.
@@ -50,13 +50,9 @@ agent as (
   from request r
   where a.id = r."agentId" and a.revoked_at is null and a.boot_id <= r."bootId"
   returning a.id, a.pool_id, a.draining, case when r."draining" then 0 else r."free" end as free,
-    a.labels->>'region' as region
+    a.labels, a.labels->>'region' as region
 ),
-regions as (
-  select '' as region
-  union all
-  select region from agent where region <> ''
-),
+places as (${placesOf("agent")}),
 held as (
   select h."runId" as run_id, h.epoch, coalesce(h."isEnding", false) as is_ending
   from request r, jsonb_to_recordset(r."held") as h("runId" text, epoch int, "isEnding" boolean)
@@ -77,7 +73,7 @@ envs as (
   where s.pool_id = (select pool_id from agent where free > 0 and not draining)
     and not s.paused and s.running < s.running_max
     and (exists (
-        select from lanes l where l.environment_id = s.environment_id and l.region = any(array(select region from regions))
+        select from lanes l where l.environment_id = s.environment_id and l.region = any(array(select region from places))
           and l.has_work and not l.paused and l.blocked_by is null and (l.running_max is null or l.running < l.running_max))
       or exists (
         select from queue_entries q
@@ -94,7 +90,7 @@ continuing as (
 ),
 lanes_wanted as (
   select l.id, l.counter_ids from envs e cross join lateral (
-    select o.id, o.counter_ids from regions g cross join lateral (
+    select o.id, o.counter_ids from places g cross join lateral (
       select id, counter_ids, turn_at from lanes
       where environment_id = e.environment_id and region = g.region and blocked_by is null and ${isRoomy}
       order by turn_at
@@ -280,7 +276,7 @@ lanes_counted as (
 unblocked as (
   update lanes l set blocked_by = null
   where l.id not in (select id from lanes_locked)
-    and l.id in (${lanesToCall("rooms_left", "greatest(0, least(coalesce(c.room, 16), 16))", isRoomy)})
+    and l.id = any(array(${lanesToCall("rooms_left", "greatest(0, least(coalesce(c.room, 16), 16))", isRoomy)}))
   returning l.id
 ),
 ackable as (
@@ -296,12 +292,12 @@ acked as (
 delivered as (
   select id, environment_id, task_slug, lease_epoch, attempt, deployment_id, queue_id, payload, payload_type, retry,
     machine, max_duration_s, executed_ms, tags, is_test, idempotency_key, priority, parent_run_id, root_run_id,
-    created_at, is_continuation, batch_id, region, replayed_from_id, idempotency_options, metadata
+    created_at, is_continuation, batch_id, region, labels, replayed_from_id, idempotency_options, metadata
   from moved
   union all
   select id, environment_id, task_slug, lease_epoch, attempt, deployment_id, queue_id, payload, payload_type, retry,
     machine, max_duration_s, executed_ms, tags, is_test, idempotency_key, priority, parent_run_id, root_run_id,
-    created_at, is_continuation, batch_id, region, replayed_from_id, idempotency_options, metadata
+    created_at, is_continuation, batch_id, region, labels, replayed_from_id, idempotency_options, metadata
   from repeated
 ),
 orders as (
@@ -339,7 +335,7 @@ select (case
         'maxAttempts', m.retry->'maxAttempts', 'tags', m.tags, 'isTest', m.is_test,
         'idempotencyKey', m.idempotency_key, 'priority', m.priority,
         'parentRunId', m.parent_run_id, 'rootRunId', m.root_run_id, 'createdAt', m.created_at,
-        'batchId', m.batch_id, 'region', m.region, 'isReplay', m.replayed_from_id is not null,
+        'batchId', m.batch_id, 'region', m.region, 'labels', m.labels, 'isReplay', m.replayed_from_id is not null,
         'idempotencyKeyScope', m.idempotency_options->>'scope',
         'metadata', case when not m.is_continuation then m.metadata end,
         'queue', json_build_object('id', q.id, 'name', q.name),
@@ -371,7 +367,7 @@ select (case
       'kind', kind, 'runId', run_id, 'epoch', epoch, 'reason', reason)), '[]') from orders),
     'emptied', (select coalesce(json_agg(id), '[]') from lanes_counted where not has_work or blocked_by is not null),
     'passedOver', exists (select from lane_counts where is_passed_over and count = 0),
-    'forOthers', case when exists (select from moved) then false else exists (select from misfits) or ${hasWorkElsewhere("agent")} end,
+    'forOthers', case when exists (select from moved) then false else exists (select from misfits) or ${hasWorkElsewhere("agent", "places")} end,
     'asideChanged', exists (select from lanes_counted where blocked_by is not null) or exists (select from unblocked),
     'more', exists (
       select from lanes_counted where has_work and blocked_by is null and (running_max is null or running < running_max)

@@ -1,6 +1,7 @@
 import { DeploymentError } from "@longshore/shared/contract/deployments";
 import type { BundleManifest, ManifestSchedule } from "@longshore/shared/contract/manifest";
 import type { DeploymentSignature } from "@longshore/shared/contract/signatures";
+import type { RunLabels } from "@longshore/shared/contract/trigger";
 import { z } from "zod";
 import type { Database } from "../database.ts";
 import { jsonbText, plainText } from "../jsonb-text.ts";
@@ -93,6 +94,7 @@ export type TaskRow = {
   queueName: string;
   retry: object;
   machine: string;
+  labels: RunLabels | null;
   maxDurationS: number | null;
   ttlMs: number | null;
   payloadSchema: unknown;
@@ -140,15 +142,15 @@ with target as (
 ),
 task_rows as (
   insert into tasks (deployment_id, environment_id, slug, file_path, export_name, description, queue_name, retry, machine,
-    max_duration_s, ttl_ms, payload_schema, limit_names, schedule, finaliser)
+    max_duration_s, ttl_ms, payload_schema, limit_names, schedule, finaliser, labels)
   select d.id, d.environment_id, t."slug", t."filePath", t."exportName", t."description", t."queueName", t."retry",
     t."machine", t."maxDurationS", t."ttlMs", t."payloadSchema",
     array(select jsonb_array_elements_text(t."limitNames")), nullif(t."schedule", 'null'::jsonb),
-    t."finaliser"
+    t."finaliser", nullif(t."labels", 'null'::jsonb)
   from target d, jsonb_to_recordset($3::jsonb) as t(
     "slug" text, "filePath" text, "exportName" text, "description" text, "queueName" text, "retry" jsonb, "machine" text,
     "maxDurationS" float8, "ttlMs" bigint, "payloadSchema" jsonb, "limitNames" jsonb,
-    "schedule" jsonb, "finaliser" text)
+    "schedule" jsonb, "finaliser" text, "labels" jsonb)
   on conflict do nothing
 ),
 queue_rows as (

@@ -1,9 +1,10 @@
 import { laneMax } from "./lane-limits.ts";
 
 /*
- * Pieces of SQL about lanes that several statements share. A lane is (queue, concurrency key, region, limits): runs that
+ * Pieces of SQL about lanes that several statements share. A lane is (queue, concurrency key, place, limits): runs that
  * pass the same named limits and gates share one, so that it can stand aside as a whole while a limit has no room; and
- * runs of one region, so that the claim of an agent elsewhere never comes across them.
+ * runs of one place, so that the claim of an agent elsewhere never comes across them. The place of a lane is in its
+ * column `region`.
  */
 
 /** The limits of a run: that of its own task (`task/<slug>`, always the first), then those of the trigger or of the task. */
@@ -12,25 +13,65 @@ export const limitNamesOf = (item: string, task: string): string => `
     when ${task}.limit_names[1] like 'task/%' then ${task}.limit_names[1:1] || ${item}."limits"
     else ${item}."limits" end`;
 
-/** Where a run may be placed: anywhere, for the empty one. A developer's own agent serves every region. */
-export const placeOf = (region: string, environment: string): string =>
-  `case when ${environment}.type = 'development' then '' else coalesce(${region}, '') end`;
+/** The labels of a run, null for none: those of its task, and in their place, name by name, what the trigger asks for. */
+export const labelsOf = (labels: string, task: string): string => `
+  case when ${labels} is null then ${task}.labels else coalesce(${task}.labels, '{}') || ${labels} end`;
+
+/** What parts the region of a place from its labels: no region's name holds it, nor does JSON as Postgres writes it. */
+const tab = "chr(9)";
+
+/**
+ * Where a run may be placed, as one text: empty for anywhere, a region, or a region (perhaps none) and labels. The same labels
+ * are the same text, since Postgres writes the names of a jsonb in one order. A developer's own agent serves every place.
+ */
+export const placeOf = (region: string, labels: string, environment: string): string =>
+  `case when ${environment}.type = 'development' then '' when ${labels} is null then coalesce(${region}, '')
+    else coalesce(${region}, '') || ${tab} || (${labels})::text end`;
+
+/** Whether a place asks for labels beside a region. */
+export const hasLabels = (place: string): string => `strpos(${place}, ${tab}) > 0`;
+
+/** The region of a place; empty for none. */
+export const regionOf = (place: string): string => `split_part(${place}, ${tab}, 1)`;
+
+/** The labels of a place that has some. */
+export const labelsIn = (place: string): string => `substr(${place}, strpos(${place}, ${tab}) + 1)::jsonb`;
+
+/** All that a place asks an agent's labels for, the region among it. */
+export const askedBy = (place: string): string => `(
+  case when ${regionOf(place)} = '' then '{}'::jsonb else jsonb_build_object('region', ${regionOf(place)}) end
+  || case when ${hasLabels(place)} then ${labelsIn(place)} else '{}' end)`;
+
+/**
+ * Places that an agent serves: those without a place, its region, and what asks for labels that it has.
+ * Shape: `agent` is a row with `pool_id`, `region` and `labels`; answers a query of `region`. Cost: an index probe for each label.
+ */
+export const placesOf = (agent: string): string => `
+  select '' as region
+  union all
+  select region from ${agent} where region <> ''
+  union all
+  select p.place from ${agent} a cross join lateral jsonb_each_text(a.labels) as l(name, value) cross join lateral (
+    select place from lane_places
+    where pool_id = a.pool_id and label = l.name || '=' || l.value and labels <@ a.labels
+    offset 0
+  ) p`;
 
 /** Before the rest of the key; no limit's name and no list of gates begins like it. */
-const placeKeyOf = (region: string): string => `'@' || ${region} || chr(10)`;
+const placeKeyOf = (place: string): string => `'@' || ${place} || chr(10)`;
 
 /** What tells lanes of one queue and key apart. Needs `gatesKey` of the item. */
-export const limitsKeyOf = (item: string, limitNames: string, region: string): string => `
-  case when ${region} <> '' then ${placeKeyOf(region)} else '' end
+export const limitsKeyOf = (item: string, limitNames: string, place: string): string => `
+  case when ${place} <> '' then ${placeKeyOf(place)} else '' end
     || array_to_string(${limitNames}, ',') || coalesce('|' || ${item}."gatesKey", '')`;
 
-/** The key of the lane without a region that one with a region counts in. */
-export const placelessKeyOf = (limitsKey: string, region: string): string => `
-  case when ${region} <> '' then substr(${limitsKey}, length(${placeKeyOf(region)}) + 1) else ${limitsKey} end`;
+/** The key of the lane without a place that one with a place counts in. */
+export const placelessKeyOf = (limitsKey: string, place: string): string => `
+  case when ${place} <> '' then substr(${limitsKey}, length(${placeKeyOf(place)}) + 1) else ${limitsKey} end`;
 
 /**
  * Lanes that stand aside for a counter and may be looked at again: those that have waited longest, as many in each
- * region, since nobody may be there to take those of one.
+ * place, since nobody may be there to take those of one.
  * Needs `rooms`: a list with `id`. Names: `c` its row, in `count`. `only`: a condition on lanes.
  */
 export const lanesToCall = (rooms: string, count: string, only = "true"): string => `
@@ -50,13 +91,13 @@ export const lanesToCall = (rooms: string, count: string, only = "true"): string
 export const isRoomy = "has_work and not paused and (running_max is null or running < running_max)";
 
 /**
- * Whether the pool of `agent` has work in regions that are not its own.
- * Shape: `agent` is a row with `pool_id` and `region`. Cost: a probe of an index for each environment of the pool with room.
+ * Whether the pool of `agent` has work in places that it does not serve.
+ * Shape: `agent` is a row with `pool_id`, `places` a list of `region`. Cost: a probe of an index for each environment of the pool with room.
  */
-export const hasWorkElsewhere = (agent: string): string => `exists (
+export const hasWorkElsewhere = (agent: string, places: string): string => `exists (
   select from environment_slots s cross join lateral (
     select from lanes
-    where environment_id = s.environment_id and region > '' and region is distinct from (select region from ${agent})
+    where environment_id = s.environment_id and region > '' and region <> all(array(select region from ${places}))
       and blocked_by is null and ${isRoomy}
     limit 1
   ) o

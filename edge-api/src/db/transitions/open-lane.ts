@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Database } from "../database.ts";
 import { jsonbText } from "../jsonb-text.ts";
-import { laneMaxOf, placelessKeyOf } from "./lane-fragments.ts";
+import { askedBy, hasLabels, laneMaxOf, placelessKeyOf } from "./lane-fragments.ts";
 import { boundMax } from "./lane-limits.ts";
 
 export type LaneRequest = {
@@ -10,13 +10,14 @@ export type LaneRequest = {
   queueId: string;
   concurrencyKey: string;
   limitsKey: string;
-  region: string;
+  /** Where its runs may execute: see placeOf. */
+  place: string;
   limitNames: string[];
   gates: { queue: string; concurrencyKey: string | null }[];
   /** New ids: two for each limit, one for each gate. */
   slotIds: string[];
   gateLaneIds: string[];
-  /** Another new id, for the lane without a region. */
+  /** Another new id, for the lane without a place. */
   placelessLaneId: string;
 };
 
@@ -25,13 +26,14 @@ const Answer = z.object({ missingLimits: z.array(z.string()), missingGates: z.ar
 /*
  * A limit is counted in all, and, for a run with a concurrency key, for that key. A gate is the lane of another queue
  * with the same key (or one the trigger names): a run that passes it takes a slot of that lane beside its own. A lane with
- * a region has the one without as its gate, so that the queue's limit holds for all regions together.
+ * a place has the one without as its gate, so that the queue's limit holds for all places together. A place with labels is
+ * written down under the one of them that has the fewest, so that agents come across little that they cannot serve.
  */
 const statement = `
 with r as (
   select * from jsonb_to_record($1::jsonb) as r(
     "laneId" text, "environmentId" text, "queueId" text, "concurrencyKey" text, "limitsKey" text, "limitNames" jsonb,
-    "region" text, "placelessLaneId" text, "gates" jsonb, "slotIds" jsonb, "gateLaneIds" jsonb)
+    "place" text, "placelessLaneId" text, "gates" jsonb, "slotIds" jsonb, "gateLaneIds" jsonb)
 ),
 names as (select distinct n.name from r, jsonb_array_elements_text(r."limitNames") as n(name)),
 limits as (
@@ -83,17 +85,39 @@ gate_lanes as (
 placeless as (
   insert into lanes (id, environment_id, queue_id, concurrency_key, limits_key, running_max, paused, counter_ids)
   select r."placelessLaneId", r."environmentId", r."queueId", r."concurrencyKey",
-    ${placelessKeyOf('r."limitsKey"', 'r."region"')},
+    ${placelessKeyOf('r."limitsKey"', 'r."place"')},
     ${laneMaxOf('r."queueId"', 'r."environmentId"')}, (select paused from queues where id = r."queueId"),
     nullif(array(select id from slots union select id from gate_lanes order by id), '{}')
   from r
-  where r."region" <> '' and exists (select from is_whole)
+  where r."place" <> '' and exists (select from is_whole)
   on conflict (queue_id, concurrency_key, limits_key) do update set queue_id = excluded.queue_id
   returning id
 ),
+place_asked as (
+  select e.pool_id, r."place" as place, ${askedBy('r."place"')} as labels
+  from r join environments e on e.id = r."environmentId"
+  where ${hasLabels('r."place"')} and exists (select from is_whole)
+),
+place_known as (
+  insert into lane_places (pool_id, place, label, labels)
+  select a.pool_id, a.place, l.label, a.labels
+  from place_asked a cross join lateral (
+    select n.name || '=' || n.value as label
+    from jsonb_each_text(a.labels) as n(name, value)
+    order by (
+      select count(*) from (
+        select from lane_places where pool_id = a.pool_id and label = n.name || '=' || n.value limit 1000) c), 1
+    limit 1
+  ) l
+  where not exists (
+    select from jsonb_each_text(a.labels) as n(name, value) cross join lateral (
+      select from lane_places where pool_id = a.pool_id and label = n.name || '=' || n.value and place = a.place limit 1
+    ) k)
+  on conflict (pool_id, label, place) do nothing
+),
 opened as (
   insert into lanes (id, environment_id, queue_id, concurrency_key, limits_key, region, running_max, paused, counter_ids)
-  select r."laneId", r."environmentId", r."queueId", r."concurrencyKey", r."limitsKey", r."region",
+  select r."laneId", r."environmentId", r."queueId", r."concurrencyKey", r."limitsKey", r."place",
     ${laneMaxOf('r."queueId"', 'r."environmentId"')}, (select paused from queues where id = r."queueId"),
     array(select id from slots union select id from gate_lanes union select id from placeless order by id)
   from r
@@ -106,7 +130,7 @@ select json_build_object(
 )::text`;
 
 /**
- * Makes the lane of runs that name a region or pass named limits or gates, with the counters that they share.
+ * Makes the lane of runs that ask for a region or labels, or pass named limits or gates, with the counters that they share.
  *
  * Shape: what was named and is not there; then nothing was made. Cost: one round trip, the first time such a run comes.
  */

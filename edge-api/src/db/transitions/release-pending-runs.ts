@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Database } from "../database.ts";
-import { laneMaxOf, limitNamesOf, limitsKeyOf, placeOf } from "./lane-fragments.ts";
+import { labelsOf, laneMaxOf, limitNamesOf, limitsKeyOf, placeOf } from "./lane-fragments.ts";
 
 const Answer = z.object({
   environmentIds: z.array(z.string()),
@@ -12,12 +12,15 @@ const Answer = z.object({
       queueId: z.string(),
       concurrencyKey: z.string(),
       limitsKey: z.string(),
-      region: z.string(),
+      place: z.string(),
       limitNames: z.array(z.string()),
       gates: z.array(z.object({ queue: z.string(), concurrencyKey: z.string().nullable() })),
     }),
   ),
 });
+
+/** Of one run. */
+const agentPlace = placeOf("p.region", "p.run_labels", "p");
 
 /*
  * A run waits for the deployment that it names, or, where there was none at all, for the first. Whoever comes before
@@ -27,7 +30,7 @@ const statement = `
 with waiting as (
   select r.id, r.environment_id, r.task_slug, r.concurrency_key as "concurrencyKey", r.requested_queue, r.delay_until,
     r.ttl_ms, r.priority, r.machine, r.retry, r.max_duration_s, r.external_deployment_id, d.id as deployment_id,
-    r.limit_names as "limits", r.gates, r.gates_key as "gatesKey", ${placeOf("r.region", "e")} as region
+    r.limit_names as "limits", r.gates, r.gates_key as "gatesKey", r.region, r.labels, e.type
   from runs r
   join environments e on e.id = r.environment_id
   join deployments d on d.status = 'DEPLOYED' and d.id = case
@@ -45,13 +48,16 @@ with waiting as (
 placed as (
   select w.*, t.retry as task_retry, t.machine as task_machine, t.max_duration_s as task_max_duration_s,
     coalesce(w.ttl_ms, t.ttl_ms) as ttl, q.id as queue_id, q.paused,
-    ${limitNamesOf("w", "t")} as limit_names,
+    ${limitNamesOf("w", "t")} as limit_names, ${labelsOf("w.labels", "t")} as run_labels,
     case when w.delay_until > (select app_now()) then 'delayed' else 'queued' end as state
   from waiting w
   join tasks t on t.deployment_id = w.deployment_id and t.slug = w.task_slug
   join queues q on q.environment_id = w.environment_id and q.name = coalesce(w.requested_queue, t.queue_name)
 ),
-keyed as (select p.*, ${limitsKeyOf("p", "p.limit_names", "p.region")} as limits_key from placed p),
+keyed as (
+  select p.*, ${agentPlace} as agent_place, ${limitsKeyOf("p", "p.limit_names", agentPlace)} as limits_key
+  from placed p
+),
 found as (
   select k.*, l.id as lane_id from keyed k
   left join lanes l on l.queue_id = k.queue_id and l.concurrency_key = k."concurrencyKey" and l.limits_key = k.limits_key
@@ -60,7 +66,7 @@ lanes_opened as (
   insert into lanes (id, environment_id, queue_id, concurrency_key, limits_key, running_max, paused, has_work, region)
   select distinct on (f.queue_id, f."concurrencyKey", f.limits_key)
     coalesce(f.lane_id, 'lane_' || substr(f.id, 5)), f.environment_id, f.queue_id, f."concurrencyKey", f.limits_key,
-    ${laneMaxOf("f.queue_id", "f.environment_id")}, f.paused, f.state = 'queued', f.region
+    ${laneMaxOf("f.queue_id", "f.environment_id")}, f.paused, f.state = 'queued', f.agent_place
   from found f
   where f.limits_key = '' or f.lane_id is not null
   order by f.queue_id, f."concurrencyKey", f.limits_key, f.state = 'queued' desc
@@ -70,7 +76,7 @@ lanes_opened as (
 moved as (
   update runs r
   set state = f.state, queue_id = f.queue_id, lane_id = o.id,
-      deployment_id = case when r.external_deployment_id is null then null else f.deployment_id end,
+      deployment_id = case when r.external_deployment_id is null then null else f.deployment_id end, labels = f.run_labels,
       retry = f.task_retry || f.retry, machine = coalesce(nullif(f.machine, ''), f.task_machine),
       max_duration_s = coalesce(f.max_duration_s, f.task_max_duration_s), ttl_ms = f.ttl,
       due_at = case when f.state = 'delayed' then f.delay_until end,
@@ -94,7 +100,7 @@ select json_build_object(
   'count', (select count(*) from moved),
   'lanesMissing', (
     select coalesce(json_agg(distinct jsonb_build_object('environmentId', environment_id, 'queueId', queue_id,
-      'concurrencyKey', "concurrencyKey", 'limitsKey', limits_key, 'region', region, 'limitNames', limit_names,
+      'concurrencyKey', "concurrencyKey", 'limitsKey', limits_key, 'place', agent_place, 'limitNames', limit_names,
       'gates', coalesce(gates, '[]'))), '[]')
     from found where limits_key <> '' and lane_id is null))::text`;
 

@@ -1,9 +1,10 @@
 import type { PacketType } from "@longshore/shared/contract/packets";
 import { RunState } from "@longshore/shared/contract/run-status";
+import type { RunLabels } from "@longshore/shared/contract/trigger";
 import { z } from "zod";
 import type { Database } from "../database.ts";
 import { jsonbText } from "../jsonb-text.ts";
-import { laneMaxOf, limitNamesOf, limitsKeyOf, placeOf } from "./lane-fragments.ts";
+import { labelsOf, laneMaxOf, limitNamesOf, limitsKeyOf, placeOf } from "./lane-fragments.ts";
 
 /** One trigger, its options resolved. Units: times in ISO 8601, `ttlMs` in milliseconds, `priority` in seconds. */
 export type TriggerItem = {
@@ -45,6 +46,8 @@ export type TriggerItem = {
   bulkActionId: string | null;
   replayedFromId: string | null;
   region: string | null;
+  /** What its agent must have beside the region, over what its task asks for; null for nothing. */
+  labels: RunLabels | null;
   idempotencyOptions: { key: string; scope: string } | null;
 };
 
@@ -68,12 +71,17 @@ const Outcome = z.object({
   queueId: z.string().nullable(),
   limitNames: z.array(z.string()),
   limitsKey: z.string(),
-  /** Where the run is placed; empty for anywhere. */
-  region: z.string(),
+  /** Where the run is placed (see placeOf); empty for anywhere. */
+  place: z.string(),
+  /** With those of its task. */
+  labels: z.record(z.string(), z.string()).nullable(),
   /** A live run of the same lane, where the queue's policy is that a new one takes its place. */
   replacedRunId: z.string().nullable(),
 });
 export type TriggerOutcome = z.infer<typeof Outcome>;
+
+/** Of one item. */
+const runLabels = labelsOf('i."labels"', "t");
 
 /*
  * Who may create a run is decided by unique rows of idempotency_keys, in this order: the place (a debounce key, or the
@@ -92,7 +100,7 @@ with items as (
     "requestKey" text, "parentRunId" text, "resumeParent" boolean, "waitPointId" text, "lockVersion" text,
     "externalDeploymentId" text, "maxAttempts" int, "machine" text, "maxDurationS" float8, "tags" text[],
     "metadata" jsonb, "isTest" boolean, "triggerFunction" text, "batchId" text, "batchIndex" int, "scheduleId" text,
-    "bulkActionId" text, "replayedFromId" text, "region" text, "idempotencyOptions" jsonb)
+    "bulkActionId" text, "replayedFromId" text, "region" text, "labels" jsonb, "idempotencyOptions" jsonb)
 ),
 keyed as materialized (
   select i.*, e.pool_id, d.id as deployment_id, t.slug as found_task, q.id as queue_id, q.policy,
@@ -103,8 +111,9 @@ keyed as materialized (
     -- What runs there goes to its end, with all that it triggers.
     e.archived_at is not null and i."parentRunId" is null as is_archived,
     ${limitNamesOf("i", "t")} as limit_names,
-    ${placeOf('i."region"', "e")} as place_region,
-    ${limitsKeyOf("i", limitNamesOf("i", "t"), placeOf('i."region"', "e"))} as limits_key
+    ${runLabels} as run_labels,
+    ${placeOf('i."region"', runLabels, "e")} as agent_place,
+    ${limitsKeyOf("i", limitNamesOf("i", "t"), placeOf('i."region"', runLabels, "e"))} as limits_key
   from items i
   cross join lateral (select * from environments where id = i."environmentId" limit 1) e
   left join lateral (
@@ -237,7 +246,7 @@ lanes_opened as (
   select distinct on (w.queue_id, w."concurrencyKey", w.limits_key)
     w."laneId", w."environmentId", w.queue_id, w."concurrencyKey", w.limits_key,
     ${laneMaxOf("w.queue_id", 'w."environmentId"')},
-    (select paused from queues where id = w.queue_id), w.state = 'queued', w.place_region
+    (select paused from queues where id = w.queue_id), w.state = 'queued', w.agent_place
   from winners w
   where w.state <> 'pending_version' and (w.lane_id is null or (not w.has_work and w.state = 'queued'))
   order by w.queue_id, w."concurrencyKey", w.limits_key, w.state = 'queued' desc
@@ -256,7 +265,7 @@ made as (
     max_duration_s, ttl_ms, priority, tags, metadata, is_test, idempotency_key, trigger_function,
     parent_run_id, root_run_id, depth, due_at, expires_at, created_at, updated_at, queued_at, concurrency_key,
     requested_queue, limit_names, gates, gates_key, delay_until, debounce_key, external_deployment_id, batch_id, batch_index,
-    schedule_id, bulk_action_id, replayed_from_id, region, idempotency_options)
+    schedule_id, bulk_action_id, replayed_from_id, region, labels, idempotency_options)
   select "id", "environmentId", "task", state,
     case when "lockVersion" is null and "externalDeploymentId" is null then null else deployment_id end,
     case when not is_pending then queue_id end, lane, "payload", "payloadType",
@@ -270,7 +279,7 @@ made as (
     (select app_now()), (select app_now()), case when state = 'queued' then (select app_now()) end, "concurrencyKey",
     "queue", "limits",
     nullif("gates", 'null'::jsonb), "gatesKey", case when "delayUntil" > (select app_now()) then "delayUntil" end, "debounceKey",
-    "externalDeploymentId", "batchId", "batchIndex", "scheduleId", "bulkActionId", "replayedFromId", "region",
+    "externalDeploymentId", "batchId", "batchIndex", "scheduleId", "bulkActionId", "replayedFromId", "region", run_labels,
     nullif("idempotencyOptions", 'null'::jsonb)
   from placed
   returning id, state
@@ -313,7 +322,7 @@ waits as (
 )
 select coalesce(json_agg(json_build_object(
   'ord', r.ord, 'poolId', r.pool_id, 'state', a.state, 'runId', a.run_id, 'queueId', r.queue_id,
-  'limitNames', r.limit_names, 'limitsKey', r.limits_key, 'region', r.place_region,
+  'limitNames', r.limit_names, 'limitsKey', r.limits_key, 'place', r.agent_place, 'labels', r.run_labels,
   'replacedRunId', case when a.made_id is not null and a.place_is_live then a.place_run_id end,
   'kind', case
     when r.is_archived then 'archived'
@@ -337,7 +346,7 @@ from resolved r join answers a on a.ord = r.ord`;
  *
  * Shape: one outcome for each item, in order. `cached`: a live idempotency key names an earlier run. `replayed`: this
  * very request made one before. `again`: a concurrent trigger took the key; the same call now sees its run.
- * `archived`: its branch was put away. `lane_missing`: its region or limits need a lane that openLane makes. A parent that should wait for
+ * `archived`: its branch was put away. `lane_missing`: its place or limits need a lane that openLane makes. A parent that should wait for
  * a run which was there before is linked to it by waitForRun.
  * Cost: one round trip, whatever the count.
  */

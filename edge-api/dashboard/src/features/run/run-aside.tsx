@@ -79,6 +79,20 @@ function Facts({ run }: { run: Run }) {
           <span className="font-mono">{run.triggerFunction}</span>
           {run.isTest && " (test)"}
         </Fact>
+        {run.region && (
+          <Fact name="Region">
+            <span className="font-mono">{run.region}</span>
+          </Fact>
+        )}
+        {run.labels && (
+          <Fact name="Agent labels">
+            <span className="flex flex-wrap gap-1">
+              {Object.entries(run.labels).map(([name, value]) => (
+                <Tag key={name}>{`${name}=${value}`}</Tag>
+              ))}
+            </span>
+          </Fact>
+        )}
         {run.tags.length > 0 && (
           <Fact name="Tags">
             <span className="flex flex-wrap gap-1">
