@@ -246,7 +246,7 @@ test("bad input: a configuration that is missing, throws, or is no configuration
   };
   const [missing, throws, wrong] = await Promise.all([
     deploy(null),
-    deploy('throw new Error("no luck");'),
+    deploy('\nthrow new Error("no luck\\nat all");'),
     deploy("export default { project: 5 };"),
   ]);
   expect(missing).toMatchObject({
@@ -255,7 +255,9 @@ test("bad input: a configuration that is missing, throws, or is no configuration
   });
   expect(throws).toMatchObject({
     code: 1,
-    stderr: expect.stringContaining("error: longshore.config.ts failed when it was loaded: no luck"),
+    stderr: expect.stringContaining(
+      "error: longshore.config.ts failed when it was loaded: no luck (longshore.config.ts:2:7)\n",
+    ),
   });
   expect(wrong).toMatchObject({
     code: 2,
