@@ -136,7 +136,7 @@ const work = async (
     ...(options.json ? { json: true } : {}),
     pageOf: (run) => (pageUrl === undefined ? undefined : `${pageUrl}/runs/${run.id}`),
   });
-  const { place: _, ...target } = connection;
+  const { place: _place, environment: _environment, ...target } = connection;
   const rebuilder = createRebuilder({ dir, tools, ...target }, (outcome) => {
     reporter.build(outcome);
     tools.warmUp();

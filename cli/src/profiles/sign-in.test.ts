@@ -176,17 +176,22 @@ test("two dev sessions on one instance never take each other's runs", async () =
       );
     const ask = async () =>
       json((await runCli(["trigger", "who", "--wait", "--json"], options)).stdout).output;
+    const where = async () => json((await runCli(["whoami", "--json"], options)).stdout);
     const close = async () => {
       const over = ended(child);
       child.kill("SIGINT");
       await over;
       await folder.remove();
     };
-    return { isUp, ask, close };
+    return { isUp, ask, where, close };
   };
   const [one, two] = await Promise.all([open("one"), open("two")]);
   try {
     await Promise.all([one.isUp(), two.isUp()]);
+    expect(await one.where()).toMatchObject({
+      via: "dev",
+      environment: { project: { ref: api.projectRef } },
+    });
     const asked = [one.ask(), two.ask(), two.ask(), one.ask()];
     expect(await Promise.all(asked)).toEqual(["one", "two", "two", "one"]);
   } finally {
