@@ -114,7 +114,7 @@ const joinParts = async (
     if (end > bytesMax) {
       throw new AppError(
         "payload_too_large",
-        `An archive that is uploaded in parts has at most ${Math.floor(bytesMax / 1024 / 1024)} MiB here.`,
+        `An archive that is uploaded in parts has at most ${bytesMax} bytes here.`,
       );
     }
     if (end > bytes.byteLength) {
