@@ -31,7 +31,13 @@ const longshore = (...args: string[]) =>
 test("deploy --json prints nothing but the deployment", async () => {
   const { code, stdout, stderr } = await longshore("deploy", "--env", "dev", "--json");
   expect(code).toBe(0);
-  expect(JSON.parse(stdout)).toMatchObject({ version: "20260101.1", tasks: ["a"], promoted: true });
+  expect(JSON.parse(stdout)).toMatchObject({
+    version: "20260101.1",
+    tasks: ["a"],
+    promoted: true,
+    project: "proj_fake",
+    environment: "dev",
+  });
   expect(stderr).toContain("promote");
 });
 

@@ -16,14 +16,16 @@ export type LongshoreConfig = {
   ignorePatterns?: string[];
   maxDuration?: number;
   ttl?: string | number;
-  machine?: MachinePreset;
+  machine?: MachinePreset | { preset: MachinePreset };
   /** `enabledInDev: false` leaves every run of `longshore dev` a single attempt. */
   retries?: { enabledInDev?: boolean; default?: RetryOptions };
   /**
    * Lets a process serve further runs of the same version (at most 50 unless said), one after the other, instead of one:
    * faster, but what a module keeps in memory is seen by later runs. A run that fails to end cleanly ends its process.
    */
-  processKeepAlive?: boolean | { enabled: boolean; maxExecutionsPerProcess?: number };
+  processKeepAlive?:
+    | boolean
+    | { enabled: boolean; maxExecutionsPerProcess?: number; [other: string]: unknown };
   /** The least that `logger.*` writes: `none`, `error`, `warn`, `log`, `info` or `debug`. Everything unless said. */
   logLevel?: "none" | "error" | "warn" | "log" | "info" | "debug";
   /** The compiler's settings to use; the nearest `tsconfig.json` otherwise. */

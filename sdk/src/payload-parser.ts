@@ -76,7 +76,7 @@ const isFunction = (value: unknown): value is Parse => typeof value === "functio
 const unknownSchema = (taskId: string): TypeError =>
   new TypeError(
     `task "${taskId}": the schema is of no known kind. It may be one of zod, valibot, arktype, yup, superstruct, runtypes, ` +
-      "a compiled TypeBox type (TypeCompiler.Compile(type)), an Effect schema through Schema.standardSchemaV1(schema), " +
+      "a compiled TypeBox type (TypeCompiler.Compile(type)), an Effect schema through Schema.toStandardSchemaV1(schema) (standardSchemaV1 in Effect 3), " +
       "anything that implements Standard Schema, or a function that returns the value or throws.",
   );
 

@@ -28,12 +28,14 @@ export type Cron =
   | { pattern: string; timezone?: string; environments?: EnvironmentType[]; window?: string };
 
 /** A task that a schedule triggers; without `cron` it is one for schedules that are made through the API. */
-export type ScheduleTaskOptions<TId extends string, TOutput, TInit = unknown> = CommonTaskOptions<
-  TId,
-  ScheduledTaskPayload,
+export type ScheduleTaskOptions<
+  TId extends string,
   TOutput,
-  TInit
-> & { cron?: Cron };
+  TInit = unknown,
+  THookOutput = TOutput,
+> = CommonTaskOptions<TId, ScheduledTaskPayload, TOutput, TInit, ScheduledTaskPayload, THookOutput> & {
+  cron?: Cron;
+};
 
 const scheduleOf = (id: string, cron: Cron): ManifestSchedule => {
   const {
@@ -72,8 +74,8 @@ const withDates = (payload: unknown): unknown => {
 };
 
 /** Defines a task that runs on a schedule: `schedules.task`. Errors: as `task`; TypeError for a cron that is none. */
-export const scheduleTask = <TId extends string, TOutput = unknown, TInit = unknown>(
-  options: ScheduleTaskOptions<TId, TOutput, TInit>,
+export const scheduleTask = <TId extends string, TOutput = unknown, TInit = unknown, THookOutput = TOutput>(
+  options: ScheduleTaskOptions<TId, TOutput, TInit, THookOutput>,
 ): Task<TId, ScheduledTaskPayload, TOutput> => {
   const { id, cron, description } = options;
   defineTask(options as unknown as ErasedOptions, {

@@ -11,7 +11,10 @@ export type SchemaTaskOptions<
   TSchema extends TaskSchema,
   TOutput,
   TInit = unknown,
-> = CommonTaskOptions<TId, SchemaOutput<TSchema>, TOutput, TInit> & { schema: TSchema };
+  THookOutput = TOutput,
+> = CommonTaskOptions<TId, SchemaOutput<TSchema>, TOutput, TInit, SchemaOutput<TSchema>, THookOutput> & {
+  schema: TSchema;
+};
 
 /**
  * Defines a task with a schema. A payload that it refuses is not sent by a trigger from code, and fails the run without
@@ -24,8 +27,9 @@ export const schemaTask = <
   const TSchema extends TaskSchema,
   TOutput = unknown,
   TInit = unknown,
+  THookOutput = TOutput,
 >(
-  options: SchemaTaskOptions<TId, TSchema, TOutput, TInit>,
+  options: SchemaTaskOptions<TId, TSchema, TOutput, TInit, THookOutput>,
 ): Task<TId, SchemaInput<TSchema>, TOutput> => {
   const { id, schema, description } = options;
   const parse = payloadParser(id, schema);

@@ -17,6 +17,12 @@ type StandardTypes<TSchema> = TSchema extends { readonly "~standard": { readonly
   ? NonNullable<TTypes>
   : never;
 
+/** What a compiled TypeBox type checks for, before what it transforms. */
+type CompiledInput<TSchema> = TSchema extends { Check(value: unknown): value is infer T } ? T : unknown;
+
+/** `Decode` of TypeBox 0.34 is generic and says nothing by itself: then what is checked for, transforms left out. */
+type CompiledOutput<TSchema, TDecoded> = unknown extends TDecoded ? CompiledInput<TSchema> : TDecoded;
+
 /** What a schema gives: what `run` receives. */
 export type SchemaOutput<TSchema> = TSchema extends Standard
   ? StandardTypes<TSchema> extends { readonly output: infer T }
@@ -35,7 +41,7 @@ export type SchemaOutput<TSchema> = TSchema extends Standard
             : TSchema extends { assert(value: unknown): asserts value is infer T }
               ? T
               : TSchema extends { Decode(value: unknown): infer T }
-                ? T
+                ? CompiledOutput<TSchema, T>
                 : TSchema extends { check(value: unknown): infer T }
                   ? T
                   : TSchema extends (value: unknown) => infer T
@@ -51,4 +57,6 @@ export type SchemaInput<TSchema> = TSchema extends Standard
     ? T
     : TSchema extends { inferIn: infer T; infer: unknown }
       ? T
-      : SchemaOutput<TSchema>;
+      : TSchema extends { Decode(value: unknown): unknown; Check(value: unknown): boolean }
+        ? CompiledInput<TSchema>
+        : SchemaOutput<TSchema>;

@@ -11,13 +11,20 @@ export type TaskConcurrency = OneConcurrency | readonly OneConcurrency[];
 /**
  * What a task is called, under which limits it runs, and its hooks.
  *
+ * The compiler goes through an object from top to bottom, and settles every type that a hook's parameters name before it
+ * has seen a `run` further down. Hooks therefore have type parameters of their own, of which nothing is inferred: they take
+ * what is known by then, and leave payload and output of the task to `run`.
+ *
  * Units: `maxDuration` in seconds of execution, waits excluded; `ttl` a duration or seconds.
  */
-export type CommonTaskOptions<TId extends string, TPayload, TOutput, TInit> = TaskHooks<
+export type CommonTaskOptions<
+  TId extends string,
   TPayload,
   TOutput,
-  TInit
-> & {
+  TInit,
+  THookPayload = TPayload,
+  THookOutput = TOutput,
+> = TaskHooks<NoInfer<THookPayload>, NoInfer<THookOutput>, TInit> & {
   /** Unique within the project. */
   id: TId;
   description?: string;
@@ -39,16 +46,18 @@ export type CommonTaskOptions<TId extends string, TPayload, TOutput, TInit> = Ta
    */
   finalise?: boolean;
   /** Former name of `catchError`. */
-  handleError?: TaskHooks<TPayload, TOutput, TInit>["catchError"];
+  handleError?: TaskHooks<NoInfer<THookPayload>, NoInfer<THookOutput>, TInit>["catchError"];
 };
 
 /** A task. */
-export type TaskOptions<TId extends string, TPayload, TOutput, TInit = unknown> = CommonTaskOptions<
-  TId,
+export type TaskOptions<
+  TId extends string,
   TPayload,
   TOutput,
-  TInit
-> & {
+  TInit = unknown,
+  THookPayload = TPayload,
+  THookOutput = TOutput,
+> = CommonTaskOptions<TId, TPayload, TOutput, TInit, THookPayload, THookOutput> & {
   /** Describes the payload to people and tools; it is not checked. A `schemaTask` checks. */
   jsonSchema?: Record<string, unknown>;
 };

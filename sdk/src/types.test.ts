@@ -1,3 +1,5 @@
+import { Type } from "@sinclair/typebox";
+import { TypeCompiler } from "@sinclair/typebox/compiler";
 import { type } from "arktype";
 import * as superstruct from "superstruct";
 import * as valibot from "valibot";
@@ -85,6 +87,55 @@ test("what init answers is typed elsewhere", () => {
   });
 });
 
+test("hooks above a run with parameters of its own leave payload and output to it", () => {
+  const above = task({
+    id: "above",
+    init: async ({ ctx }) => ({ db: ctx.attempt.number }),
+    middleware: async ({ next }) => next(),
+    catchError: ({ error }) => (error ? { skipRetrying: true } : undefined),
+    onFailure: ({ payload, error }) => unused(payload, error),
+    cleanup: ({ init }) => {
+      expectTypeOf(init).toEqualTypeOf<{ db: number } | undefined>();
+    },
+    run: async (payload: { n: number }, { ctx, init }) => ({
+      text: `${payload.n} ${ctx.run.id}`,
+      db: init.db,
+    }),
+    onSuccess: ({ payload, output }) => {
+      // Those above have settled it.
+      expectTypeOf(payload).toEqualTypeOf<unknown>();
+      expectTypeOf(output).toEqualTypeOf<{ text: string; db: number }>();
+    },
+  });
+  expectTypeOf<TaskPayload<typeof above>>().toEqualTypeOf<{ n: number }>();
+  expectTypeOf<TaskOutput<typeof above>>().toEqualTypeOf<{ text: string; db: number }>();
+
+  const checked = schemaTask({
+    id: "checked",
+    schema: z.object({ n: z.number() }),
+    onSuccess: ({ payload, output }) => {
+      expectTypeOf(payload).toEqualTypeOf<{ n: number }>();
+      unused(output);
+    },
+    run: async (payload) => ({ double: payload.n * 2 }),
+  });
+  expectTypeOf<TaskOutput<typeof checked>>().toEqualTypeOf<{ double: number }>();
+
+  const scheduled = schedules.task({
+    id: "scheduled",
+    onSuccess: ({ output }) => unused(output),
+    run: async (payload) => payload.timestamp,
+  });
+  expectTypeOf<TaskOutput<typeof scheduled>>().toEqualTypeOf<Date>();
+
+  task({
+    id: "wrong",
+    run: async (payload: { n: number }) => payload.n,
+    // @ts-expect-error it is given another payload than it says
+    onSuccess: ({ payload }: { payload: { other: string } }) => unused(payload),
+  });
+});
+
 test("a schema's input is what triggers take, its output what run receives", () => {
   const zod = schemaTask({
     id: "zod",
@@ -144,6 +195,14 @@ test("other libraries' types flow as well", () => {
     run: ({ n }) => n,
   });
   expectTypeOf<TaskOutput<typeof byYup>>().toEqualTypeOf<number>();
+
+  const byTypeBox = schemaTask({
+    id: "t",
+    schema: TypeCompiler.Compile(Type.Object({ n: Type.Number() })),
+    run: ({ n }) => n,
+  });
+  expectTypeOf<TaskPayload<typeof byTypeBox>>().toEqualTypeOf<{ n: number }>();
+  expectTypeOf<TaskOutput<typeof byTypeBox>>().toEqualTypeOf<number>();
 
   const byFunction = schemaTask({ id: "f", schema: (value: unknown) => Number(value), run: (n) => n > 1 });
   expectTypeOf<TaskPayload<typeof byFunction>>().toEqualTypeOf<number>();

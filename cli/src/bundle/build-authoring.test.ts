@@ -108,6 +108,7 @@ test.each([
   });
   expect(error.problems[0]?.text).toContain(text);
   expect(error.problems[0]?.text).not.toContain("\n");
+  expect(error.problems[0]).toMatchObject({ file: "src/trigger/a.ts", line: 2 });
 });
 
 test("an error while a task is defined names the line that defines it", async () => {

@@ -130,16 +130,29 @@ test("logLevel decides what the logger of a bundle writes", async () => {
 });
 
 test("settings that change nothing here are told", async () => {
-  const { warnings } = await buildProject(
+  const { manifest, warnings } = await buildProject(
     await project({
-      "longshore.config.ts": 'export default { project: "p", runtime: "bun", telemetry: { exporters: [] } };',
+      "longshore.config.ts":
+        'export default { project: "p", machine: { preset: "micro" }, runtime: "bun", handleError: () => {}, telemetry: { exporters: [] } };',
       "src/trigger/a.ts": taskFile("a"),
     }),
   );
+  expect(manifest.tasks[0]?.machine).toBe("micro");
   expect(warnings).toEqual([
+    "handleError of the configuration is not called: set it with tasks.catchError(…) in an init.ts beside the tasks",
     `runtime "bun": Bun is not there; runs get the agent's Node`,
     "telemetry is ignored: no exporter or instrumentation of it runs",
   ]);
+});
+
+test("a build extension that is not there is named", async () => {
+  const { problems } = await failure({
+    "longshore.config.ts":
+      'import { lightpanda } from "@trigger.dev/build/extensions/lightpanda";\nexport default { project: "p", build: { extensions: [lightpanda()] } };',
+    "src/trigger/a.ts": taskFile("a"),
+  });
+  expect(problems[0]).toMatchObject({ file: "longshore.config.ts", line: 1 });
+  expect(problems[0]?.text).toContain('There is no build extension "lightpanda"');
 });
 
 test("a missing name of a namespace import is a build error too", async () => {

@@ -122,8 +122,21 @@ const imageOf = async (
 ): Promise<Pick<BundleManifest, "image">> =>
   system.length === 0 || target === "dev" || !makeImage ? {} : { image: await makeImage(system) };
 
+/** Global hooks as they were once set: a run never loads the configuration. */
+const configHooks = ["init", "onStart", "onSuccess", "onFailure", "handleError"] as const;
+const hooksInstead = { init: "middleware", handleError: "catchError" } as const;
+
+const ignoredHooks = (config: ProjectConfig): string[] =>
+  configHooks
+    .filter((name) => config[name] !== undefined)
+    .map((name) => {
+      const instead = name === "init" || name === "handleError" ? hooksInstead[name] : name;
+      return `${name} of the configuration is not called: set it with tasks.${instead}(…) in an init.ts beside the tasks`;
+    });
+
 /** Settings that another system would heed, and that change nothing here. */
-const ignoredSettings = ({ runtime, telemetry }: ProjectConfig): string[] => [
+const ignoredSettings = ({ runtime, telemetry, ...config }: ProjectConfig): string[] => [
+  ...ignoredHooks(config),
   ...(runtime?.startsWith("bun")
     ? [`runtime "${runtime}": Bun is not there; runs get the agent's Node`]
     : []),

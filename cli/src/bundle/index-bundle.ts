@@ -28,7 +28,8 @@ const problemAt = (text: string, frame: Frame | undefined): Problem =>
 const importProblem = (answer: Extract<IndexAnswer, { ok: false }>, dir: string, bundle: Bundle): Problem => {
   const frames = framesOf(answer.stack, dir);
   const own = frames.find((frame) => bundle.inputs.includes(frame.file));
-  return problemAt(`${answer.name}: ${answer.message}`, own ?? frames[0]);
+  const bundled = frames.find((frame) => !frame.file.startsWith(".."));
+  return problemAt(`${answer.name}: ${answer.message}`, own ?? bundled);
 };
 
 const locate = (registration: Registration, dir: string, bundle: Bundle): Located => {

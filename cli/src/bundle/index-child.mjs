@@ -53,13 +53,15 @@ const findUnserialisable = (value, path, around = []) => {
 };
 
 /**
+ * The error points to where the task is defined.
  * @param {string} owner
  * @param {string} field
  * @param {unknown} value
+ * @param {string} stack
  */
-const requirePlain = (owner, field, value) => {
+const requirePlain = (owner, field, value, stack) => {
   const found = findUnserialisable(value, field);
-  if (found) throw new TypeError(`${owner}: ${found}; it must be plain data`);
+  if (found) throw Object.assign(new TypeError(`${owner}: ${found}; it must be plain data`), { stack });
 };
 
 /**
@@ -71,13 +73,13 @@ const registerTask = (task, stack) => {
     fields.filter((field) => task[field] !== undefined).map((field) => [field, task[field]]),
   );
   const owner = `task "${String(task.id)}"`;
-  for (const [field, value] of Object.entries(settings)) requirePlain(owner, field, value);
+  for (const [field, value] of Object.entries(settings)) requirePlain(owner, field, value, stack);
   registrations.push({ settings, stack });
   // After the import: a schema may refer to what is defined below its task.
   descriptions.push(() => {
     const described = task.describePayload?.();
     if (described === undefined) return;
-    requirePlain(owner, "jsonSchema", described);
+    requirePlain(owner, "jsonSchema", described, stack);
     settings.payloadSchema = described;
   });
 };

@@ -12,6 +12,7 @@ import { explainMissingPackage } from "./explain-missing-package.ts";
 import { externalsPlugin } from "./externals-plugin.ts";
 import { openProjectFolder } from "./project-folder.ts";
 import { sdkPlugin } from "./sdk-plugin.ts";
+import { framesOf } from "./stack-frames.ts";
 
 /** What the CLI reads of a project's configuration; the rest is let through. */
 const ProjectConfig = z.looseObject({
@@ -20,7 +21,12 @@ const ProjectConfig = z.looseObject({
   ignorePatterns: z.array(z.string()).optional(),
   maxDuration: z.number().min(5).optional(),
   ttl: z.union([z.string(), z.int()]).optional(),
-  machine: z.enum(machineNames).optional(),
+  machine: z
+    .union([z.enum(machineNames), z.looseObject({ preset: z.enum(machineNames) })], {
+      error: `must be one of ${machineNames.join(", ")}`,
+    })
+    .transform((machine) => (typeof machine === "string" ? machine : machine.preset))
+    .optional(),
   retries: z
     .looseObject({ enabledInDev: z.boolean().optional(), default: z.looseObject({}).optional() })
     .optional(),
@@ -88,6 +94,9 @@ const bundleConfig = async (dir: string, file: string, build: BuildTools["build"
       platform: "node",
       target: "node20",
       logLevel: "silent",
+      sourcemap: "inline",
+      sourceRoot: pathToFileURL(`${dir}/`).href,
+      sourcesContent: false,
       banner: { js: requireBanner },
       plugins: [sdkPlugin(dir), buildNamesPlugin(), externalsPlugin({ external: [], detect: true })],
     });
@@ -109,14 +118,27 @@ const importOnce = async (file: string, code: string, dir: string): Promise<{ de
   return module;
 };
 
+/** What was thrown while the configuration was loaded, in one line that ends with the place in the project's own files. */
+const failureOf = (error: unknown, dir: string): string => {
+  const [reason] = (error instanceof Error ? error.message : String(error)).split("\n");
+  const frames = error instanceof Error ? framesOf(error.stack ?? "", dir) : [];
+  const own = frames.find(({ file }) => !/^\.\.|(^|\/)(node_modules|\.longshore)\//.test(file));
+  return own ? `${reason} (${own.file}:${own.line}:${own.column})` : `${reason}`;
+};
+
 /** In the project, so that packages that are not part of the code are found from there. */
 const importText = async (code: string, projectDir: string): Promise<{ default?: unknown }> => {
   const dir = await mkdtemp(path.join(await openProjectFolder(projectDir), "config-"));
   try {
     const file = path.join(dir, "config.mjs");
     await writeFile(file, code);
+    process.setSourceMapsEnabled(true);
     return await import(pathToFileURL(file).href);
+  } catch (error) {
+    // A stack is written when it is first asked for: while the source map is known.
+    throw new CliError(failureOf(error, projectDir), { cause: error });
   } finally {
+    process.setSourceMapsEnabled(false);
     await rm(dir, { recursive: true, force: true });
   }
 };

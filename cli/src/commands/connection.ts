@@ -12,7 +12,14 @@ import { type DevFile, readDevFile } from "./dev-file.ts";
 import { checkEnvironment, parseEnvironment } from "./place-names.ts";
 
 /** Where the API is and what opens it. `fetch` renews a short-lived key and names the branch. */
-export type Connection = { apiUrl: string; apiKey: string; fetch?: typeof fetch; place?: Place };
+export type Connection = {
+  apiUrl: string;
+  apiKey: string;
+  fetch?: typeof fetch;
+  place?: Place;
+  /** What a login was let into; a key is asked for it. */
+  environment?: EnvironmentPlace;
+};
 
 /** What every command takes. */
 export type CommonOptions = { json?: boolean; color?: boolean };
@@ -204,9 +211,14 @@ export const connect = (connection: Connection): Client =>
     ...(connection.fetch ? { fetch: connection.fetch } : {}),
   });
 
-/** The project and environment that a connection leads to; a key is asked for its own. */
+/** The environment that a connection leads to; a key is asked for its own. */
+export const environmentOf = async (connection: Connection): Promise<EnvironmentPlace> =>
+  connection.environment ??
+  (await connect(connection).request(EnvironmentPlace, "GET", "/api/v1/environment"));
+
+/** The names of the project and environment that a connection leads to; a key is asked for its own. */
 export const placeOf = async (connection: Connection): Promise<Place> => {
   if (connection.place) return connection.place;
-  const found = await connect(connection).request(EnvironmentPlace, "GET", "/api/v1/environment");
+  const found = await environmentOf(connection);
   return { project: found.project.ref, slug: found.slug, branch: found.branch };
 };

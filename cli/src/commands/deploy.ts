@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { type BuildOptions, buildProject } from "../bundle/build-project.ts";
+import { ownTasks } from "../bundle/own-tasks.ts";
 import { CliError } from "../cli-error.ts";
 import { buildImage, defaultBase, refuseSystem } from "../deploy/build-image.ts";
 import { deployProject } from "../deploy/deploy.ts";
@@ -9,8 +10,8 @@ import { countOf } from "../terminal/count-of.ts";
 import { print, printJson, printNote } from "../terminal/output.ts";
 import { startProgress } from "../terminal/progress.ts";
 import { style } from "../terminal/style.ts";
-import { branchOf, type ConnectionOptions, getConnection, withConnection } from "./connection.ts";
-import { parseEnvironment } from "./place-names.ts";
+import { branchOf, type ConnectionOptions, getConnection, placeOf, withConnection } from "./connection.ts";
+import { nameOfPlace, parseEnvironment } from "./place-names.ts";
 import { runAction } from "./run-action.ts";
 
 type Options = ConnectionOptions & {
@@ -49,15 +50,14 @@ const dryRun = async (dir: string, options: Options): Promise<void> => {
   const { json, platform, env: environment, branch } = options;
   const built = await buildProject(dir, { platform, environment, branch });
   const { manifest, archive, layers, system, warnings } = built;
+  const tasks = ownTasks(manifest);
   if (options.image === undefined) refuseSystem(system);
   for (const warning of warnings) printNote(warning);
   if (json)
     return printJson({ dryRun: true, bundleHash: archive.hash, sizeBytes: archive.bytes.length, manifest });
-  print(
-    `${countOf(manifest.tasks.length, "task")}, ${Math.ceil(archive.bytes.length / 1024)} KiB, ${archive.hash}`,
-  );
+  print(`${countOf(tasks.length, "task")}, ${Math.ceil(archive.bytes.length / 1024)} KiB, ${archive.hash}`);
   for (const { bytes, hash } of layers) print(`packages, ${Math.ceil(bytes.length / 1024)} KiB, ${hash}`);
-  for (const task of manifest.tasks) print(`  ${task.id}  ${style("dim", task.filePath)}`);
+  for (const task of tasks) print(`  ${task.id}  ${style("dim", task.filePath)}`);
   print("Dry run: nothing was uploaded.");
 };
 
@@ -88,7 +88,10 @@ const deploy = async (dir: string, given: Options): Promise<void> => {
   const options = await onBranch(dir, given);
   if (options.dryRun) return dryRun(dir, options);
   const needs = { dir, defaultEnv: "prod", ignoresDev: true, makesBranch: true };
-  const { place: _, ...connection } = await getConnection(options, needs);
+  const connected = await getConnection(options, needs);
+  const { place: _place, environment: _environment, ...connection } = connected;
+  // Asked before: where it went must not be a guess, nor a reason to fail once it is there.
+  const { project, slug, branch } = await placeOf(connected);
   const signing = await readSigning(options);
   const progress = startProgress(options);
   const deployed = await deployProject({
@@ -102,8 +105,9 @@ const deploy = async (dir: string, given: Options): Promise<void> => {
     onStep: (step, detail) => progress.say(`${style("dim", step.padEnd(9))} ${detail}`),
   }).finally(() => progress.end());
   for (const warning of deployed.warnings) printNote(warning);
-  if (options.json) return printJson(deployed);
-  const state = deployed.promoted ? "is current" : "is deployed but not current";
+  if (options.json) return printJson({ ...deployed, project, environment: slug, branch });
+  const where = `in ${nameOfPlace({ slug, branch })} of ${project}`;
+  const state = deployed.promoted ? `is current ${where}` : `is deployed ${where}, but not current`;
   print(
     `${style("green", "✓")} Version ${style("bold", deployed.version)} ${state}: ${deployed.tasks.join(", ")}`,
   );

@@ -12,6 +12,7 @@ import {
   placeOf,
   withConnection,
 } from "./connection.ts";
+import { nameOfPlace } from "./place-names.ts";
 import { runAction } from "./run-action.ts";
 
 type ListOptions = ConnectionOptions & { limit: number };
@@ -46,9 +47,9 @@ const makeCurrent = async (
   move: (client: Client) => Promise<Deployment>,
 ): Promise<void> => {
   const { project, slug: environment, branch } = await placeOf(connection);
+  const where = nameOfPlace({ slug: environment, branch });
   const deployment = await move(connect(connection));
   if (json) return printJson({ ...deployment, project, environment, branch });
-  const where = branch === null ? environment : `${environment}/${branch}`;
   print(
     `${style("green", "✓")} Version ${style("bold", deployment.version)} is current in ${where} of ${project}.`,
   );

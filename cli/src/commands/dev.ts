@@ -16,6 +16,7 @@ import { exitCodes } from "../exit-codes.ts";
 import { findLogin } from "../profiles/find-login.ts";
 import { print, printJsonLine, printNote } from "../terminal/output.ts";
 import { parseCount } from "../terminal/parse-count.ts";
+import { startProgress } from "../terminal/progress.ts";
 import { style } from "../terminal/style.ts";
 import { aborted, interruptSignal } from "../terminal/until-interrupted.ts";
 import { type ConnectionOptions, connect, findConnection, projectOf, withConnection } from "./connection.ts";
@@ -106,6 +107,8 @@ const dev = async (dir: string, options: Options): Promise<void> => {
     ...(inspect === undefined ? {} : { sourceDir: dir }),
   });
   try {
+    const progress = startProgress(options);
+    progress.say(remote === undefined ? "starting the API and the agent" : "starting the agent");
     const platform = await startDevPlatform({
       dir,
       remote,
@@ -113,7 +116,7 @@ const dev = async (dir: string, options: Options): Promise<void> => {
       slots: inspect === undefined ? (options.slots ?? defaultSlots) : 1,
       development: { env, ...(inspect === undefined ? {} : { inspect }) },
       log: options.verbose ? printNote : () => {},
-    });
+    }).finally(() => progress.end());
     announce(platform, options, inspect);
     await work(dir, options, platform, tools, interrupted);
   } finally {
@@ -136,7 +139,7 @@ const work = async (
     ...(options.json ? { json: true } : {}),
     pageOf: (run) => (pageUrl === undefined ? undefined : `${pageUrl}/runs/${run.id}`),
   });
-  const { place: _, ...target } = connection;
+  const { place: _place, environment: _environment, ...target } = connection;
   const rebuilder = createRebuilder({ dir, tools, ...target }, (outcome) => {
     reporter.build(outcome);
     tools.warmUp();
@@ -165,7 +168,7 @@ export const addDevCommand = (program: Command): void => {
   withConnection(program.command("dev"))
     .description("run the project here and rebuild it on every change")
     .argument("[dir]", "project folder", ".")
-    .option("--port <port>", "port of the embedded API", parseCount)
+    .option("--port <port>", "port of the embedded API (3030, or any that is free)", parseCount)
     .option("--slots <count>", "how many runs at once (10)", parseCount)
     .option("--env-file <file...>", "variables of runs, instead of .env, .env.development, .env.local")
     .option("--inspect [port]", "let a debugger attach to runs, at 127.0.0.1:9229", parseInspect)

@@ -35,3 +35,7 @@ export const checkEnvironment = (env: string | undefined, apiKey: string): void 
     exitCode: exitCodes.badUsage,
   });
 };
+
+/** An environment as people read it: `prod`, `preview/feature`. */
+export const nameOfPlace = ({ slug, branch }: { slug: string; branch: string | null }): string =>
+  branch === null ? slug : `${slug}/${branch}`;

@@ -4,6 +4,7 @@ import { type RunExplanation, RunIdResponse } from "@longshore/shared/contract/r
 import type { Command } from "commander";
 import { CliError } from "../cli-error.ts";
 import { exitCodes } from "../exit-codes.ts";
+import { formatRunError } from "../terminal/format-run-error.ts";
 import { print, printJson, table } from "../terminal/output.ts";
 import { parseCount } from "../terminal/parse-count.ts";
 import { type ConnectionOptions, connect, getConnection, withConnection } from "./connection.ts";
@@ -63,7 +64,7 @@ const get = async (client: Client, id: string, json: boolean | undefined): Promi
   if (json) return printJson(run);
   print(table([heading, rowOf({ ...run, env: undefined } as RunItem)]));
   if ("output" in run && run.output !== undefined) print(JSON.stringify(run.output, null, 2));
-  if ("error" in run && run.error) print(run.error.stackTrace ?? run.error.message);
+  if ("error" in run && run.error) print(formatRunError(run.error));
   if (run.isCompleted) return;
   const explanation: RunExplanation | undefined = await client.runs.explain(id).catch(() => undefined);
   if (explanation) print(explanation.sentence);

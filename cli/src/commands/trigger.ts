@@ -1,8 +1,9 @@
 import { readFile } from "node:fs/promises";
-import type { Run } from "@longshore/sdk";
+import type { Client, Run } from "@longshore/sdk";
 import type { Command } from "commander";
 import { CliError } from "../cli-error.ts";
 import { exitCodes } from "../exit-codes.ts";
+import { formatRunError } from "../terminal/format-run-error.ts";
 import { print, printJson } from "../terminal/output.ts";
 import { startProgress } from "../terminal/progress.ts";
 import { readInput } from "../terminal/read-input.ts";
@@ -24,6 +25,8 @@ type Options = ConnectionOptions & {
 };
 
 const pollIntervalMs = 500;
+/** A run that has not begun by then may wait for something that its owner does not know of. Units: milliseconds. */
+const patienceMs = 10_000;
 
 /** `@file` and `-` (standard input) name where it is; anything else is it. */
 const readPayload = async (given: string): Promise<string> => {
@@ -59,7 +62,26 @@ const printEnd = (run: Run): void => {
     return;
   }
   print(`${style("red", "✗")} ${run.id} ${run.status} after ${seconds} s`);
-  if ("error" in run && run.error) print(run.error.message);
+  if ("error" in run && run.error) print(formatRunError(run.error));
+};
+
+/** Waits for the end of a run, and says once why it has not begun. */
+const waitFor = async (client: Client, id: string, options: Options): Promise<Run> => {
+  const progress = startProgress(options);
+  // Whoever reads both streams as one still finds nothing but the run.
+  if (!options.json) progress.say(`waiting for ${id}`);
+  const explain = async () => {
+    const { sentence } = await client.runs.explain(id);
+    const { startedAt, isCompleted } = await client.runs.retrieve(id);
+    if (startedAt === undefined && !isCompleted) progress.say(`waiting for ${id}: ${sentence}`);
+  };
+  const impatience = setTimeout(() => void explain().catch(() => undefined), patienceMs);
+  try {
+    return await client.runs.poll(id, { pollIntervalMs });
+  } finally {
+    clearTimeout(impatience);
+    progress.end();
+  }
 };
 
 const trigger = async (task: string, given: string | undefined, options: Options): Promise<void> => {
@@ -79,10 +101,7 @@ const trigger = async (task: string, given: string | undefined, options: Options
     if (options.json) return printJson({ id: handle.id, isCached: handle.isCached });
     return print(handle.id);
   }
-  const progress = startProgress(options);
-  // Whoever reads both streams as one still finds nothing but the run.
-  if (!options.json) progress.say(`waiting for ${handle.id}`);
-  const run = await client.runs.poll(handle.id, { pollIntervalMs }).finally(() => progress.end());
+  const run = await waitFor(client, handle.id, options);
   if (options.json) printJson(run);
   else printEnd(run);
   if (run.status !== "COMPLETED") process.exitCode = exitCodes.failed;

@@ -1,4 +1,4 @@
-import { EnvironmentPlace, Whoami } from "@longshore/shared/contract/account";
+import { Whoami } from "@longshore/shared/contract/account";
 import type { Command } from "commander";
 import { listProjects } from "../profiles/enter-place.ts";
 import { findLogin } from "../profiles/find-login.ts";
@@ -6,7 +6,7 @@ import { asPerson } from "../profiles/person-client.ts";
 import { print, printJson, printNote } from "../terminal/output.ts";
 import {
   type ConnectionOptions,
-  connect,
+  environmentOf,
   findConnection,
   findDev,
   getConnection,
@@ -19,7 +19,7 @@ import { runAction } from "./run-action.ts";
 const showWay = async (options: ConnectionOptions, via: "key" | "dev"): Promise<void> => {
   const connection = await getConnection(options);
   const { apiUrl } = connection;
-  const place = await connect(connection).request(EnvironmentPlace, "GET", "/api/v1/environment");
+  const place = await environmentOf(connection);
   if (options.json) return printJson({ apiUrl, via, environment: place });
   const branch = place.branch === null ? "" : `, ${via === "dev" ? "session" : "branch"} ${place.branch}`;
   const where = `${place.slug}${branch} of ${place.project.ref} (${place.project.name})`;

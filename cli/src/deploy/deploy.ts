@@ -4,11 +4,12 @@ import { ApiError, type Client, createClient } from "@longshore/sdk";
 import { Deployment, DeploymentVariables } from "@longshore/shared/contract/deployments";
 import { type BuildOptions, type BuiltProject, buildProject } from "../bundle/build-project.ts";
 import { findEnvReads } from "../bundle/find-env-reads.ts";
+import { ownTasks } from "../bundle/own-tasks.ts";
 import { CliError } from "../cli-error.ts";
 import { countOf } from "../terminal/count-of.ts";
 import { refuseSystem } from "./build-image.ts";
 import { signDeployment } from "./sign-deployment.ts";
-import { uploadArchive } from "./upload-archive.ts";
+import { refuseTooLarge, uploadArchive } from "./upload-archive.ts";
 
 /** What a deployment does next, for whoever shows its progress. */
 export type DeployStep = "build" | "upload" | "create" | "finalise" | "variables" | "promote";
@@ -30,6 +31,8 @@ export type DeployOptions = {
   build?: BuildOptions;
   /** Leaves the variables of the environment as they are, whatever extensions say. */
   skipSyncEnvVars?: boolean;
+  /** Variables that runs have besides those of the environment. */
+  localEnv?: () => Readonly<Record<string, string>>;
 };
 
 /** What became of it. */
@@ -52,7 +55,7 @@ const setVariables = async (
   deploymentId: string,
   built: BuiltProject,
   reads: readonly string[],
-  options: Pick<DeployOptions, "onStep" | "skipSyncEnvVars">,
+  options: Pick<DeployOptions, "onStep" | "skipSyncEnvVars" | "localEnv">,
 ): Promise<string[]> => {
   const imports = options.skipSyncEnvVars ? [] : built.variables;
   if (imports.length === 0 && reads.length === 0) return [];
@@ -61,7 +64,8 @@ const setVariables = async (
   const place = `/api/v1/deployments/${encodeURIComponent(deploymentId)}/variables`;
   try {
     const { names } = await client.request(DeploymentVariables, "POST", place, { body: { imports } });
-    const missing = reads.filter((name) => !names.includes(name));
+    const local = options.localEnv?.() ?? {};
+    const missing = reads.filter((name) => !names.includes(name) && local[name] === undefined);
     if (missing.length === 0) return [];
     return [`the code reads variables that this environment does not have: ${missing.join(", ")}`];
   } catch (error) {
@@ -87,6 +91,8 @@ export const deployBuilt = async (
   });
   const { archive, layers, manifest } = built;
   if (manifest.image === undefined) refuseSystem(built.system);
+  for (const layer of layers) refuseTooLarge("packages", layer);
+  refuseTooLarge("code", archive);
   const step = options.onStep ?? (() => {});
   // Looked for while the requests are under way.
   const reads = findEnvReads(path.dirname(built.configFile), built.inputs);
@@ -96,7 +102,7 @@ export const deployBuilt = async (
     await uploadArchive(client, layer, (text) => step("upload", `packages: ${text}`));
   await uploadArchive(client, archive, (text) => step("upload", text));
 
-  step("create", countOf(manifest.tasks.length, "task"));
+  step("create", countOf(ownTasks(manifest).length, "task"));
   const created = await client.request(Deployment, "POST", "/api/v1/deployments", {
     body: {
       bundleHash: archive.hash,
@@ -126,7 +132,7 @@ export const deployBuilt = async (
   return {
     deploymentId: created.id,
     version: final.version,
-    tasks: manifest.tasks.map((task) => task.id),
+    tasks: ownTasks(manifest).map((task) => task.id),
     bundleHash: archive.hash,
     promoted: !options.skipPromotion,
     warnings,

@@ -9,7 +9,7 @@ import { type RunningServer, startServer } from "../adapters/server.ts";
 import { archiveFiles } from "../bundle/archive.ts";
 import { createProject } from "../testing/project.fixture.ts";
 import { deployProject } from "./deploy.ts";
-import { uploadArchive } from "./upload-archive.ts";
+import { refuseTooLarge, uploadArchive } from "./upload-archive.ts";
 
 let server: RunningServer;
 let home: string;
@@ -83,6 +83,14 @@ test("an upload that was cut goes on with the parts that are missing", async () 
   await whole.close();
 });
 
+test("an archive over the limit is refused before any of it is sent", () => {
+  const bytes = new Uint8Array(100 * 1024 * 1024 + 1);
+  expect(() => refuseTooLarge("code", { bytes })).toThrow(
+    "the archive of the code has 101 MiB; 100 MiB are the most",
+  );
+  expect(() => refuseTooLarge("packages", { bytes: bytes.subarray(1) })).not.toThrow();
+});
+
 test("a deployment sets its variables before it becomes current, and names those that are missing", async () => {
   const project = await createProject({
     "longshore.config.ts": `import { syncEnvVars } from "longshore/build";
@@ -100,8 +108,9 @@ export const a = task({ id: "a", run: () => [process.env.FROM_VAULT, process.env
       apiUrl: server.url,
       apiKey,
       skipSyncEnvVars: true,
+      localEnv: () => ({ ALSO: "here" }),
     });
-    expect(quiet.warnings).toEqual(deployed.warnings);
+    expect(quiet.warnings).toEqual(["the code reads variables that this environment does not have: NOWHERE"]);
     const client = createClient({ baseURL: server.url, accessToken: apiKey });
     const { data } = await client.deployments.list();
     expect(data).toHaveLength(2);

@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto";
-import { type Client, NotFoundError } from "@longshore/sdk";
-import { BundleReceipt } from "@longshore/shared/contract/deployments";
+import { ApiConnectionError, type Client, NotFoundError } from "@longshore/sdk";
+import { BundleReceipt, bundleBytesMax } from "@longshore/shared/contract/deployments";
 import { z } from "zod";
 import type { Archive } from "../bundle/archive.ts";
 import { CliError } from "../cli-error.ts";
+import { exitCodes } from "../exit-codes.ts";
 
 /** So little is sent sooner than it is asked for. Units: bytes. */
 const smallBytes = 256 * 1024;
@@ -54,12 +55,38 @@ const putParts = async (
   });
 };
 
+/** Whoever is told that the way was cut wants to know what becomes of what arrived. */
+const explainCut = (error: unknown): unknown =>
+  error instanceof ApiConnectionError
+    ? new CliError(error.message, {
+        next: "check the network and run the same command again: parts that arrived are not sent again",
+        exitCode: exitCodes.unreachable,
+        cause: error,
+      })
+    : error;
+
+const mibOf = (bytes: number): string => `${Math.ceil(bytes / 1024 / 1024)} MiB`;
+
+/** Refuses what the API would refuse once it had arrived. Errors: CliError that says how much is too much. */
+export const refuseTooLarge = (what: "code" | "packages", { bytes }: Pick<Archive, "bytes">): void => {
+  if (bytes.length <= bundleBytesMax) return;
+  throw new CliError(
+    `the archive of the ${what} has ${mibOf(bytes.length)}; ${mibOf(bundleBytesMax)} are the most`,
+    {
+      next:
+        what === "code"
+          ? "longshore analyze shows what the code is made of; large files are better fetched by the run"
+          : "leave packages out that runs do not need, or put them into the image: longshore deploy --image",
+    },
+  );
+};
+
 const kibOf = (bytes: number): string => `${Math.ceil(bytes / 1024)} KiB`;
 
 /**
  * Uploads an archive unless the API has it; a large one in parts, of which those that arrived before are not sent again.
  *
- * Errors: ApiError of the request that failed; CliError when what arrived is something else.
+ * Errors: ApiError of the request that failed; CliError when the way was cut between parts, or something else arrived.
  */
 export const uploadArchive = async (
   client: Client,
@@ -80,5 +107,8 @@ export const uploadArchive = async (
       next: "deploy again",
     });
   }
-  await putParts(client, archive, (sent) => say(`${kibOf(sent)} of ${kibOf(bytes.length)}`));
+  const onPart = (sent: number) => say(`${kibOf(sent)} of ${kibOf(bytes.length)}`);
+  await putParts(client, archive, onPart).catch((error: unknown) => {
+    throw explainCut(error);
+  });
 };

@@ -4,6 +4,7 @@ import { type AgentDevelopment, type RunningAgent, startAgent } from "../adapter
 import { startServer } from "../adapters/server.ts";
 import type { Connection } from "../commands/connection.ts";
 import { type DevFile, devFilePath } from "../commands/dev-file.ts";
+import { choosePort } from "./choose-port.ts";
 import { openSession, type SessionWish } from "./open-session.ts";
 
 /** The API and the agent that `dev` works with, its own or another's. */
@@ -32,6 +33,8 @@ export type DevPlatformOptions = {
   log: (line: string) => void;
 };
 
+/** Port of the embedded API when it is free and no other is asked for. */
+const usualPort = 3030;
 /** Runs of a `dev` that was killed end soon after it. Units: milliseconds. */
 const orphanGraceMs = 3_000;
 
@@ -83,7 +86,7 @@ const startEmbedded = async (options: DevPlatformOptions): Promise<DevPlatform> 
   const server = await startServer(serverEnv(), {
     dataDir: path.join(dir, ".longshore", "server"),
     log,
-    ...(port === undefined ? {} : { port }),
+    port: port ?? (await choosePort(usualPort)),
   });
   try {
     const { bootstrap, url } = server;

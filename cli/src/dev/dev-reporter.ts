@@ -2,6 +2,7 @@ import type { RunItem } from "@longshore/sdk";
 import type { LogLine } from "@longshore/shared/contract/runs";
 import { describeError } from "../terminal/describe-error.ts";
 import { formatLogText } from "../terminal/format-log-line.ts";
+import { formatRunError } from "../terminal/format-run-error.ts";
 import { print, printJsonLine } from "../terminal/output.ts";
 import { style } from "../terminal/style.ts";
 import type { RunNews } from "./follow-runs.ts";
@@ -47,6 +48,13 @@ const reportStatus = (run: RunItem, isNew: boolean, page: string | undefined): v
 const reportLine = (run: RunItem, line: LogLine): void =>
   print(`${time()} ${style("dim", `[${run.id} attempt ${line.attempt}]`)} ${formatLogText(line)}`);
 
+const reportFailure = ({ run, attempt, error }: Extract<RunNews, { kind: "failure" }>): void => {
+  const where = attempt === null ? run.id : `${run.id} attempt ${attempt}`;
+  print(
+    `${time()} ${style("dim", `[${where}]`)} ${run.taskIdentifier} ${style("red", formatRunError(error))}`,
+  );
+};
+
 const reportRun = (pageOf: PageOf): DevReporter["run"] => {
   const known = new Set<string>();
   let unreachable = false;
@@ -60,12 +68,16 @@ const reportRun = (pageOf: PageOf): DevReporter["run"] => {
       known.add(news.run.id);
     }
     if (news.kind === "log") reportLine(news.run, news.line);
+    if (news.kind === "failure") reportFailure(news);
   };
 };
 
 const jsonReporter = (pageOf: PageOf): DevReporter => ({
   build: (outcome) => {
-    if (outcome.kind === "unchanged") return;
+    if (outcome.kind === "unchanged") {
+      if (outcome.afterFailure) printJsonLine({ event: "unchanged" });
+      return;
+    }
     if (outcome.kind === "deployed") {
       const { version, tasks, warnings } = outcome.deployed;
       return printJsonLine({
@@ -85,6 +97,8 @@ const jsonReporter = (pageOf: PageOf): DevReporter => ({
     const { id, taskIdentifier: task, status } = news.run;
     if (news.kind === "status")
       return printJsonLine({ event: "run", id, task, status, page: pageOf(news.run) });
+    if (news.kind === "failure")
+      return printJsonLine({ event: "failure", id, task, attempt: news.attempt, error: news.error });
     printJsonLine({ event: "log", id, task, ...news.line });
   },
 });
@@ -97,6 +111,8 @@ export const createDevReporter = (options: { json?: boolean; pageOf: PageOf }): 
         build: (outcome) => {
           if (outcome.kind === "deployed") reportDeployed(outcome);
           if (outcome.kind === "kept") reportKept(outcome);
+          if (outcome.kind === "unchanged" && outcome.afterFailure)
+            print(`${time()} ${style("green", "✓")} It builds again, as the version that runs.`);
         },
         run: reportRun(options.pageOf),
       };

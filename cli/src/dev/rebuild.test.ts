@@ -37,7 +37,7 @@ test("a broken file keeps the last good version, and its repair replaces it", as
   expect(kept?.kind === "kept" && kept.error).toBeInstanceOf(BundleError);
   expect(api.current).toBe("deployment_1");
   await project.write(file, good(1));
-  expect(await build()).toEqual({ kind: "unchanged" });
+  expect(await build()).toEqual({ kind: "unchanged", afterFailure: true });
   await project.write(file, good(2));
   expect(await build()).toMatchObject({ kind: "deployed", deployed: { version: "20260101.2" } });
 });

@@ -5,7 +5,8 @@ import { type DeployedProject, deployBuilt } from "../deploy/deploy.ts";
 /** What a build in `dev` came to. `kept`: it failed, and the last good one goes on. */
 export type RebuildOutcome =
   | { kind: "deployed"; deployed: DeployedProject; elapsedMs: number }
-  | { kind: "unchanged" }
+  /** It came out as the last good one. `afterFailure`: what was wrong has been taken back. */
+  | { kind: "unchanged"; afterFailure: boolean }
   | { kind: "kept"; error: unknown; hasGood: boolean };
 
 /** Builds on request, one at a time. */
@@ -28,12 +29,13 @@ type RebuildOptions = {
 const rebuildOnce = async (
   { tools = plainTools, ...options }: RebuildOptions,
   lastHash: string | undefined,
+  hasFailed: boolean,
 ): Promise<RebuildOutcome> => {
   const startedMs = performance.now();
   try {
     const built = await buildProject(options.dir, { target: "dev", environment: "dev", tools });
-    if (built.archive.hash === lastHash) return { kind: "unchanged" };
-    const deployed = await deployBuilt(built, options);
+    if (built.archive.hash === lastHash) return { kind: "unchanged", afterFailure: hasFailed };
+    const deployed = await deployBuilt(built, { ...options, localEnv: tools.env });
     return { kind: "deployed", deployed, elapsedMs: performance.now() - startedMs };
   } catch (error) {
     return { kind: "kept", error, hasGood: lastHash !== undefined };
@@ -46,13 +48,15 @@ export const createRebuilder = (
   onOutcome: (outcome: RebuildOutcome) => void,
 ): Rebuilder => {
   let lastHash: string | undefined;
+  let hasFailed = false;
   let wanted = false;
   let working: Promise<void> | undefined;
   const work = async () => {
     while (wanted) {
       wanted = false;
-      const outcome = await rebuildOnce(options, lastHash);
+      const outcome = await rebuildOnce(options, lastHash, hasFailed);
       if (outcome.kind === "deployed") lastHash = outcome.deployed.bundleHash;
+      hasFailed = outcome.kind === "kept";
       onOutcome(outcome);
     }
     working = undefined;

@@ -1,4 +1,4 @@
-import { access, readFile } from "node:fs/promises";
+import { access, readdir, readFile } from "node:fs/promises";
 import path from "node:path";
 import { z } from "zod";
 import { CliError } from "../cli-error.ts";
@@ -52,6 +52,13 @@ const readManifest = async (dir: string): Promise<DetectedProject["manifest"]> =
   }
 };
 
+/** What a folder holds in which nobody has written code: what package managers put there, and what describes it. */
+const noCode =
+  /^(\..*|package\.json|package-lock\.json|[\w-]+-lock\.yaml|[\w-]+\.lockb?|node_modules|README.*|LICEN[CS]E.*)$/i;
+
+const isBare = async (dir: string): Promise<boolean> =>
+  (await readdir(dir)).every((name) => noCode.test(name));
+
 /** Looks at a project's folder. Errors: `CliError` for a package.json that cannot be read. */
 export const detectProject = async (dir: string): Promise<DetectedProject> => {
   const manifest = await readManifest(dir);
@@ -63,8 +70,8 @@ export const detectProject = async (dir: string): Promise<DetectedProject> => {
     manifest,
     packageManager: await findPackageManager(dir),
     framework,
-    // A folder with nothing in it begins with TypeScript.
-    isTypeScript: isTypeScript || manifest === null || framework === "nuxt",
+    // A folder without code begins with TypeScript.
+    isTypeScript: isTypeScript || manifest === null || framework === "nuxt" || (await isBare(dir)),
     hasSrc: await exists(path.join(dir, "src")),
   };
 };

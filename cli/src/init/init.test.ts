@@ -33,6 +33,8 @@ test.each([
 test("what init writes builds, and a second init changes nothing", async () => {
   await write("package.json", '{\n    "name": "@acme/shop",\n    "type": "module"\n}\n');
   await write("pnpm-lock.yaml", "");
+  expect(await detectProject(dir)).toMatchObject({ isTypeScript: true });
+  await write("server.js", "");
   await write(".gitignore", "node_modules");
   const init = (...more: string[]) => runCli(["init", "--json", ...more], { cwd: dir });
   const first = JSON.parse((await init("--scripts")).stdout);

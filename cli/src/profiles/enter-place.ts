@@ -1,5 +1,10 @@
 import { NotFoundError } from "@longshore/sdk";
-import { PlaceToken, type ProjectItem, ProjectList } from "@longshore/shared/contract/account";
+import {
+  type EnvironmentPlace,
+  PlaceToken,
+  type ProjectItem,
+  ProjectList,
+} from "@longshore/shared/contract/account";
 import { Branch } from "@longshore/shared/contract/env-vars";
 import { CliError } from "../cli-error.ts";
 import { exitCodes } from "../exit-codes.ts";
@@ -116,7 +121,7 @@ export const enterPlace = async (
   login: Login,
   wanted: Place,
   options: { makesBranch?: boolean } = {},
-): Promise<{ apiKey: string; fetch: typeof fetch; place: Place }> => {
+): Promise<{ apiKey: string; fetch: typeof fetch; place: Place; environment: EnvironmentPlace }> => {
   if (options.makesBranch && wanted.branch !== null) {
     await makeBranch(login, wanted.project, wanted.branch).catch((error: unknown) => {
       if (!(error instanceof NotFoundError)) throw error;
@@ -141,5 +146,5 @@ export const enterPlace = async (
     headers.set("authorization", `Bearer ${held}`);
     return fetch(input, { ...init, headers });
   };
-  return { apiKey: bought.token, fetch: renewingFetch, place };
+  return { apiKey: bought.token, fetch: renewingFetch, place, environment: bought.environment };
 };

@@ -176,17 +176,22 @@ test("two dev sessions on one instance never take each other's runs", async () =
       );
     const ask = async () =>
       json((await runCli(["trigger", "who", "--wait", "--json"], options)).stdout).output;
+    const where = async () => json((await runCli(["whoami", "--json"], options)).stdout);
     const close = async () => {
       const over = ended(child);
       child.kill("SIGINT");
       await over;
       await folder.remove();
     };
-    return { isUp, ask, close };
+    return { isUp, ask, where, close };
   };
   const [one, two] = await Promise.all([open("one"), open("two")]);
   try {
     await Promise.all([one.isUp(), two.isUp()]);
+    expect(await one.where()).toMatchObject({
+      via: "dev",
+      environment: { project: { ref: api.projectRef } },
+    });
     const asked = [one.ask(), two.ask(), two.ask(), one.ask()];
     expect(await Promise.all(asked)).toEqual(["one", "two", "two", "one"]);
   } finally {
@@ -246,7 +251,7 @@ test("bad input: a configuration that is missing, throws, or is no configuration
   };
   const [missing, throws, wrong] = await Promise.all([
     deploy(null),
-    deploy('throw new Error("no luck");'),
+    deploy('\nthrow new Error("no luck\\nat all");'),
     deploy("export default { project: 5 };"),
   ]);
   expect(missing).toMatchObject({
@@ -255,7 +260,9 @@ test("bad input: a configuration that is missing, throws, or is no configuration
   });
   expect(throws).toMatchObject({
     code: 1,
-    stderr: expect.stringContaining("error: longshore.config.ts failed when it was loaded: no luck"),
+    stderr: expect.stringContaining(
+      "error: longshore.config.ts failed when it was loaded: no luck (longshore.config.ts:2:7)\n",
+    ),
   });
   expect(wrong).toMatchObject({
     code: 2,

@@ -43,6 +43,14 @@ test.each([
   expect(next?.startsWith(`${command} `)).toBe(true);
 });
 
+test("404 of a task names what to do about it", async () => {
+  const text = 'Task "a" not found in this environment. Deploy it first.';
+  expect(await described(text)).toMatchObject({
+    message: text,
+    next: expect.stringContaining("longshore deploy"),
+  });
+});
+
 test("404 of something else than our API is told as such", async () => {
   expect(await described("Not Found")).toMatchObject({
     message: "the API answered 404: Not Found",

@@ -19,6 +19,10 @@ const lists: readonly (readonly [RegExp, string])[] = [
     /^Deployment not found/,
     "longshore deployments list shows the versions of this environment (--env names another)",
   ],
+  [
+    /^Task .* not found in this environment/,
+    "check the id and the environment (longshore whoami names it), or deploy the task: longshore deploy",
+  ],
   [/^Queue not found/, "longshore queues list shows those of this environment"],
   [/^Schedule not found/, "longshore schedules list shows those of this environment"],
   [/^Environment variable .* not found/, "longshore env list shows those of this environment"],
@@ -51,7 +55,7 @@ const describeApiError = (error: ApiError): Description => {
   }
   if (error instanceof AuthenticationError) {
     return {
-      message: `the API refused the key: ${error.message}`,
+      message: `the API refused the key${error.message.includes("(no body)") ? "" : `: ${error.message}`}`,
       next: "pass --api-key or set LONGSHORE_SECRET_KEY to a key of this environment, or sign in: longshore login",
       exitCode: exitCodes.notAllowed,
     };

@@ -3,7 +3,8 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { CreateDeploymentBody } from "@longshore/shared/contract/deployments";
 
-export type FakeRun = { id: string; status: string; lines: string[]; output?: unknown };
+/** `failures`: what each attempt threw. */
+export type FakeRun = { id: string; status: string; lines: string[]; output?: unknown; failures?: string[] };
 
 type Reply = { status: number; body?: unknown };
 
@@ -70,6 +71,7 @@ const runOnWire = ({ id, status, output }: FakeRun) => ({
   status,
   isCompleted: ["COMPLETED", "FAILED"].includes(status),
   isCancelled: false,
+  isFailed: status === "FAILED",
   createdAt: at,
   updatedAt: at,
   finishedAt: at,
@@ -87,6 +89,10 @@ const runReply = (
   if (id === undefined) return { status: 200, body: { data: api.runs.map(runOnWire), pagination: {} } };
   const run = api.runs.find((one) => one.id === id);
   if (!run) return { status: 404, body: { error: "Run not found" } };
+  if (verb === "events") {
+    const attempts = run.failures?.map((message, i) => ({ number: i + 1, error: { message } })) ?? [];
+    return { status: 200, body: { events: [], attempts, waits: [] } };
+  }
   if (verb !== "logs") return { status: 200, body: runOnWire(run) };
   const after = Number(query.get("after") ?? 0);
   const lines = run.lines.slice(after).map((message, i) => ({
@@ -100,9 +106,18 @@ const runReply = (
   return { status: 200, body: { lines, next: String(run.lines.length) } };
 };
 
+const environment = {
+  id: "env_1",
+  slug: "dev",
+  type: "development",
+  branch: null,
+  project: { ref: "proj_fake", name: "Fake" },
+};
+
 const replyTo = (api: FakeApi, method: string, url: URL, body: Buffer): Reply => {
   const path = url.pathname;
   const [, , , noun, id, verb] = path.split("/");
+  if (noun === "environment") return { status: 200, body: environment };
   if (noun === "runs") return runReply(api, id, verb, url.searchParams);
   if (noun === "bundles" && id) return bundleReply(api, method, id, body);
   if (noun === "deployments" && !id) return createReply(api, body);

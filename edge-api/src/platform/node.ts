@@ -156,7 +156,9 @@ const listen = (app: ReturnType<typeof createApp>, port: number, hostname: strin
     const server = serve({ fetch: app.fetch, port, hostname }, () => resolveServer(server));
     server.once("error", (error: NodeJS.ErrnoException) => {
       const message =
-        error.code === "EADDRINUSE" ? `Port ${port} is taken. Set PORT to a free one.` : error.message;
+        error.code === "EADDRINUSE"
+          ? `Port ${port} is taken. Choose a free one with --port or PORT.`
+          : error.message;
       reject(new Error(message, { cause: error }));
     });
   });

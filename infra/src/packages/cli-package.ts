@@ -120,6 +120,8 @@ export const layCliPackage = async (root: string, folder: string, workDir: strin
   await layRunner(folder);
   await layLicences(root, folder, metafile);
   await emitTypes(root, [entries.build], join(folder, "dist/types"), workDir);
+  // For projects that map other names to it by path: a path knows nothing of `exports`.
+  await writeFile(join(folder, "dist/build.d.ts"), `export * from "./types/cli/src/extensions/index.js";\n`);
   await mkdir(join(folder, "bin"));
   await writeFile(join(folder, "bin/longshore.js"), start);
   await chmod(join(folder, "bin/longshore.js"), 0o755);
@@ -137,7 +139,7 @@ export const layCliPackage = async (root: string, folder: string, workDir: strin
     engines,
     bin: { longshore: "./bin/longshore.js" },
     exports: {
-      "./build": { types: "./dist/types/cli/src/extensions/index.d.ts", default: "./dist/build.js" },
+      "./build": { types: "./dist/build.d.ts", default: "./dist/build.js" },
       "./package.json": "./package.json",
     },
     dependencies: { "@longshore/sdk": version, ...Object.fromEntries(await Promise.all(versions)) },

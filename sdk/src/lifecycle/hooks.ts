@@ -22,6 +22,9 @@ export type HookParams<TPayload = unknown, TInit = unknown> = {
   init?: TInit;
 };
 
+/** What hooks receive that are called before `init` has answered; its type is not named here, so that it can be inferred. */
+type EarlyHookParams<TPayload> = Omit<HookParams<TPayload>, "init">;
+
 /** What a run waits for outside its slot. */
 export type TaskWait =
   | { type: "duration"; date: Date }
@@ -53,11 +56,9 @@ type Answer<T> = T | Promise<T>;
 /** The hooks of a task. Global ones run before its own, except for `catchError`. */
 export type TaskHooks<TPayload = unknown, TOutput = unknown, TInit = unknown> = {
   /** Surrounds the attempt with all its other hooks; must call `next()` once. Errors: a throw fails the attempt. */
-  middleware?: (
-    params: Omit<HookParams<TPayload, TInit>, "init"> & { next: () => Promise<void> },
-  ) => Answer<unknown>;
+  middleware?: (params: EarlyHookParams<TPayload> & { next: () => Promise<void> }) => Answer<unknown>;
   /** Before everything else; what it answers is `init` elsewhere. Errors: a throw fails the attempt. Prefer middleware. */
-  init?: (params: Omit<HookParams<TPayload, TInit>, "init">) => Answer<TInit>;
+  init?: (params: EarlyHookParams<TPayload>) => Answer<TInit>;
   /** Before the first attempt only. Errors: a throw fails the attempt. */
   onStart?: (params: HookParams<TPayload, TInit>) => unknown;
   /** Before each attempt. Errors: a throw fails the attempt. */
