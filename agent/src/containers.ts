@@ -157,12 +157,14 @@ export const createContainers = (
       return;
     }
     const waiting = idle();
-    const generic = waiting.filter((one) => one.record.binding === null && one.isConnected());
+    const [machine] = lately();
+    const generic = waiting.filter(({ record }) => record.binding === null && record.machine === machine);
     const usedMb = waiting.reduce((sum, one) => sum + memoryMbOf(one), 0);
     const left = countToFork(deps.pool, generic.filter((one) => one.isForked()).length, usedMb);
-    const [machine] = lately();
-    const next = generic.filter((one) => !one.isForked() && one.record.machine === machine);
-    for (const one of next.slice(0, left)) one.forkAhead();
+    const next = generic.filter((one) => !one.isForked()).slice(0, left);
+    for (const one of next) if (one.isConnected()) one.forkAhead();
+    // Its runner is not up yet.
+    if (next.some((one) => !one.isConnected())) forkTimer = setTimeout(forkAhead, forkAfterMs).unref();
   };
   const refillLater = (ms: number): void => {
     refillTimer ??= setTimeout(() => {

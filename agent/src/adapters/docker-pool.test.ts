@@ -135,6 +135,9 @@ describe.skipIf(!available)("the pool of runner containers", { timeout: 120_000 
     const [before] = await ours(agent);
     const first = await output<Seen>("look");
     await until("the successor", isPrepared(agent));
+    // What the first executor took is told two seconds after it was started, unless it has got a run.
+    await new Promise((resolve) => setTimeout(resolve, 2_000));
+    expect(isPrepared(agent)()).toBe(true);
     const askedAt = Date.now();
     const second = await output<Seen>("look");
     expect((await boxRecords(harness.config.dataDir)).filter(({ binding }) => binding)).toHaveLength(1);

@@ -124,6 +124,16 @@ const end = (code: number): void => {
   setTimeout(() => process.exit(code), 20);
 };
 
+/** Starts an executor without code, and says what it takes unless it has got a run by then. */
+const getNodeUp = (): void => {
+  if (current || isEnding || spare.pid() !== undefined) return;
+  forkAhead();
+  const pid = spare.pid();
+  setTimeout(() => {
+    if (spare.pid() === pid) sayReady(false);
+  }, settledMs).unref();
+};
+
 const receive = (frame: AgentFrame): void => {
   if (held && frame.t !== "shutdown") {
     held.push(frame);
@@ -143,9 +153,7 @@ const receive = (frame: AgentFrame): void => {
       answer(frame.id, frame.status, frame.headers, frame.body);
       return;
     case "fork":
-      if (current || spare.pid() !== undefined) return;
-      forkAhead();
-      setTimeout(() => void (current || isEnding || sayReady(false)), settledMs).unref();
+      getNodeUp();
       return;
     case "shutdown":
       end(0);
