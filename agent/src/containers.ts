@@ -328,6 +328,7 @@ export const createContainers = (
       await Promise.all(empty.map(discard));
       await Promise.all([...doomed.values()]);
       await Promise.all(all.filter((one) => one.tenant() !== null).map((one) => one.detach()));
+      await deps.records.close();
     },
     counts: () => {
       const waiting = idle().filter((one) => one.isConnected());

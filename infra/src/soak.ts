@@ -1,11 +1,9 @@
 import { parseArgs } from "node:util";
-import { isRunning } from "./services/service.ts";
-import { bringUp } from "./testing/bring-up.ts";
-import { variableFor } from "./testing/need.ts";
+import { runWithParts } from "./testing/run-with-parts.ts";
 
 // `npx tsx infra/src/soak.ts [--runs 2000] [--slots 4] [--shared]`: many runs through containers; one JSON line of what it took and
 // what it left. Exit code 1 when anything is left, a run ended otherwise than it should, or memory grew.
-const main = async (): Promise<void> => {
+await runWithParts(async () => {
   const { values } = parseArgs({
     options: {
       runs: { type: "string", default: "2000" },
@@ -13,30 +11,15 @@ const main = async (): Promise<void> => {
       shared: { type: "boolean" },
     },
   });
-  const parts = await bringUp(process.env, ["postgres", "redis", "docker", "runnerImage"]);
-  try {
-    for (const { need, service } of parts) {
-      if (!isRunning(service)) throw new Error(`${need} is needed: ${service.missing}`);
-      process.env[variableFor(need)] = service.url;
-    }
-    const { soak } = await import("../e2e/stage/soak.ts");
-    const figure = await soak(Number(values.runs), {
-      slots: Number(values.slots),
-      isAlone: !values.shared,
-      say: (line) => console.error(line),
-    });
-    console.log(JSON.stringify(figure));
-    const left =
-      figure.containersLeft + figure.networksLeft + figure.volumesLeft + figure.filesLeft + figure.factsLeft;
-    const isFlat = figure.rssEndMb <= figure.rssEarlyMb * 1.25 + 16;
-    if (left > 0 || figure.wrong > 0 || !isFlat) process.exitCode = 1;
-  } finally {
-    await Promise.all(parts.map(({ service }) => (isRunning(service) ? service.stop() : undefined)));
-  }
-};
-
-await main().catch((error: unknown) => {
-  console.error(error instanceof Error ? error.message : error);
-  process.exitCode = 1;
+  const { soak } = await import("../e2e/stage/soak.ts");
+  const figure = await soak(Number(values.runs), {
+    slots: Number(values.slots),
+    isAlone: !values.shared,
+    say: (line) => console.error(line),
+  });
+  console.log(JSON.stringify(figure));
+  const left =
+    figure.containersLeft + figure.networksLeft + figure.volumesLeft + figure.filesLeft + figure.factsLeft;
+  const isFlat = figure.rssEndMb <= figure.rssEarlyMb * 1.25 + 16;
+  if (left > 0 || figure.wrong > 0 || !isFlat) process.exitCode = 1;
 });
-process.exit();

@@ -27,6 +27,9 @@ test("the latest record is the one that is read, however many were saved at once
   const records = open();
   await Promise.all([1, 2, 3].map((nth) => records.save(record(nth))));
   expect(await open().list()).toEqual([record(3)]);
+  await records.close();
+  await records.save(record(4));
+  expect(await open().list()).toEqual([record(4)]);
   await records.remove("box_1");
   expect(await open().list()).toEqual([]);
 });

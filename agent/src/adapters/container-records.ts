@@ -139,6 +139,10 @@ export const createContainerRecords = (root: string, logger: Logger): ContainerR
       const known = new Set(records.map((record) => record?.run?.key));
       for (const key of marks.keys()) if (!known.has(key)) marks.forget(key);
     },
+    async close() {
+      await Promise.all([...saving.values()].map((saved) => saved.catch(() => {})));
+      await Promise.all([...files.keys()].map(closeFile));
+    },
     async remove(key) {
       await saving.get(key)?.catch(() => {});
       saving.delete(key);

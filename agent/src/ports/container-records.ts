@@ -45,6 +45,8 @@ export type ContainerRecords = {
   /** Records that cannot be read are left out and named to the logger. */
   list(): Promise<ContainerRecord[]>;
   remove(key: string): Promise<void>;
+  /** Lets go of the files; what is saved after that begins its file anew. */
+  close(): Promise<void>;
   /** Removes folders without a record, and marks without a run: what a crash in the middle leaves. */
   removeStrays(marks: { keys(): string[]; forget(key: string): void }): Promise<void>;
 };

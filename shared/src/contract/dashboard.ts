@@ -45,6 +45,18 @@ export type AgentList = z.infer<typeof AgentList>;
 export const AgentDrain = z.object({ id: z.string(), isDrained: z.boolean() });
 export type AgentDrain = z.infer<typeof AgentDrain>;
 
+/** What is queued for one kind of agents, and what those have free. */
+const ScaleOfPlace = z.object({
+  region: z.string().nullable(),
+  slots: z.int(),
+  free: z.int(),
+  queued: z.int(),
+  /** What the machines of the queued ones add up to. Units: CPUs, MiB. */
+  cpus: z.number(),
+  memoryMb: z.number(),
+  oldestQueuedS: z.number().nullable(),
+});
+
 /**
  * `GET /api/v1/agents/scale`: what an autoscaler of the environment's pool needs. `wanted` is how many slots the pool's
  * runs could use now: those that hold one, and those queued ones that no limit, pause or missing version holds back.
@@ -65,32 +77,9 @@ export const ScaleHint = z.object({
   /** How long the oldest of the queued ones has waited; null when there is none. Units: seconds. */
   oldestQueuedS: z.number().nullable(),
   /** The same by region, of runs without labels; `region` of null: runs that may execute anywhere, and agents that tell none. */
-  regions: z.array(
-    z.object({
-      region: z.string().nullable(),
-      slots: z.int(),
-      free: z.int(),
-      queued: z.int(),
-      /** What the machines of the queued ones add up to. Units: CPUs, MiB. */
-      cpus: z.number(),
-      memoryMb: z.number(),
-      oldestQueuedS: z.number().nullable(),
-    }),
-  ),
+  regions: z.array(ScaleOfPlace),
   /** Queued runs that ask for labels, by what they ask for; `slots` and `free` are those of agents that have it. */
-  labelled: z.array(
-    z.object({
-      region: z.string().nullable(),
-      labels: z.record(z.string(), z.string()),
-      slots: z.int(),
-      free: z.int(),
-      queued: z.int(),
-      /** Units: CPUs, MiB. */
-      cpus: z.number(),
-      memoryMb: z.number(),
-      oldestQueuedS: z.number().nullable(),
-    }),
-  ),
+  labelled: z.array(ScaleOfPlace.extend({ labels: z.record(z.string(), z.string()) })),
 });
 export type ScaleHint = z.infer<typeof ScaleHint>;
 

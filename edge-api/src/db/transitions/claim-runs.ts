@@ -15,7 +15,8 @@ const crossedMax = 5;
  * How it chooses: environments of the pool with room, locked in order of id; in each, its open lanes by turn; in each
  * lane, its oldest entries (priority is part of the position), up to the lane's room. Entries are then dealt round the
  * lanes of an environment and round the environments, continuations first. What blocked runs there are behind a full
- * lane is never looked at, nor what is in a lane of a region or of labels that the agent does not have. The environment's lock makes counts exact: whoever waited for it reads the fresh row.
+ * lane is never looked at, nor what is in a lane of a region or of labels that the agent does not have. The environment's
+ * lock makes counts exact: whoever waited for it reads the fresh row.
  * What runs ask for together never exceeds the agent's room, where it tells one. In a lane nobody overtakes a run that is
  * too large for it; other lanes go on. Of the lanes looked at those that were passed over give up their turn, when there
  * may be more of them than are looked at. A continuation comes before all new work, and alone if nothing else is there.

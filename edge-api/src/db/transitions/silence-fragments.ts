@@ -1,7 +1,7 @@
 /**
  * Whether the agent's row `agent` says that it surely executes nothing any more: it was not heard since `since`, and what it
- * was ever told of how long its leases stand, with a margin, is over. An agent that asks for less than before keeps the longer time until
- * that has passed: its runners count by what they were told.
+ * was ever told of how long its leases stand, with a margin, is over. An agent that asks for less than before keeps the
+ * longer time until that has passed: its runners count by what they were told.
  */
 export const isSilent = (agent: string, since: string): string =>
   `(${agent}.beat_at < ${since} and coalesce(${agent}.leases_until < (select app_now()), true))`;
