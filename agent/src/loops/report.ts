@@ -88,7 +88,9 @@ const pause = async ({ clock, contact }: LoopDeps, ms: number, signal: AbortSign
 
 const sendReport = async (deps: LoopDeps, facts: Fact[], signal: AbortSignal) => {
   const { executions, contact, controlPlane } = deps;
-  const { runs, room } = executions.ledger.promise("report");
+  // While starts fail here, only the poll asks for a run: it lets other agents choose first.
+  const { runs, room } =
+    deps.view().heldBack === null ? executions.ledger.promise("report") : { runs: 0, room: null };
   const body = {
     bootId: deps.bootId,
     cursor: contact.cursor(),

@@ -10,7 +10,7 @@ import { createHearing } from "@longshore/edge-api/services/hearing";
 import { pollWork } from "@longshore/edge-api/services/poll-work";
 import { reportFacts } from "@longshore/edge-api/services/report-facts";
 import { sweep } from "@longshore/edge-api/services/sweep";
-import type { HeldRun, PollBody } from "@longshore/shared/contract/agent-protocol";
+import type { HeldRun, PollBody, PollResponse } from "@longshore/shared/contract/agent-protocol";
 import { newId } from "@longshore/shared/core/ids";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { depsOf } from "./deps-of.ts";
@@ -31,9 +31,9 @@ describe.each(testDrivers)("agents on $name", ({ open }) => {
   const place = async () => {
     const { agentIds, environmentId, poolId, deploymentId, bundleHash } = await seed(t, {
       tasks: [{ id: "a" }],
-      agents: 1,
+      agents: 2,
     });
-    const id = agentIds[0] ?? "";
+    const [id = "", neighbour = ""] = agentIds;
     const row = { id, poolId, publicKey: "k", isRevoked: false };
     const state = (
       bootId: string,
@@ -42,10 +42,13 @@ describe.each(testDrivers)("agents on $name", ({ open }) => {
       ...{ bootId, cursor: null, free: 0, slots: 5, held: [] },
       ...over,
     });
-    const poll = (bootId: string, over: Partial<PollBody> = {}, deps = startProcess(), signal = never) => {
-      const body = { ...state(bootId), holdMs: 0, version: "1", runtime: "process", ...over };
-      return pollWork(deps, row, body, signal);
-    };
+    const pollBy =
+      (agentId: string) =>
+      (bootId: string, over: Partial<PollBody> = {}, deps = startProcess(), signal = never) => {
+        const body = { ...state(bootId), holdMs: 0, version: "1", runtime: "process", ...over };
+        return pollWork(deps, { ...row, id: agentId }, body, signal);
+      };
+    const [poll, pollByNeighbour] = [pollBy(id), pollBy(neighbour)];
     const report = (bootId: string, over: Parameters<typeof state>[1] = {}) =>
       reportFacts(startProcess(), row, { ...state(bootId, over), facts: [] });
     /** A run whose lease this process of the agent has acknowledged. */
@@ -71,8 +74,75 @@ describe.each(testDrivers)("agents on $name", ({ open }) => {
       return (await t.query(text, [id]))[0];
     };
     const deployment = { id: deploymentId, environmentId };
-    return { id, poolId, bundleHash, deployment, poll, report, take, begin, run, seen };
+    return {
+      id,
+      poolId,
+      environmentId,
+      bundleHash,
+      deployment,
+      poll,
+      pollByNeighbour,
+      report,
+      take,
+      begin,
+      run,
+      seen,
+    };
   };
+
+  describe("an agent on which starts fail", () => {
+    const failing = { heldBack: "the last start failed: no space", free: 1 };
+
+    /** An API process that tells when a poll has parked. */
+    const watched = () => {
+      const { hints, ...deps } = startProcess();
+      const parked = [() => {}];
+      const listen: typeof hints.listen = async (topics) => {
+        const listener = await hints.listen(topics);
+        const wait: typeof listener.wait = (ms, signal) => {
+          parked.shift()?.();
+          return listener.wait(ms, signal);
+        };
+        return { ...listener, wait };
+      };
+      return {
+        deps: { ...deps, hints: { ...hints, listen } },
+        parks: () => new Promise<void>((resolve) => parked.splice(0, 1, resolve)),
+      };
+    };
+
+    test.each(["failing", "well"])(
+      "leaves a run to another, when the %s one was parked first",
+      async (first) => {
+        const p = await place();
+        const { deps, parks } = watched();
+        const cut = new AbortController();
+        const ask = {
+          failing: () => p.poll("boot_1", { ...failing, holdMs: 20_000 }, deps, cut.signal),
+          well: () => p.pollByNeighbour("boot_1", { free: 1, holdMs: 20_000 }, deps),
+        };
+        const order = first === "failing" ? (["failing", "well"] as const) : (["well", "failing"] as const);
+        const polls: Partial<Record<"failing" | "well", Promise<PollResponse>>> = {};
+        for (const who of order) {
+          const parking = parks();
+          polls[who] = ask[who]();
+          await parking;
+        }
+        const [made] = await triggerRuns(t.db, [triggerItem(p.environmentId, "a")]);
+        await deps.hints.wakePool(p.poolId);
+        expect((await polls.well)?.leases.map((lease) => lease.runId)).toEqual([made?.runId]);
+        cut.abort();
+        expect((await polls.failing)?.leases).toEqual([]);
+      },
+    );
+
+    test("takes it where nobody else does", async () => {
+      const p = await place();
+      const [made] = await triggerRuns(t.db, [triggerItem(p.environmentId, "a")]);
+      const { leases } = await p.poll("boot_1", failing);
+      expect(leases.map((lease) => lease.runId)).toEqual([made?.runId]);
+    });
+  });
 
   test("an agent is told of code that becomes current, once, though it is parked", async () => {
     const p = await place();

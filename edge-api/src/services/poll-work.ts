@@ -1,4 +1,5 @@
 import type { PollBody, PollResponse } from "@longshore/shared/contract/agent-protocol";
+import { systemClock } from "@longshore/shared/core/clock";
 import type { AgentRow } from "../db/queries/find-credentials.ts";
 import type { AgentView, ClaimRequest } from "../db/transitions/claim-request.ts";
 import { askedLease, leaseMsOf } from "../domain/lease-time.ts";
@@ -107,6 +108,19 @@ const parkMs = (deps: Deps, listener: Listener, endsAtMs: number, nextDueMs: num
   return Math.max(0, Math.min(left, due, blind));
 };
 
+/** How long what there is, is left to agents that can start runs. Units: milliseconds. */
+const yieldMs = 500;
+
+/**
+ * An agent on which starts fail asks for one run at a time, to see whether it can: the others choose first. Otherwise it
+ * could win the run that it gave back each time, until that has been given back too often.
+ */
+const letOthersChoose = async (body: PollBody, listener: Listener, signal: AbortSignal): Promise<void> => {
+  if (!body.heldBack || body.free === 0) return;
+  listener.passOn();
+  await systemClock.sleep(yieldMs, signal);
+};
+
 /** Due work is done by one poll of all; the others find their topics moved. */
 const runDue = async (deps: Deps, dueMs: number): Promise<void> => {
   if (dueMs > Date.now()) return;
@@ -144,6 +158,8 @@ export const pollWork = async (
     let shouldAsk = !isUnchanged(deps, body, known, topics);
     for (;;) {
       if (shouldAsk) {
+        await letOthersChoose(body, listener, signal);
+        if (signal.aborted) break;
         work = await claimWork(deps, toRequest(deps, agent, body));
         // An older process with this identity may be parked, and would not learn that it is superseded until work came.
         // And should this answer be cut, the agent's next poll has an older cursor: moved topics make it ask again.
