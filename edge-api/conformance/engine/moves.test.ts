@@ -148,6 +148,22 @@ describe.each(drivers)("state moves on %s", (_name, available, open) => {
       expect((await p.claim(10, p.agentIds[1])).leases).toHaveLength(0);
     });
 
+    test("a lane that gave several runs at once stays open until a claim finds it empty, one that gave its only run does not", async () => {
+      const p = await place([{ id: "a" }]);
+      const isOpen = async () =>
+        (await t.query("select has_work from lanes where environment_id = $1", [p.environmentId]))[0]
+          ?.has_work;
+      await p.trigger("a");
+      await p.trigger("a");
+      expect(await p.claim(5)).toMatchObject({ emptied: [], more: false, leases: [{}, {}] });
+      expect(await isOpen()).toBe(true);
+      expect(await p.claim(5)).toMatchObject({ emptied: [expect.any(String)], more: false });
+      expect(await isOpen()).toBe(false);
+      await p.trigger("a");
+      expect(await p.claim(5)).toMatchObject({ emptied: [expect.any(String)], more: false });
+      expect(await isOpen()).toBe(false);
+    });
+
     test("a busy queue does not starve another one", async () => {
       const p = await place([{ id: "a" }, { id: "b" }]);
       for (let i = 0; i < 20; i++) await p.trigger("a");

@@ -329,7 +329,7 @@ describe.each(testDrivers)("placement on $name", ({ open }) => {
       await t.advance(1_000);
       const small = await p.trigger({ machine: "micro", concurrencyKey: "small" });
       await t.advance(1_000);
-      const { leases } = await claimWork(depsOf(t.db), p.request({ room: two }));
+      const { leases } = await claimWork(depsOf(t.db), p.request({ room: two }), p.poolId);
       expect(leases.map(({ runId }) => runId)).toEqual([small]);
       await p.holds();
     });

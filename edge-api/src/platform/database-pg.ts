@@ -9,7 +9,7 @@ import { retryConflicts } from "../db/retry-conflicts.ts";
  * read whole tables then, and keep doing so until they are next analysed.
  */
 export const sessionSettings =
-  "set enable_seqscan = off; set jit = off; set plan_cache_mode = force_generic_plan";
+  "set enable_seqscan = off; set enable_bitmapscan = off; set jit = off; set plan_cache_mode = force_generic_plan";
 
 /**
  * Postgres over TCP through a pool of connections, for Node.

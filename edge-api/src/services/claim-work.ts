@@ -8,6 +8,7 @@ import { settleLanes } from "../db/transitions/settle-lanes.ts";
 import { forgetAgent } from "./authenticate-agent.ts";
 import type { Deps } from "./deps.ts";
 import { envOfRuns } from "./env-of-runs.ts";
+import { takeTurns } from "./take-turns.ts";
 import { toLease } from "./to-lease.ts";
 import { wakeAfter } from "./wake.ts";
 
@@ -28,8 +29,8 @@ export type Work = {
  * Errors: `unauthorized`, `agent_revoked`, `session_superseded`. Cost: one round trip before the answer; up to three more
  * where nothing but runs too large for the agent was found.
  */
-export const claimWork = async (deps: Deps, request: ClaimRequest): Promise<Work> => {
-  const claim = await claimWhatFits(deps, request);
+export const claimWork = async (deps: Deps, request: ClaimRequest, poolId: string): Promise<Work> => {
+  const claim = await claimWhatFits(deps, request, poolId);
   if (claim.kind === "missing") throw new AppError("unauthorized", "This API does not know the agent.");
   if (claim.kind === "revoked") {
     forgetAgent(deps, request.agentId);
@@ -83,10 +84,27 @@ const nextLookMs = ({
   return Number.isFinite(inMs) ? Math.round(Date.now() + inMs) : null;
 };
 
+/** A claim is not kept waiting for another any longer than this. Units: milliseconds. */
+const turnMsMax = 1_000;
+
+const turns = new WeakMap<Deps["db"], ReturnType<typeof takeTurns>>();
+
+/**
+ * Claims of one pool go one after the other, where a process has several: two at once wait for the same environment
+ * anyway, and the second then finds taken what its snapshot still shows.
+ */
+const claimInTurn = (deps: Deps, request: ClaimRequest, poolId: string): Promise<Claim> => {
+  const call = () => claimRuns(deps.db, request);
+  if (!deps.groupsCommits || request.free === 0) return call();
+  const known = turns.get(deps.db) ?? takeTurns(turnMsMax);
+  turns.set(deps.db, known);
+  return known(poolId, call);
+};
+
 /** The lanes that it passed over have given up their turn: what this does not reach, the next look does. */
-const claimWhatFits = async (deps: Deps, request: ClaimRequest): Promise<Claim> => {
+const claimWhatFits = async (deps: Deps, request: ClaimRequest, poolId: string): Promise<Claim> => {
   for (let looks = 1; ; looks++) {
-    const claim = await claimRuns(deps.db, request);
+    const claim = await claimInTurn(deps, request, poolId);
     const isFruitless = claim.kind === "claimed" && claim.passedOver && claim.leases.length === 0;
     if (!isFruitless || looks === looksMax) return claim;
   }

@@ -160,7 +160,7 @@ export const pollWork = async (
       if (shouldAsk) {
         await letOthersChoose(body, listener, signal);
         if (signal.aborted) break;
-        work = await claimWork(deps, toRequest(deps, agent, body));
+        work = await claimWork(deps, toRequest(deps, agent, body), agent.poolId);
         // An older process with this identity may be parked, and would not learn that it is superseded until work came.
         // And should this answer be cut, the agent's next poll has an older cursor: moved topics make it ask again.
         if (isNews) deps.later(deps.hints.wakeAgent(agent.id));

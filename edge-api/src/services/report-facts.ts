@@ -230,7 +230,7 @@ export const reportFacts = async (deps: Deps, agent: AgentRow, body: ReportBody)
   const { steps, begun } = mergeStarts(planSteps(await offloadOutputs(deps, body.facts)));
   for (const step of steps) applied.push(await apply(deps, agent, step, begun));
   await loseUnheld(deps, agent, body);
-  const work = await claimWork(deps, {
+  const request = {
     agentId: agent.id,
     bootId: body.bootId,
     free: body.free,
@@ -242,7 +242,8 @@ export const reportFacts = async (deps: Deps, agent: AgentRow, body: ReportBody)
     runtime: null,
     labels: null,
     draining: null,
-  });
+  };
+  const work = await claimWork(deps, request, agent.poolId);
   const due = applied.flatMap(({ hints }) => hints);
   await wakeAfter(deps, {
     environmentIds: [...new Set(due.flatMap(({ environmentIds }) => environmentIds))],

@@ -50,7 +50,7 @@ export type RunScheduleRow = Pick<typeof schedules.$inferSelect, keyof typeof sc
 /** Most children that a run's answer carries. */
 const childrenMax = 100;
 
-/** A run with its parent, root and first children. Errors: null when the environment has no such run. Cost: two round trips, three for a scheduled one. */
+/** A run with its parent, root and first children. Errors: null when the environment has no such run. Cost: three statements, two of them at once; another for a scheduled one. */
 export const findRun = async (
   db: Database,
   environmentId: string,
@@ -65,21 +65,21 @@ export const findRun = async (
   const [run] = await selectWhole(db).where(and(eq(runs.id, runId), eq(runs.environmentId, environmentId)));
   if (run === undefined) return null;
   const above = [run.parentRunId, run.rootRunId].filter((id) => id !== null);
-  const related = await selectSummaries(db)
-    .where(or(above.length > 0 ? inArray(runs.id, above) : undefined, eq(runs.parentRunId, runId)))
-    .orderBy(asc(runs.id))
-    .limit(childrenMax + above.length);
+  const [ancestors, children] = await Promise.all([
+    above.length === 0 ? [] : selectSummaries(db).where(inArray(runs.id, above)),
+    selectSummaries(db).where(eq(runs.parentRunId, runId)).orderBy(asc(runs.id)).limit(childrenMax),
+  ]);
   const [schedule] =
     run.scheduleId === null
       ? []
       : await db.read.select(scheduleColumns).from(schedules).where(eq(schedules.id, run.scheduleId));
-  const parent = related.find((row) => row.id === run.parentRunId);
-  const root = related.find((row) => row.id === run.rootRunId);
+  const parent = ancestors.find((row) => row.id === run.parentRunId);
+  const root = ancestors.find((row) => row.id === run.rootRunId);
   return {
     run,
     ...(parent === undefined ? {} : { parent }),
     ...(root === undefined ? {} : { root }),
-    children: related.filter((row) => row.parentRunId === runId),
+    children,
     ...(schedule === undefined ? {} : { schedule }),
   };
 };

@@ -20,6 +20,8 @@ const crossedMax = 5;
  * What runs ask for together never exceeds the agent's room, where it tells one. In a lane nobody overtakes a run that is
  * too large for it; other lanes go on. Of the lanes looked at those that were passed over give up their turn, when there
  * may be more of them than are looked at. A continuation comes before all new work, and alone if nothing else is there.
+ * A lane that was emptied of several runs is left open, and closed by the claim that finds it empty: more are likely to come,
+ * and would each have to open it again.
  * An entry is taken by deleting it; what a concurrent cancel has deleted is simply not taken. Leases that a report is
  * ending meanwhile are not waited for: that report waits for the slots this statement holds.
  *
@@ -28,8 +30,10 @@ const crossedMax = 5;
  * room in a counter calls some of those lanes back. A candidate takes a rank in each of its counters, in the order in
  * which all are dealt: the sum can never pass a counter's room.
  */
+const now = "(select at from clock)";
 const statement = `
-with request as (
+with clock as materialized (select app_now() as at),
+request as (
   select * from jsonb_to_record($1::jsonb) as r(
     "agentId" text, "bootId" text, "free" int, "slots" int, "room" jsonb, "capacity" jsonb, "lease" jsonb, "held" jsonb, "version" text, "runtime" text,
     "labels" jsonb, "draining" boolean, "view" jsonb)
@@ -37,8 +41,8 @@ with request as (
 known as (select a.* from agents a, request r where a.id = r."agentId"),
 agent as (
   update agents a
-  set beat_at = (select app_now()), lease_ms = (r."lease"->>'ms')::int,
-      leases_until = greatest(a.leases_until, (select app_now()) + (r."lease"->>'silentMs')::float8 * interval '1 millisecond'),
+  set beat_at = ${now}, lease_ms = (r."lease"->>'ms')::int,
+      leases_until = greatest(a.leases_until, ${now} + (r."lease"->>'silentMs')::float8 * interval '1 millisecond'),
       boot_id = r."bootId", slots = r."slots", version = coalesce(r."version", a.version), runtime = coalesce(r."runtime", a.runtime), labels = coalesce(r."labels", a.labels),
       drains_itself = coalesce((r."view"->>'drainsItself')::boolean, a.drains_itself),
       cpus = case when r."view" is null then a.cpus else (r."capacity"->>'cpu')::float8 end,
@@ -116,7 +120,7 @@ lanes_locked as (
 ),
 slots_locked as (
   select s.id, s.running, s.paused,
-    case when s.override_max is not null and (s.override_expires_at is null or s.override_expires_at > (select app_now()))
+    case when s.override_max is not null and (s.override_expires_at is null or s.override_expires_at > ${now})
       then s.override_max else s.running_max end as running_max
   from limit_slots s
   where s.id in (select id from counters_wanted) and (select count(*) from lanes_locked) >= 0
@@ -211,18 +215,18 @@ moved as (
   set state = case when t.is_continuation then 'executing' else 'leased' end,
       lease_epoch = r.lease_epoch + 1,
       deployment_id = coalesce(r.deployment_id, e.current_deployment_id),
-      home_agent_id = (select id from agent), waiting_agent_id = null, expires_at = null, updated_at = (select app_now())
+      home_agent_id = (select id from agent), waiting_agent_id = null, expires_at = null, updated_at = ${now}
   from taken t join environments e on e.id = t.environment_id
   where r.id = t.run_id and r.state = 'queued'
   returning r.*, t.is_continuation, t.lane_id as from_lane_id
 ),
 leased as (
   insert into leases (run_id, agent_id, epoch, environment_id, lane_id, phase, is_continuation, leased_at)
-  select id, home_agent_id, lease_epoch, environment_id, from_lane_id, state, is_continuation, (select app_now()) from moved
+  select id, home_agent_id, lease_epoch, environment_id, from_lane_id, state, is_continuation, ${now} from moved
 ),
 logged as (
   insert into run_events (run_id, at, kind, from_state, to_state, attempt, agent_id)
-  select id, (select app_now()), case when is_continuation then 'continue' else 'claim' end, 'queued', state,
+  select id, ${now}, case when is_continuation then 'continue' else 'claim' end, 'queued', state,
     case when is_continuation then attempt else attempt + 1 end, home_agent_id
   from moved
 ),
@@ -232,7 +236,7 @@ waits_taken as (
   where m.is_continuation and w.run_id = m.id and w.is_active and w.taken_epoch is null
 ),
 env_counted as (
-  update environment_slots s set running = s.running + g.count, turn_at = (select app_now())
+  update environment_slots s set running = s.running + g.count, turn_at = ${now}
   from (select environment_id, count(*)::int as count from moved group by environment_id) g
   where s.environment_id = g.environment_id
 ),
@@ -267,12 +271,12 @@ lane_counts as materialized (
 ),
 lanes_counted as (
   update lanes l
-  set running = l.running + c.count + c.gate_count, has_work = c.has_more, blocked_by = c.blocked_by,
-      turn_at = case when c.count > 0 or not c.has_more or c.is_passed_over then (select app_now()) else l.turn_at end
+  set running = l.running + c.count + c.gate_count, has_work = c.has_more or c.count > 1, blocked_by = c.blocked_by,
+      turn_at = case when c.count > 0 or not c.has_more or c.is_passed_over then ${now} else l.turn_at end
   from lane_counts c
   where l.id = c.id and l.id = any(array(select id from lane_counts))
     and (c.count > 0 or c.gate_count > 0 or c.is_passed_over or l.has_work <> c.has_more or l.blocked_by is distinct from c.blocked_by)
-  returning l.id, l.has_work, l.running, l.running_max, l.blocked_by
+  returning l.id, l.has_work, c.has_more, l.running, l.running_max, l.blocked_by
 ),
 unblocked as (
   update lanes l set blocked_by = null
@@ -371,14 +375,14 @@ select (case
     'forOthers', case when exists (select from moved) then false else exists (select from misfits) or ${hasWorkElsewhere("agent", "places")} end,
     'asideChanged', exists (select from lanes_counted where blocked_by is not null) or exists (select from unblocked),
     'more', exists (
-      select from lanes_counted where has_work and blocked_by is null and (running_max is null or running < running_max)
+      select from lanes_counted where has_more and blocked_by is null and (running_max is null or running < running_max)
     ) or exists (select from unblocked) or (select count(*) from lanes_wanted) >= greatest((select free from agent), 16),
     'nextDueInMs', 1000 * extract(epoch from least(
       (select min(due_at) from runs where due_at is not null),
       (select min(expires_at) from runs where expires_at is not null),
       (select min(due_at) from wait_points where due_at is not null),
       (select min(fire_at) from schedules where fire_at is not null),
-      (select min(due_at) from due_finalisers)) - (select app_now())))
+      (select min(due_at) from due_finalisers)) - ${now}))
 end)::text`;
 
 /**

@@ -45,15 +45,18 @@ const pauseMsMax = 315_360_000_000;
 
 /*
  * Deleting the lease row is the fence: only the agent and epoch named in it can, once. `lose` names no agent, but asks
- * that the agent is still silent. A retry is a delayed run; a pause of nothing comes due at once.
+ * that the agent is still silent. A retry is a delayed run; a pause of nothing comes due at once. An attempt whose row is
+ * not there yet began with this statement; that it is one write for both keeps it from a plan that reads all attempts.
  *
  * A process can end beside its own wait, when the run has no lease: then the run's epoch and the agent that keeps its
  * process are the fence, read from the locked row, and of a woken run the queue entry that only this statement deleted.
  * The agent may also have been handed the continuation before it heard of the end: a continuation is the same process
  * under the next epoch, so that its lease ends with it.
  */
+const now = "(select at from clock)";
 const statement = `
-with facts as (
+with clock as materialized (select app_now() as at),
+facts as (
   select row_number() over () as ord, f."runId" as run_id, f.epoch, f.outcome, f.output, f."outputType" as output_type,
     f.error, f."finalState" as final_state, f.retry, f."executedMs" as executed_ms,
     coalesce(f."isOutOfMemory", false) as is_oom, f."errorFingerprint" as error_fingerprint,
@@ -128,33 +131,29 @@ moved as (
       output = j.output, output_type = j.output_type, error = case when j.state = 'completed' then null else j.error end,
       executed_ms = r.executed_ms + j.executed_ms, waits_open = 0, waiting_agent_id = null,
       attempt = r.attempt + case when j.phase = 'leased' then 1 else 0 end,
-      started_at = coalesce(r.started_at, (select app_now())),
+      started_at = coalesce(r.started_at, ${now}),
       reason = case when j.phase <> 'leased' then r.reason end,
-      due_at = case when j.state = 'delayed' then (select app_now()) + j.delay_ms * interval '1 millisecond' end,
-      finished_at = case when j.state <> 'delayed' then (select app_now()) end,
-      updated_at = (select app_now())
+      due_at = case when j.state = 'delayed' then ${now} + j.delay_ms * interval '1 millisecond' end,
+      finished_at = case when j.state <> 'delayed' then ${now} end,
+      updated_at = ${now}
   from judged j
   where r.id = j.run_id and r.state = j.phase
   returning r.id, r.environment_id, r.task_slug, r.idempotency_key, r.state, r.attempt, r.output, r.output_type, r.error,
     r.due_at, r.deployment_id, j.phase, j.leased_at, j.agent_id, j.outcome, j.executed_ms, j.error as attempt_error
 ),
 attempts_ended as (
-  update attempts a
-  set status = m.outcome, finished_at = (select app_now()), executed_ms = m.executed_ms, error = m.attempt_error
-  from moved m
-  where m.phase <> 'leased' and a.run_id = m.id and a.number = m.attempt
-),
-attempts_made as (
   insert into attempts (run_id, number, status, agent_id, deployment_id, leased_at, started_at, finished_at, executed_ms, error)
-  select id, attempt, outcome, agent_id, deployment_id, leased_at, (select app_now()), (select app_now()), executed_ms,
-    attempt_error
-  from moved where phase = 'leased'
+  select id, attempt, outcome, agent_id, deployment_id, coalesce(leased_at, ${now}), ${now},
+    ${now}, executed_ms, attempt_error
+  from moved
+  on conflict (run_id, number) do update
+    set status = excluded.status, finished_at = excluded.finished_at, executed_ms = excluded.executed_ms, error = excluded.error
 ),
 logged as (
   insert into run_events (run_id, at, kind, from_state, to_state, attempt, agent_id, message)
-  select id, (select app_now()), 'start', 'leased', 'executing', attempt, agent_id, null from moved where phase = 'leased'
+  select id, ${now}, 'start', 'leased', 'executing', attempt, agent_id, null from moved where phase = 'leased'
   union all
-  select id, (select app_now()),
+  select id, ${now},
     case when outcome = 'lost' then 'lose' when state = 'delayed' then 'retry' when state = 'completed' then 'complete'
          when state = 'canceled' then 'cancel' else 'fail' end,
     case when phase = 'leased' then 'executing' else phase end, state, attempt, agent_id,

@@ -38,10 +38,13 @@ target as (
     and k.key = r."key"
   join runs t on t.id = k.run_id and t.state = 'delayed' and t.attempt = 0
   where not exists (
-    select from idempotency_keys i
-    where i.environment_id = r."environmentId" and i.expires_at > (select app_now())
-      and ((i.task_slug = r."task" and i.key = r."idempotencyKey")
-        or (i.task_slug = '@request' and i.key = r."requestKey")))
+      select from idempotency_keys i
+      where i.environment_id = r."environmentId" and i.task_slug = r."task" and i.key = r."idempotencyKey"
+        and i.expires_at > (select app_now()))
+    and not exists (
+      select from idempotency_keys i
+      where i.environment_id = r."environmentId" and i.task_slug = '@request' and i.key = r."requestKey"
+        and i.expires_at > (select app_now()))
   for update of t
 ),
 moved as (

@@ -16,8 +16,10 @@ with roomy as (
       s.running_max, g.running_max, 2147483647)
 ),
 looked_at as (
-  select l.id from lanes l
-  where l.id = any($1::text[]) or ($1::text[] is null and not l.has_work and l.turn_at > (select app_now()) - interval '10 minutes')
+  select id from lanes where id = any($1::text[])
+  union
+  select id from lanes
+  where $1::text[] is null and not has_work and turn_at > (select app_now()) - interval '10 minutes'
   union
   ${lanesToCall("roomy", "16", "($1::text[] is null or id = any($1::text[]))")}
 ),

@@ -90,8 +90,10 @@ const runLabels = labelsOf('i."labels"', "t");
  * takes it. The others never are. Rows are looked up by lateral joins of one: a plan that was made while the tables were
  * small must not come to read them whole, nor every key that has not expired.
  */
+const now = "(select at from clock)";
 const statement = `
-with items as (
+with clock as materialized (select app_now() as at),
+items as (
   select row_number() over () as ord, i.*
   from jsonb_to_recordset($1::jsonb) as i(
     "id" text, "environmentId" text, "task" text, "queue" text, "concurrencyKey" text, "laneId" text,
@@ -163,7 +165,7 @@ seen as (
     where environment_id = v."environmentId" and task_slug = v."task" and key = v."idempotencyKey"
     limit 1
   ) k
-  where v."idempotencyKey" is not null and k.expires_at > (select app_now())
+  where v."idempotencyKey" is not null and k.expires_at > ${now}
 ),
 seen_requests as (
   select v.ord, k.run_id
@@ -173,7 +175,7 @@ seen_requests as (
     where environment_id = v."environmentId" and task_slug = '@request' and key = v."requestKey"
     limit 1
   ) k
-  where v."requestKey" is not null and k.expires_at > (select app_now())
+  where v."requestKey" is not null and k.expires_at > ${now}
 ),
 seen_places as (
   select v.ord, k.run_id,
@@ -197,7 +199,7 @@ fresh as (
 places_taken as (
   insert into idempotency_keys (environment_id, task_slug, key, run_id, expires_at)
   select distinct on ("environmentId", place, place_key)
-    "environmentId", place, place_key, "id", (select app_now()) + interval '90 days'
+    "environmentId", place, place_key, "id", ${now} + interval '90 days'
   from fresh
   where place is not null and (not place_is_live or ("debounceKey" is null and policy = 'replace'))
   order by "environmentId", place, place_key, ord
@@ -215,25 +217,25 @@ keys_taken as (
   order by "environmentId", "task", "idempotencyKey", ord
   on conflict (environment_id, task_slug, key) do update
     set run_id = excluded.run_id, expires_at = excluded.expires_at
-    where idempotency_keys.expires_at <= (select app_now())
+    where idempotency_keys.expires_at <= ${now}
   returning run_id
 ),
 requests_taken as (
   insert into idempotency_keys (environment_id, task_slug, key, run_id, expires_at)
   select distinct on ("environmentId", "requestKey")
-    "environmentId", '@request', "requestKey", "id", (select app_now()) + interval '1 day'
+    "environmentId", '@request', "requestKey", "id", ${now} + interval '1 day'
   from contenders
   where "requestKey" is not null
     and ("idempotencyKey" is null or "id" in (select run_id from keys_taken))
   order by "environmentId", "requestKey", ord
   on conflict (environment_id, task_slug, key) do update
     set run_id = excluded.run_id, expires_at = excluded.expires_at
-    where idempotency_keys.expires_at <= (select app_now())
+    where idempotency_keys.expires_at <= ${now}
   returning run_id
 ),
 winners as (
   select f.*,
-    case when f.is_pending then 'pending_version' when f."delayUntil" > (select app_now()) then 'delayed' else 'queued' end as state,
+    case when f.is_pending then 'pending_version' when f."delayUntil" > ${now} then 'delayed' else 'queued' end as state,
     coalesce(f."ttlMs", f.task_ttl_ms) as ttl_ms
   from contenders f
   where case
@@ -275,10 +277,10 @@ made as (
     coalesce("tags", '{}'), nullif("metadata", 'null'::jsonb), "isTest", "idempotencyKey",
     "triggerFunction", parent_id, root_id, case when parent_id is null then 0 else parent_depth + 1 end,
     case when state = 'delayed' then "delayUntil" end,
-    case when state = 'queued' then (select app_now()) + ttl_ms * interval '1 millisecond' end,
-    (select app_now()), (select app_now()), case when state = 'queued' then (select app_now()) end, "concurrencyKey",
+    case when state = 'queued' then ${now} + ttl_ms * interval '1 millisecond' end,
+    ${now}, ${now}, case when state = 'queued' then ${now} end, "concurrencyKey",
     "queue", "limits",
-    nullif("gates", 'null'::jsonb), "gatesKey", case when "delayUntil" > (select app_now()) then "delayUntil" end, "debounceKey",
+    nullif("gates", 'null'::jsonb), "gatesKey", case when "delayUntil" > ${now} then "delayUntil" end, "debounceKey",
     "externalDeploymentId", "batchId", "batchIndex", "scheduleId", "bulkActionId", "replayedFromId", "region", run_labels,
     nullif("idempotencyOptions", 'null'::jsonb)
   from placed
@@ -286,7 +288,7 @@ made as (
 ),
 queued as (
   insert into queue_entries (run_id, lane_id, environment_id, position_at, machine)
-  select "id", lane, "environmentId", (select app_now()) - "priority" * interval '1 second',
+  select "id", lane, "environmentId", ${now} - "priority" * interval '1 second',
     coalesce("machine", task_machine, '')
   from placed where state = 'queued'
 ),
@@ -296,7 +298,7 @@ tagged as (
   where "tags" <> '{}'
 ),
 logged as (
-  insert into run_events (run_id, at, kind, to_state) select "id", (select app_now()), 'trigger', state from placed
+  insert into run_events (run_id, at, kind, to_state) select "id", ${now}, 'trigger', state from placed
 ),
 answers as (
   select r.ord, coalesce(m.id, q.run_id, s.run_id, case when p.is_live and r."debounceKey" is null and r.policy = 'skip'
@@ -315,7 +317,7 @@ links as (
 ),
 points as (
   insert into wait_points (id, environment_id, kind, status, child_run_id, created_at)
-  select "waitPointId", "environmentId", 'run', 'pending', child_id, (select app_now()) from links
+  select "waitPointId", "environmentId", 'run', 'pending', child_id, ${now} from links
 ),
 waits as (
   insert into run_waits (run_id, wait_point_id) select parent_id, "waitPointId" from links
