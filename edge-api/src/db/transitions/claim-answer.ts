@@ -14,14 +14,13 @@ const ClaimedWait = z.object({
   error: TaskError.nullable(),
 });
 
-/** A lease as the database tells it; services make of it what an agent receives. */
-export const ClaimedLease = z.object({
+/** A lease as the database tells it: what it has in common with others is named, and told once beside them. */
+const TakenLease = z.object({
   runId: z.string(),
   epoch: z.int(),
   attempt: z.int(),
   isContinuation: z.boolean(),
   task: z.string(),
-  filePath: z.string().nullable(),
   payload: z.string().nullable(),
   payloadType: z.string(),
   machine: z.string(),
@@ -41,29 +40,45 @@ export const ClaimedLease = z.object({
   isReplay: z.boolean(),
   idempotencyKeyScope: z.enum(["run", "attempt", "global"]).nullable().catch(null),
   metadata: z.record(z.string(), z.unknown()).nullable().catch(null),
-  queue: z.object({ id: z.string(), name: z.string() }),
-  deployment: z
-    .object({
-      id: z.string(),
-      version: z.string(),
-      shortCode: z.string(),
-      bundleHash: z.string(),
-      entry: z.string(),
-      runtimeVersion: z.string().nullable(),
-      keepAlive: KeepAlive.nullable(),
-      image: z.string().nullable(),
-      signature: DeploymentSignature.nullable(),
-    })
-    .nullable(),
+  environmentId: z.string(),
+  deploymentId: z.string().nullable(),
+  queueId: z.string(),
+  waits: z.array(ClaimedWait),
+});
+
+const ClaimedDeployment = z.object({
+  id: z.string(),
+  version: z.string(),
+  shortCode: z.string(),
+  bundleHash: z.string(),
+  entry: z.string(),
+  runtimeVersion: z.string().nullable(),
+  keepAlive: KeepAlive.nullable(),
+  image: z.string().nullable(),
+  signature: DeploymentSignature.nullable(),
+  /** The file of each task that was claimed. */
+  files: z.array(z.object({ task: z.string(), path: z.string() })),
+});
+
+const ClaimedQueue = z.object({ id: z.string(), name: z.string() });
+
+const ClaimedPlace = z.object({
   environment: z.object({ id: z.string(), slug: z.string(), type: z.string() }),
   project: z.object({ id: z.string(), ref: z.string(), slug: z.string(), name: z.string() }),
   organization: z.object({ id: z.string(), slug: z.string(), name: z.string() }),
-  waits: z.array(ClaimedWait),
 });
-export type ClaimedLease = z.infer<typeof ClaimedLease>;
 
-/** What a claim answers: leases and orders, or why there are none for this agent. */
-export const Claim = z.discriminatedUnion("kind", [
+/** A claimed run with all that belongs to it; services make of it what an agent receives. */
+export type ClaimedLease = z.infer<typeof TakenLease> &
+  z.infer<typeof ClaimedPlace> & {
+    filePath: string | null;
+    queue: z.infer<typeof ClaimedQueue>;
+    /** None when it is gone. */
+    deployment: z.infer<typeof ClaimedDeployment> | null;
+  };
+
+/** What the statement answers: leases and orders, or why there are none for this agent. */
+export const ClaimAnswer = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("missing") }),
   z.object({ kind: z.literal("revoked") }),
   z.object({ kind: z.literal("superseded") }),
@@ -71,7 +86,10 @@ export const Claim = z.discriminatedUnion("kind", [
     kind: z.literal("claimed"),
     poolId: z.string(),
     draining: z.boolean(),
-    leases: z.array(ClaimedLease),
+    leases: z.array(TakenLease),
+    environments: z.array(ClaimedPlace),
+    queues: z.array(ClaimedQueue),
+    deployments: z.array(ClaimedDeployment),
     orders: z.array(
       z.object({
         kind: z.enum(["cancel", "stop"]),
@@ -94,4 +112,26 @@ export const Claim = z.discriminatedUnion("kind", [
     nextDueInMs: z.number().nullable(),
   }),
 ]);
-export type Claim = z.infer<typeof Claim>;
+type ClaimAnswer = z.infer<typeof ClaimAnswer>;
+type Claimed = Extract<ClaimAnswer, { kind: "claimed" }>;
+
+/** The same, with whole leases. */
+export type Claim =
+  | Exclude<ClaimAnswer, Claimed>
+  | (Omit<Claimed, "leases" | "environments" | "queues" | "deployments"> & { leases: ClaimedLease[] });
+
+/** Gives each lease what it has in common with others. Errors: a lease without its environment or queue is a broken invariant. */
+export const wholeLeases = ({ leases, environments, queues, deployments }: Claimed): ClaimedLease[] => {
+  const placeOf = new Map(environments.map((place) => [place.environment.id, place]));
+  const queueOf = new Map(queues.map((queue) => [queue.id, queue]));
+  const deploymentOf = new Map(deployments.map((deployment) => [deployment.id, deployment]));
+  return leases.map((lease) => {
+    const [place, queue] = [placeOf.get(lease.environmentId), queueOf.get(lease.queueId)];
+    if (!place || !queue) throw new Error(`the claim of ${lease.runId} answered no environment or queue`);
+    const deployment = deploymentOf.get(lease.deploymentId ?? "") ?? null;
+    const filePath = deployment?.files.find(({ task }) => task === lease.task)?.path ?? null;
+    // In place: copies of two hundred leases cost more than all that is looked up for them.
+    const { environment, project, organization } = place;
+    return Object.assign(lease, { environment, project, organization, queue, deployment, filePath });
+  });
+};

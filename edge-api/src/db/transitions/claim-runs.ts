@@ -1,12 +1,12 @@
 import { z } from "zod";
 import type { Database } from "../database.ts";
 import { jsonbText } from "../jsonb-text.ts";
-import { Claim } from "./claim-answer.ts";
+import { type Claim, ClaimAnswer, wholeLeases } from "./claim-answer.ts";
 import type { ClaimRequest } from "./claim-request.ts";
 import { hasWorkElsewhere, isRoomy, lanesToCall, placesOf } from "./lane-fragments.ts";
 import { cpuOf, memoryMbOf } from "./machine-fragments.ts";
 
-const Answer = z.union([Claim, z.object({ kind: z.literal("crossed") })]);
+const Answer = z.union([ClaimAnswer, z.object({ kind: z.literal("crossed") })]);
 
 /** How often a claim that crossed a change of its agent asks again. */
 const crossedMax = 5;
@@ -29,6 +29,8 @@ const crossedMax = 5;
  * under a counter without room stands aside (`blocked_by`), so that it does not take the turn of others; whoever leaves
  * room in a counter calls some of those lanes back. A candidate takes a rank in each of its counters, in the order in
  * which all are dealt: the sum can never pass a counter's room.
+ *
+ * What leases have in common (deployments, environments, queues) is told once: a manifest may be large.
  */
 const now = "(select at from clock)";
 const statement = `
@@ -335,7 +337,7 @@ select (case
         'runId', m.id, 'epoch', m.lease_epoch,
         'attempt', case when m.is_continuation then m.attempt else m.attempt + 1 end,
         'isContinuation', m.is_continuation,
-        'task', m.task_slug, 'filePath', t.file_path, 'payload', m.payload, 'payloadType', m.payload_type,
+        'task', m.task_slug, 'payload', m.payload, 'payloadType', m.payload_type,
         'machine', m.machine, 'maxDurationS', m.max_duration_s, 'executedMs', m.executed_ms,
         'maxAttempts', m.retry->'maxAttempts', 'tags', m.tags, 'isTest', m.is_test,
         'idempotencyKey', m.idempotency_key, 'priority', m.priority,
@@ -343,14 +345,7 @@ select (case
         'batchId', m.batch_id, 'region', m.region, 'labels', m.labels, 'isReplay', m.replayed_from_id is not null,
         'idempotencyKeyScope', m.idempotency_options->>'scope',
         'metadata', case when not m.is_continuation then m.metadata end,
-        'queue', json_build_object('id', q.id, 'name', q.name),
-        'deployment', case when d.id is not null then json_build_object('id', d.id, 'version', d.version,
-          'shortCode', d.short_code, 'bundleHash', d.bundle_hash, 'entry', d.manifest->>'entry',
-          'runtimeVersion', d.manifest->>'runtimeVersion',
-          'keepAlive', d.manifest->'processKeepAlive', 'image', d.manifest->'image', 'signature', d.manifest->'signature') end,
-        'environment', json_build_object('id', e.id, 'slug', e.slug, 'type', e.type),
-        'project', json_build_object('id', p.id, 'ref', p.ref, 'slug', p.slug, 'name', p.name),
-        'organization', json_build_object('id', o.id, 'slug', o.slug, 'name', o.name),
+        'environmentId', m.environment_id, 'deploymentId', m.deployment_id, 'queueId', m.queue_id,
         'waits', case when not m.is_continuation then '[]'::json else (
           select coalesce(json_agg(json_build_object('id', wp.id, 'kind', wp.kind, 'runId', wp.child_run_id,
             'batchId', wp.batch_id,
@@ -361,13 +356,27 @@ select (case
           left join lateral (select task_slug from runs where id = wp.child_run_id limit 1) c on true
           where w.run_id = m.id and w.is_active and (w.taken_epoch is null or w.taken_epoch = m.lease_epoch)) end
       )), '[]')
-      from delivered m
-      join environments e on e.id = m.environment_id
-      join projects p on p.id = e.project_id
-      join organizations o on o.id = p.organization_id
-      join queues q on q.id = m.queue_id
-      left join deployments d on d.id = m.deployment_id
-      left join tasks t on t.deployment_id = m.deployment_id and t.slug = m.task_slug),
+      from delivered m),
+    'environments', (
+      select coalesce(json_agg(json_build_object(
+        'environment', json_build_object('id', e.id, 'slug', e.slug, 'type', e.type),
+        'project', json_build_object('id', p.id, 'ref', p.ref, 'slug', p.slug, 'name', p.name),
+        'organization', json_build_object('id', o.id, 'slug', o.slug, 'name', o.name))), '[]')
+      from environments e join projects p on p.id = e.project_id join organizations o on o.id = p.organization_id
+      where e.id = any(array(select environment_id from delivered))),
+    'queues', (
+      select coalesce(json_agg(json_build_object('id', id, 'name', name)), '[]') from queues
+      where id = any(array(select queue_id from delivered))),
+    'deployments', (
+      select coalesce(json_agg(json_build_object('id', d.id, 'version', d.version, 'shortCode', d.short_code,
+        'bundleHash', d.bundle_hash, 'entry', d.manifest->>'entry', 'runtimeVersion', d.manifest->>'runtimeVersion',
+        'keepAlive', d.manifest->'processKeepAlive', 'image', d.manifest->'image', 'signature', d.manifest->'signature',
+        'files', f.paths)), '[]')
+      from deployments d cross join lateral (
+        select coalesce(json_agg(json_build_object('task', t.slug, 'path', t.file_path)), '[]') as paths
+        from tasks t where t.deployment_id = d.id and t.slug = any(array(select task_slug from delivered where deployment_id = d.id))
+      ) f
+      where d.id = any(array(select deployment_id from delivered))),
     'orders', (select coalesce(json_agg(json_build_object(
       'kind', kind, 'runId', run_id, 'epoch', epoch, 'reason', reason)), '[]') from orders),
     'emptied', (select coalesce(json_agg(id), '[]') from lanes_counted where not has_work or blocked_by is not null),
@@ -395,6 +404,7 @@ export const claimRuns = async (db: Database, request: ClaimRequest): Promise<Cl
   // The row that `known` shows is older than the one that the update met: revoked meanwhile, or taken by a newer process.
   for (let crossed = 0; crossed < crossedMax; crossed++) {
     const claim = Answer.parse(await db.call(statement, [jsonbText(request)]));
+    if (claim.kind === "claimed") return { ...claim, leases: wholeLeases(claim) };
     if (claim.kind !== "crossed") return claim;
   }
   return { kind: "superseded" };
