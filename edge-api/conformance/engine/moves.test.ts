@@ -148,6 +148,37 @@ describe.each(drivers)("state moves on %s", (_name, available, open) => {
       expect((await p.claim(10, p.agentIds[1])).leases).toHaveLength(0);
     });
 
+    test("each lease of one claim tells its own queue, file and version", async () => {
+      const p = await place([{ id: "a" }, { id: "b", queue: { name: "slow" } }]);
+      const older = newId("deployment");
+      await t.query(
+        `insert into deployments (id, environment_id, version, short_code, status, bundle_hash, manifest)
+         select $1, environment_id, 'older', 'old', status, bundle_hash, manifest || '{"entry":"older.mjs"}' from deployments where id = $2`,
+        [older, p.deploymentId],
+      );
+      await t.query(
+        `insert into tasks (environment_id, deployment_id, slug, file_path, queue_name, retry, machine)
+         select environment_id, $1, slug, 'older.ts', queue_name, retry, machine from tasks where deployment_id = $2`,
+        [older, p.deploymentId],
+      );
+      await t.query("update tasks set file_path = slug || '.ts' where deployment_id = $1", [p.deploymentId]);
+      const [a, b, pinned] = [
+        await p.trigger("a"),
+        await p.trigger("b"),
+        await p.trigger("a", { lockVersion: "older" }),
+      ];
+      const { leases } = await p.claim(5);
+      const told = leases.map(({ runId, queue, filePath, deployment, environment }) => [
+        runId,
+        [queue.name, filePath, deployment?.entry, environment.id],
+      ]);
+      expect(Object.fromEntries(told)).toEqual({
+        [a]: ["task/a", "a.ts", "index.mjs", p.environmentId],
+        [b]: ["slow", "b.ts", "index.mjs", p.environmentId],
+        [pinned]: ["task/a", "older.ts", "older.mjs", p.environmentId],
+      });
+    });
+
     test("a lane that gave several runs at once stays open until a claim finds it empty, one that gave its only run does not", async () => {
       const p = await place([{ id: "a" }]);
       const isOpen = async () =>

@@ -77,6 +77,57 @@ export type ClaimedLease = z.infer<typeof TakenLease> &
     deployment: z.infer<typeof ClaimedDeployment> | null;
   };
 
+/**
+ * The part of the answer that tells leases: what they have in common once, since a manifest may be large.
+ * Needs `delivered`: runs that were taken, or are told again.
+ */
+export const leasesTold = `
+  'leases', (
+    select coalesce(json_agg(json_build_object(
+      'runId', m.id, 'epoch', m.lease_epoch,
+      'attempt', case when m.is_continuation then m.attempt else m.attempt + 1 end,
+      'isContinuation', m.is_continuation,
+      'task', m.task_slug, 'payload', m.payload, 'payloadType', m.payload_type,
+      'machine', m.machine, 'maxDurationS', m.max_duration_s, 'executedMs', m.executed_ms,
+      'maxAttempts', m.retry->'maxAttempts', 'tags', m.tags, 'isTest', m.is_test,
+      'idempotencyKey', m.idempotency_key, 'priority', m.priority,
+      'parentRunId', m.parent_run_id, 'rootRunId', m.root_run_id, 'createdAt', m.created_at,
+      'batchId', m.batch_id, 'region', m.region, 'labels', m.labels, 'isReplay', m.replayed_from_id is not null,
+      'idempotencyKeyScope', m.idempotency_options->>'scope',
+      'metadata', case when not m.is_continuation then m.metadata end,
+      'environmentId', m.environment_id, 'deploymentId', m.deployment_id, 'queueId', m.queue_id,
+      'waits', case when not m.is_continuation then '[]'::json else (
+        select coalesce(json_agg(json_build_object('id', wp.id, 'kind', wp.kind, 'runId', wp.child_run_id,
+          'batchId', wp.batch_id,
+          'taskIdentifier', c.task_slug, 'output', wp.output, 'outputType', wp.output_type, 'error', wp.error)
+          order by w.position), '[]')
+        from run_waits w
+        join wait_points wp on wp.id = w.wait_point_id
+        left join lateral (select task_slug from runs where id = wp.child_run_id limit 1) c on true
+        where w.run_id = m.id and w.is_active and (w.taken_epoch is null or w.taken_epoch = m.lease_epoch)) end
+    )), '[]')
+    from delivered m),
+  'environments', (
+    select coalesce(json_agg(json_build_object(
+      'environment', json_build_object('id', e.id, 'slug', e.slug, 'type', e.type),
+      'project', json_build_object('id', p.id, 'ref', p.ref, 'slug', p.slug, 'name', p.name),
+      'organization', json_build_object('id', o.id, 'slug', o.slug, 'name', o.name))), '[]')
+    from environments e join projects p on p.id = e.project_id join organizations o on o.id = p.organization_id
+    where e.id = any(array(select environment_id from delivered))),
+  'queues', (
+    select coalesce(json_agg(json_build_object('id', id, 'name', name)), '[]') from queues
+    where id = any(array(select queue_id from delivered))),
+  'deployments', (
+    select coalesce(json_agg(json_build_object('id', d.id, 'version', d.version, 'shortCode', d.short_code,
+      'bundleHash', d.bundle_hash, 'entry', d.manifest->>'entry', 'runtimeVersion', d.manifest->>'runtimeVersion',
+      'keepAlive', d.manifest->'processKeepAlive', 'image', d.manifest->'image', 'signature', d.manifest->'signature',
+      'files', f.paths)), '[]')
+    from deployments d cross join lateral (
+      select coalesce(json_agg(json_build_object('task', t.slug, 'path', t.file_path)), '[]') as paths
+      from tasks t where t.deployment_id = d.id and t.slug = any(array(select task_slug from delivered where deployment_id = d.id))
+    ) f
+    where d.id = any(array(select deployment_id from delivered)))`;
+
 /** What the statement answers: leases and orders, or why there are none for this agent. */
 export const ClaimAnswer = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("missing") }),
