@@ -4,6 +4,7 @@ import { endAttempts } from "@longshore/edge-api/db/transitions/end-attempts";
 import { openLane } from "@longshore/edge-api/db/transitions/open-lane";
 import { startRuns } from "@longshore/edge-api/db/transitions/start-runs";
 import { type TriggerItem, triggerRuns } from "@longshore/edge-api/db/transitions/trigger-runs";
+import { waitRuns } from "@longshore/edge-api/db/transitions/wait-runs";
 import { newId } from "@longshore/shared/core/ids";
 import { expect } from "vitest";
 import { claimRequest, seed, type TaskSpec, type TestDatabase, triggerItem } from "./fixture.ts";
@@ -64,6 +65,18 @@ export const placeRuns = async (t: TestDatabase, tasks: TaskSpec[] = [{ id: "a" 
     const ends = leases.map((lease) => ({ ...lease, ...endedPlainly }));
     return endAttempts(t.db, agentIds[nth] ?? "", ends);
   };
+  /** Each begins, and waits for a minute by the database's clock. */
+  const wait = async (leases: Claimed[], nth = 0) => {
+    const agentId = agentIds[nth] ?? "";
+    await startRuns(t.db, agentId, leases);
+    const [{ at } = {}] = await t.query("select (app_now() + interval '1 minute')::text as at");
+    const point = () => ({ kind: "time" as const, id: newId("waitPoint"), at: String(at) });
+    await waitRuns(
+      t.db,
+      agentId,
+      leases.map((lease) => ({ ...lease, waits: [point()] })),
+    );
+  };
   const holds = async () => expect(await brokenInvariants(t, environmentId)).toEqual([]);
-  return { ...seeded, trigger, request, claim, ids, end, holds };
+  return { ...seeded, trigger, request, claim, ids, end, wait, holds };
 };

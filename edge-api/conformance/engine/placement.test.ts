@@ -2,6 +2,7 @@ import { readSituation } from "@longshore/edge-api/db/queries/read-run-history";
 import { readScale } from "@longshore/edge-api/db/queries/read-scale";
 import { changeQueue } from "@longshore/edge-api/db/transitions/change-queue";
 import { claimRuns } from "@longshore/edge-api/db/transitions/claim-runs";
+import { completeDueWaits } from "@longshore/edge-api/db/transitions/complete-due-waits";
 import { startRuns } from "@longshore/edge-api/db/transitions/start-runs";
 import { waitRuns } from "@longshore/edge-api/db/transitions/wait-runs";
 import { explain } from "@longshore/edge-api/domain/explain";
@@ -120,6 +121,31 @@ describe.each(testDrivers)("placement on $name", ({ open }) => {
       await changeQueue(t.db, by, { paused: false });
       expect(await p.ids(at("north"))).toHaveLength(1);
     });
+
+    test.each(["queue", "limit"])(
+      "go on after a wait while their %s is paused, and then hold it",
+      async (what) => {
+        const p = await place([{ id: "a", queue: { name: "q" }, concurrency: { inline: { total: 2 } } }]);
+        const first = await p.trigger(at("north"));
+        const begun = await p.claim(at("north"));
+        expect(begun).toMatchObject([{ runId: first }]);
+        await p.wait(begun);
+        if (what === "limit")
+          await t.query("update limit_slots set paused = true where environment_id = $1", [p.environmentId]);
+        else
+          await changeQueue(
+            t.db,
+            { environmentId: p.environmentId, by: "custom", value: "q" },
+            { paused: true },
+          );
+        await p.trigger(at("north"));
+        expect(await p.ids(at("north"))).toEqual([]);
+        await t.advance(60_000);
+        await completeDueWaits(t.db);
+        expect(await p.ids(at("north"))).toEqual([first]);
+        await p.holds();
+      },
+    );
 
     test("count in a named limit with all others", async () => {
       const p = await place([{ id: "a", concurrency: { inline: { total: 1 } } }]);

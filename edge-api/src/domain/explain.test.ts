@@ -112,6 +112,8 @@ test.each<[string, Partial<Circumstances>, string]>([
   ],
   ["environment_limit", { env: fullEnv }, "10 of at most 10"],
   ["queue_limit", { home: online, lane: fullLane }, '"q"'],
+  ["next", { home: online, queue: { name: "q", paused: true } }, "continues"],
+  ["next", { home: online, counters: [{ ...counter, running: 2, paused: true }] }, "continues"],
   [
     "no_agent_online",
     { agents: { ...base.agents, known: 0, online: 0, free: 0, heldBack: null } },

@@ -103,17 +103,17 @@ const whyWaiting = (c: Circumstances): Why => {
 };
 
 /** The counter that has no room, if one has none. */
-const fullCounter = (c: Circumstances): Circumstances["counters"][number] | undefined =>
-  c.counters.find(({ paused }) => paused) ??
+const fullCounter = (c: Circumstances, hasBegun: boolean): Circumstances["counters"][number] | undefined =>
+  c.counters.find(({ paused }) => paused && !hasBegun) ??
   c.counters.find(({ running, runningMax }) => runningMax !== null && running >= runningMax);
 
-const whyCounted = (c: Circumstances): Why | null => {
-  const counter = fullCounter(c);
+const whyCounted = (c: Circumstances, hasBegun: boolean): Why | null => {
+  const counter = fullCounter(c, hasBegun);
   if (counter === undefined) return null;
   const { kind, name, key, running, runningMax, paused } = counter;
   const what =
     kind === "gate" ? `The queue "${name}", which is its gate,` : `The concurrency limit "${name}"`;
-  if (paused)
+  if (paused && !hasBegun)
     return { code: kind === "gate" ? "queue_paused" : "limit_paused", sentence: `${what} is paused.` };
   const forKey = key === "" ? "" : ` for the key "${key}"`;
   return {
@@ -143,9 +143,10 @@ const whyPending = ({ version }: Circumstances): Why => {
   };
 };
 
-const whyBlocked = (c: Circumstances): Why | null => {
+/** `hasBegun`: it goes on after a wait, which no pause of a queue or limit holds back. */
+const whyBlocked = (c: Circumstances, hasBegun: boolean): Why | null => {
   if (c.env?.paused) return { code: "environment_paused", sentence: "The environment is paused." };
-  if (c.queue?.paused || c.lane?.paused)
+  if ((c.queue?.paused || c.lane?.paused) && !hasBegun)
     return { code: "queue_paused", sentence: `The queue "${c.queue?.name}" is paused.` };
   if (c.lane !== null && c.lane.runningMax !== null && c.lane.running >= c.lane.runningMax) {
     const key = c.concurrencyKey === "" ? "" : ` for the key "${c.concurrencyKey}"`;
@@ -154,7 +155,7 @@ const whyBlocked = (c: Circumstances): Why | null => {
       sentence: `The queue "${c.queue?.name}" runs ${c.lane.running} of at most ${c.lane.runningMax}${key}; ${plural(c.ahead, "run")} ahead of this one.`,
     };
   }
-  const counted = whyCounted(c);
+  const counted = whyCounted(c, hasBegun);
   if (counted !== null) return counted;
   if (c.env !== null && c.env.running >= c.env.runningMax) {
     return {
@@ -227,10 +228,13 @@ const whyUnplaceable = (c: Circumstances): Why | null => {
 const whyQueued = (c: Circumstances): Why => {
   if (c.home !== null) {
     return c.home.isOnline
-      ? (whyBlocked(c) ?? { code: "next", sentence: `It continues on the agent "${c.home.name}" at once.` })
+      ? (whyBlocked(c, true) ?? {
+          code: "next",
+          sentence: `It continues on the agent "${c.home.name}" at once.`,
+        })
       : whyWaiting(c);
   }
-  const blocked = whyBlocked(c);
+  const blocked = whyBlocked(c, false);
   if (blocked !== null) return blocked;
   const unplaceable = whyUnplaceable(c);
   if (unplaceable !== null) return unplaceable;
@@ -317,7 +321,7 @@ const detailsOf = (c: Circumstances, code: Why["code"]): Record<string, unknown>
     case "limit_paused":
     case "concurrency_limit":
     case "gate_limit": {
-      const { name, key, running, runningMax } = fullCounter(c) ?? {};
+      const { name, key, running, runningMax } = fullCounter(c, c.home !== null) ?? {};
       return { name, running, limit: runningMax, ahead: c.ahead, ...(key ? { concurrencyKey: key } : {}) };
     }
     case "pending_version":

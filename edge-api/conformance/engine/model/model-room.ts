@@ -53,12 +53,9 @@ export class Room {
     return (kind === "lane" ? this.queues.get(first)?.paused : this.limits.get(first)?.paused) ?? false;
   }
 
-  /**
-   * Whether a run may take a slot of a counter that is paused: what has begun goes on in its paused queue. A run with labels
-   * counts there through a gate, which lets nobody pass while it is paused.
-   */
+  /** Whether a run may take a slot of a counter that is paused: what has begun goes on, unless its environment is paused. */
   mayPass(run: ModelRun, counter: string): boolean {
-    return run.isParked && counter === `lane:${laneOf(run)}` && Object.keys(run.labels).length === 0;
+    return run.isParked && !counter.startsWith("env:");
   }
 
   /** Whether a run could be leased, given how many runs each counter holds. */

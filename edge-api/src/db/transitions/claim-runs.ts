@@ -23,7 +23,8 @@ const crossedMax = 5;
  * A lane that was emptied of several runs is left open, and closed by the claim that finds it empty: more are likely to come,
  * and would each have to open it again.
  * An entry is taken by deleting it; what a concurrent cancel has deleted is simply not taken. Leases that a report is
- * ending meanwhile are not waited for: that report waits for the slots this statement holds.
+ * ending meanwhile are not waited for: that report waits for the slots this statement holds. A pause of a queue or a limit
+ * holds back what has not begun; a continuation takes its slots all the same.
  *
  * Named limits and gates are counters that several lanes share (`counter_ids`): they are locked after the lanes. A lane
  * under a counter without room stands aside (`blocked_by`), so that it does not take the turn of others; whoever leaves
@@ -128,15 +129,17 @@ slots_locked as (
   for update
 ),
 rooms as (
-  select id, case when paused then 0 else running_max - running end as room from slots_locked
+  select id, running_max - running as room_to_go_on, case when paused then 0 else running_max - running end as room
+  from slots_locked
   union all
-  select id, case when paused then 0 else running_max - running end from lanes_locked
+  select id, running_max - running, case when paused then 0 else running_max - running end from lanes_locked
   where id in (select id from counters_wanted)
 ),
 lanes_open as (
-  select l.* from lanes_locked l
+  select l.*, l.has_work and not l.paused and coalesce(
+    (select min(r.room) > 0 from rooms r where r.id = any(l.counter_ids)), true) as takes_new
+  from lanes_locked l
   where l.id in (select id from lanes_wanted)
-    and (l.counter_ids is null or not exists (select from rooms r where r.id = any(l.counter_ids) and r.room <= 0))
 ),
 candidates as (
   select c.run_id, c.lane_id, c.environment_id, c.position_at, c.machine, true as is_continuation, true as fits
@@ -150,7 +153,7 @@ candidates as (
     order by position_at, run_id
     limit greatest(0, least((select free from agent), coalesce(l.running_max - l.running, 2147483647)))
   ) q
-  where l.has_work and not l.paused
+  where l.takes_new
 ),
 ranked_in_lane as (
   select c.*, l.turn_at, l.running_max - l.running as lane_room,
@@ -172,12 +175,12 @@ counted as (
 refused as (
   select distinct n.run_id
   from (
-    select run_id, counter_id, row_number() over (
+    select run_id, counter_id, is_continuation, row_number() over (
       partition by counter_id order by is_continuation desc, lane_nth, turn_at, position_at, run_id) as nth
     from counted
   ) n
   join rooms m on m.id = n.counter_id
-  where n.nth > m.room
+  where n.nth > case when n.is_continuation then m.room_to_go_on else m.room end
 ),
 ranked_in_env as (
   select r.*, e.running_max - e.running as env_room, e.turn_at as env_turn_at,
