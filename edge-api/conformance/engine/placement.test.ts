@@ -68,6 +68,17 @@ describe.each(testDrivers)("placement on $name", ({ open }) => {
     await p.holds();
   });
 
+  test("agents that ask one process at once each find work, none what another has just taken", async () => {
+    const p = await place([{ id: "a" }], 4);
+    for (let nth = 0; nth < 20; nth++) await p.trigger();
+    const deps = { ...depsOf({ ...t.db }), groupsCommits: true };
+    const answers = await Promise.all(
+      p.agentIds.map((_, nth) => claimWork(deps, p.request({ nth, free: 5 }), p.poolId)),
+    );
+    expect(answers.map(({ leases }) => leases.length)).toEqual([5, 5, 5, 5]);
+    await p.holds();
+  });
+
   describe.each([
     { what: "a region", at: (value: string) => ({ region: value }) },
     { what: "a label", at: (value: string) => ({ labels: { gpu: value } }) },
