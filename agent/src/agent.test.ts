@@ -134,6 +134,39 @@ test("runs are frozen while the API is silent, and go on with it", { timeout: 30
   expectUncountedStill(lease.runId);
 });
 
+test.each([
+  { api: "that says when it renewed the lease", saysRenewal: true, freezes: 0 },
+  { api: "that does not say", saysRenewal: false, freezes: 1 }, // until the beat that follows at once
+])(
+  "a run that comes with a poll held for longer than the fence goes on at once, from an API $api",
+  {
+    timeout: 30_000,
+  },
+  async ({ saysRenewal, freezes }) => {
+    harness = await makeHarness();
+    // A beat would thaw it as well, much later.
+    Object.assign(harness.api.state.settings, { leaseMs: 6_000, beatMs: 20_000, holdMs: 500 });
+    harness.api.state.saysRenewal = saysRenewal;
+    const lease = makeLease(await harness.bundle({ greet: `run: () => "hello"` }), "greet");
+    const warned: string[] = [];
+    const agent = await startAgent(harness.config, {
+      logger: { ...quiet, warn: (message) => void warned.push(message) },
+    });
+    try {
+      await harness.api.until("settings that it knows", () => harness.api.polls.length > 1);
+      harness.api.state.settings.holdMs = 20_000;
+      const held = harness.api.polls.length;
+      await harness.api.until("a poll that is held for long", () => harness.api.polls.length > held);
+      await new Promise((resolve) => setTimeout(resolve, 1_500)); // longer than the fence under test
+      harness.api.lease(lease);
+      expect(await harness.final(lease.runId, 5_000)).toMatchObject({ kind: "completed" });
+      expect(warned.filter((message) => message.includes("frozen")).length).toBeLessThanOrEqual(freezes);
+    } finally {
+      await agent.stop();
+    }
+  },
+);
+
 test("a run without its agent freezes before its lease is over, and the next agent thaws it", {
   timeout: 40_000,
 }, async () => {

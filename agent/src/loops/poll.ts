@@ -20,7 +20,7 @@ export const pollLoop = async (deps: PollDeps, signal: AbortSignal): Promise<Loo
   let failures = 0;
   let emptyInARow = 0;
   while (!signal.aborted) {
-    const sentAt = clock.monotonic();
+    const sent = contact.now();
     deps.say("polling");
     const outcome = await pollOnce(deps, signal);
     switch (outcome.kind) {
@@ -33,9 +33,9 @@ export const pollLoop = async (deps: PollDeps, signal: AbortSignal): Promise<Loo
         if (failures > 0) logger.info("the API answers again", { after: failures });
         failures = 0;
         takeWork(deps, outcome.value);
-        contact.acknowledged(sentAt, outcome.value);
+        contact.acknowledged(sent, outcome.value);
         const isEmpty = outcome.value.leases.length + outcome.value.orders.length === 0;
-        const isQuick = clock.monotonic() - sentAt < outcome.value.settings.holdMs / 20;
+        const isQuick = clock.monotonic() - sent.monotonic < outcome.value.settings.holdMs / 20;
         emptyInARow = isEmpty && isQuick ? emptyInARow + 1 : 0;
         if (emptyInARow > emptyInARowMax) await clock.sleep(Math.min(2_000, 50 * emptyInARow), signal);
         continue;

@@ -19,14 +19,15 @@ export const reportLoop = async (deps: LoopDeps, signal: AbortSignal): Promise<L
   const alarm = createAlarm(clock);
   outbox.onReady((kind) => alarm.set(gatherMs[kind]));
   if (outbox.size().facts > 0) alarm.set(0);
-  // The API may have asked for beats that are due earlier than the one planned.
-  const quiet = contact.onAcknowledged(() => alarm.set(contact.settings().beatMs));
   let failures = 0;
   let oneByOne = false;
 
-  const isDue = (): boolean =>
-    outbox.size().facts > 0 ||
-    (executions.held().length > 0 && contact.silentMs() >= contact.settings().beatMs * 0.9);
+  const isBeatDue = (): boolean =>
+    executions.held().length > 0 && contact.silentMs() >= contact.settings().beatMs * 0.9;
+  const isDue = (): boolean => outbox.size().facts > 0 || isBeatDue();
+  // The API may have asked for beats that are due earlier than the one planned; and a lease that came with an old answer
+  // is confirmed at once.
+  const quiet = contact.onAcknowledged(() => alarm.set(isBeatDue() ? 0 : contact.settings().beatMs));
 
   while (!signal.aborted) {
     deps.say("waiting for facts");
@@ -35,7 +36,7 @@ export const reportLoop = async (deps: LoopDeps, signal: AbortSignal): Promise<L
     if (signal.aborted || !isDue()) continue;
     const facts = outbox.batch(oneByOne ? { ...limits, factsMax: 1 } : limits);
     deps.say(`reporting ${facts.length} facts`);
-    const sentAt = clock.monotonic();
+    const sent = contact.now();
     const outcome = await sendReport(deps, facts, signal);
     switch (outcome.kind) {
       case "cut":
@@ -47,7 +48,7 @@ export const reportLoop = async (deps: LoopDeps, signal: AbortSignal): Promise<L
         failures = 0;
         oneByOne = false;
         applyReport(deps, facts, outcome.value);
-        contact.acknowledged(sentAt, outcome.value);
+        contact.acknowledged(sent, outcome.value);
         if (outbox.size().facts > 0) alarm.set(0);
         continue;
       }

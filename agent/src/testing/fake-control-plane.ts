@@ -53,6 +53,8 @@ export const startFakeControlPlane = async (port = 0) => {
   const seen = new Set<string>();
   const state = {
     settings: { beatMs: 1_000, leaseMs: 60_000, holdMs: 2_000, drain: false },
+    /** Whether answers say when the leases were renewed; older APIs do not. */
+    saysRenewal: true,
     /** While true every connection is broken without an answer. */
     isDown: false,
     /** When set, every agent request gets this error. */
@@ -97,7 +99,8 @@ export const startFakeControlPlane = async (port = 0) => {
     const body = PollBody.parse(JSON.parse(await readBody(request)));
     polls.push(body);
     notify();
-    const endsAt = Date.now() + Math.min(body.holdMs, state.settings.holdMs);
+    const beganAt = Date.now();
+    const endsAt = beganAt + Math.min(body.holdMs, state.settings.holdMs);
     const hasWork = () =>
       orders.length > 0 ||
       leases.some((lease) => lease.kind === "continue" || (body.free > 0 && fits(lease, body.room))) ||
@@ -106,7 +109,10 @@ export const startFakeControlPlane = async (port = 0) => {
     while (!hasWork() && Date.now() < endsAt && !response.destroyed) await nextChange(endsAt - Date.now());
     if (response.destroyed) return;
     if (state.isDown) return void response.destroy();
-    answer(response, 200, work(body));
+    answer(response, 200, {
+      ...work(body),
+      ...(state.saysRenewal && { renewedAfterMs: Date.now() - beganAt }),
+    });
   };
   const report = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const body = ReportBody.parse(JSON.parse(await readBody(request)));

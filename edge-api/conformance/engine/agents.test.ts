@@ -164,6 +164,22 @@ describe.each(testDrivers)("agents on $name", ({ open }) => {
     expect((await parked).bundles).toEqual([p.bundleHash]);
   });
 
+  test("an answer says how long its poll was held before the leases were renewed", async () => {
+    const p = await place();
+    const deps = startProcess();
+    const first = await p.poll("boot_1", { free: 1 }, deps);
+    expect(first.renewedAfterMs).toBeLessThan(1_000);
+    const beganMs = performance.now();
+    const parked = p.poll("boot_1", { free: 1, cursor: first.cursor, holdMs: 20_000 }, deps);
+    await new Promise((resolve) => setTimeout(resolve, 1_200));
+    await triggerRuns(t.db, [triggerItem(p.environmentId, "a")]);
+    await deps.hints.wakePool(p.poolId);
+    const { leases, renewedAfterMs } = await parked;
+    expect(leases).toHaveLength(1);
+    expect(renewedAfterMs).toBeGreaterThan(1_100);
+    expect(renewedAfterMs).toBeLessThanOrEqual(performance.now() - beganMs);
+  });
+
   describe("a new process of an agent", () => {
     test("loses nothing that it has begun when its first poll is handled late, or twice", async () => {
       const p = await place();

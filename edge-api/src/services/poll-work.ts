@@ -137,7 +137,9 @@ export const pollWork = async (
   body: PollBody,
   signal: AbortSignal,
 ): Promise<PollResponse> => {
-  const endsAtMs = performance.now() + Math.min(body.holdMs, deps.settings.holdMs);
+  const beganMs = performance.now();
+  const endsAtMs = beganMs + Math.min(body.holdMs, deps.settings.holdMs);
+  let renewedAfterMs = 0;
   const listener = await deps.hints.listen({
     poolId: body.free > 0 && !body.draining ? agent.poolId : null,
     agentId: agent.id,
@@ -160,6 +162,7 @@ export const pollWork = async (
       if (shouldAsk) {
         await letOthersChoose(body, listener, signal);
         if (signal.aborted) break;
+        renewedAfterMs = Math.floor(performance.now() - beganMs);
         work = await claimWork(deps, toRequest(deps, agent, body), agent.poolId);
         // An older process with this identity may be parked, and would not learn that it is superseded until work came.
         // And should this answer be cut, the agent's next poll has an older cursor: moved topics make it ask again.
@@ -200,7 +203,7 @@ export const pollWork = async (
       toldMs,
     });
     const said = answer(deps, work, cursor, draining, body.leaseMs);
-    return bundles.length === 0 ? said : { ...said, bundles };
+    return { ...said, renewedAfterMs, ...(bundles.length === 0 ? {} : { bundles }) };
   } finally {
     listener.close();
   }

@@ -169,6 +169,11 @@ const Work = z.object({
   orders: z.array(Order),
   /** Of versions that became current lately: to be fetched before a run needs them. Answers of a poll alone. */
   bundles: z.array(BundleHash).max(64).optional(),
+  /**
+   * How long the request was held before what this answer tells of was done, the leases' renewal with it; left out: not
+   * at all. Units: milliseconds.
+   */
+  renewedAfterMs: z.int().min(0).optional(),
   settings: z.object({
     /** How often an agent that holds runs must be heard. */
     beatMs: z.int(),
