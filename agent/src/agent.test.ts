@@ -185,6 +185,55 @@ test("a run without its agent freezes before its lease is over, and the next age
   expectUncountedStill(lease.runId);
 });
 
+test.each([404, 403, 401, 302, 413])(
+  "what something in the API's place answers (%i) loses no fact and ends no agent",
+  {
+    timeout: 30_000,
+  },
+  async (status) => {
+    harness = await makeHarness();
+    const say = `run: async () => { console.log("begun"); await new Promise((r) => setTimeout(r, 1_000)); return "said"; }`;
+    const lease = makeLease(await harness.bundle({ say }), "say");
+    const agent = await harness.start();
+    harness.api.lease(lease);
+    await harness.api.until("its first line", () => harness.lines(lease.runId).includes("begun"));
+    harness.api.state.stranger = status;
+    await harness.api.until("an end that waits", () => agent.status().outbox.facts > 0, 10_000);
+    await new Promise((resolve) => setTimeout(resolve, 1_000)); // several tries
+    expect(harness.factsOf(lease.runId).some(({ kind }) => kind === "completed")).toBe(false);
+    harness.api.state.stranger = null;
+    expect(await harness.final(lease.runId, 20_000)).toMatchObject({
+      kind: "completed",
+      output: expect.stringContaining("said"),
+    });
+    expect(harness.api.repeats).toEqual([]);
+  },
+);
+
+test("an end that the API refuses ends its run with the reason, and no output in the agent's log", async () => {
+  harness = await makeHarness();
+  const lease = makeLease(await harness.bundle({ tell: `run: () => "private"` }), "tell");
+  harness.api.state.refusalOf = ({ kind }) =>
+    kind === "completed" ? "output: is not what it should be" : null;
+  const logged: unknown[] = [];
+  const agent = await startAgent(harness.config, {
+    logger: { ...quiet, error: (...said) => void logged.push(said) },
+  });
+  try {
+    harness.api.lease(lease);
+    expect(await harness.final(lease.runId)).toMatchObject({
+      kind: "failed",
+      error: { code: "TASK_OUTPUT_ERROR", message: expect.stringContaining("is not what it should be") },
+      retry: { skip: true },
+    });
+    await harness.api.until("an empty outbox", () => agent.status().outbox.facts === 0);
+    expect(JSON.stringify(logged)).toContain("refused a fact");
+    expect(JSON.stringify(logged)).not.toContain("private");
+  } finally {
+    await agent.stop();
+  }
+});
+
 test("nothing is left behind: no folder, no slot, no fact", async () => {
   harness = await makeHarness();
   const agent = await harness.start();

@@ -3,6 +3,7 @@ import { bundleBytesMax } from "@longshore/shared/contract/deployments";
 import { PacketType, packetBytesMax } from "@longshore/shared/contract/packets";
 import { WireError } from "@longshore/shared/contract/wire-error";
 import type { Clock } from "@longshore/shared/core/clock";
+import { errorStatus } from "@longshore/shared/core/error-codes";
 import { importJWK, SignJWT } from "jose";
 import type { z } from "zod";
 import type { Outcome } from "../core/outcome.ts";
@@ -42,15 +43,29 @@ const retryAfterMs = (answer: HttpAnswer): number | null => {
   return answer.headers["retry-after"] && Number.isFinite(seconds) ? seconds * 1000 : null;
 };
 
-/** What an error status means for an agent. */
-const decodeError = (answer: HttpAnswer, url: string): Outcome<never> => {
+/** An error in the API's own words; null when something between, or in its place, has answered. */
+const readWireError = (answer: HttpAnswer): WireError | null => {
   const wire = WireError.safeParse(safeJson(answer.body.toString("utf8"))).data;
-  const said = wire?.error ?? `status ${answer.status}`;
+  return wire?.code !== undefined && Object.hasOwn(errorStatus, wire.code) ? wire : null;
+};
+
+/**
+ * What an error status means for an agent. Only the API itself can refuse: an ingress that answers 404 during a deploy, a
+ * login page or a proxy's limit say nothing about a fact, an identity or a bundle, and pass.
+ */
+const decodeError = (answer: HttpAnswer, url: string): Outcome<never> => {
+  const wire = readWireError(answer);
   const { status } = answer;
-  if (status >= 500 || status === 429 || status === 408) {
-    return { kind: "retry", afterMs: retryAfterMs(answer), reason: `the API answered ${status}: ${said}` };
+  const afterMs = retryAfterMs(answer);
+  if (wire === null) {
+    const reason = `something at ${url} that is not the API answered ${status}`;
+    return { kind: "retry", afterMs, reason, ...(status === 413 ? { isTooLarge: true } : {}) };
   }
-  if (status === 401 && wire?.code === "agent_revoked") {
+  const said = wire.error;
+  if (status >= 500 || status === 429 || status === 408) {
+    return { kind: "retry", afterMs, reason: `the API answered ${status}: ${said}` };
+  }
+  if (status === 401 && wire.code === "agent_revoked") {
     return {
       kind: "fatal",
       reason:
@@ -63,7 +78,7 @@ const decodeError = (answer: HttpAnswer, url: string): Outcome<never> => {
       reason: `The API at ${url} does not accept this agent's identity (${said}). Enrol it again with a new token.`,
     };
   }
-  if (status === 409 && wire?.code === "session_superseded") {
+  if (status === 409 && wire.code === "session_superseded") {
     return {
       kind: "fatal",
       reason: "Another process polls with this agent's identity. Give each agent its own data folder.",
@@ -75,11 +90,15 @@ const decodeError = (answer: HttpAnswer, url: string): Outcome<never> => {
   return { kind: "rejected", status, reason: said };
 };
 
-/** The store says nothing that a person should read. */
-const decodePacketError = (status: number): Outcome<never> =>
-  status === 404
+/** The store says nothing that a person should read; that it has no such packet only it can say. */
+const decodePacketError = (answer: HttpAnswer): Outcome<never> => {
+  const { status } = answer;
+  const isMissing =
+    readWireError(answer) !== null || /<Code>NoSuchKey<\/Code>/.test(answer.body.toString("utf8"));
+  return status === 404 && isMissing
     ? { kind: "rejected", status, reason: "the store does not have it" }
     : { kind: "retry", afterMs: null, reason: `the store answered ${status}` };
+};
 
 /** Headers of a run's call that the agent sets itself or that belong to one connection. */
 const ownHeaders = new Set([
@@ -192,7 +211,7 @@ export const createControlPlane = (
       try {
         const sent = { method: "GET", url: target, headers: {}, body: null, timeoutMs: 120_000, signal };
         const answer = await http.request(sent);
-        if (answer.status !== 200) return decodePacketError(answer.status);
+        if (answer.status !== 200) return decodePacketError(answer);
         if (answer.body.length > packetBytesMax) {
           return { kind: "rejected", status: 413, reason: "the payload is larger than payloads may be" };
         }

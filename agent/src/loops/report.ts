@@ -12,7 +12,8 @@ const gatherMs = { state: 2, log: 250 };
  *
  * I1  One report is in flight, so the facts of a run arrive in order.
  * I2  A fact leaves the outbox only when the API has said what became of it.
- * I3  A batch that the API refuses as a whole is sent again fact by fact; only the one at fault is given up.
+ * I3  A batch that the API refuses as a whole is sent again fact by fact; only the one at fault is given up. In the place
+ *     of an end that it refuses goes a failure that says so: a run is never left to be taken for lost.
  */
 export const reportLoop = async (deps: LoopDeps, signal: AbortSignal): Promise<LoopEnd> => {
   const { clock, contact, executions, logger, outbox } = deps;
@@ -54,10 +55,7 @@ export const reportLoop = async (deps: LoopDeps, signal: AbortSignal): Promise<L
       }
       case "rejected":
         deps.meter.call("reports", false);
-        if (facts.length <= 1) {
-          logger.error("the API refused a fact for good", { reason: outcome.reason, fact: facts[0] });
-          outbox.ack(facts.map((fact) => fact.seq)); // I3
-        }
+        if (facts.length === 1 && facts[0]) await giveUp(deps, facts[0], outcome.reason);
         oneByOne = true;
         alarm.set(facts.length > 0 ? 0 : retryLimits.maxMs);
         continue;
@@ -65,6 +63,7 @@ export const reportLoop = async (deps: LoopDeps, signal: AbortSignal): Promise<L
         deps.meter.call("reports", false);
         const pauseMs = outcome.afterMs ?? reconnectDelayMs(failures, retryLimits, deps.random);
         if (failures++ === 0) logger.warn("the report failed", { reason: outcome.reason });
+        if (outcome.isTooLarge) oneByOne = true;
         deps.say(`waiting ${Math.round(pauseMs)} ms to report again: ${outcome.reason}`);
         await pause(deps, pauseMs, signal);
         alarm.set(0);
@@ -73,6 +72,23 @@ export const reportLoop = async (deps: LoopDeps, signal: AbortSignal): Promise<L
   }
   quiet();
   return { kind: "stopped" };
+};
+
+const refusedEnd = "TASK_OUTPUT_ERROR";
+
+/** I3. What the fact holds is a task's own, and no matter of this log. */
+const giveUp = async ({ logger, outbox }: LoopDeps, fact: Fact, reason: string): Promise<void> => {
+  const { kind, seq, runId, epoch, at } = fact;
+  logger.error("the API refused a fact for good", { reason, kind, seq, runId, epoch });
+  const wasReplaced =
+    kind === "failed" && fact.error.type === "INTERNAL_ERROR" && fact.error.code === refusedEnd;
+  if (kind === "completed" || (kind === "failed" && !wasReplaced)) {
+    const message = `The API refused what the run ended with: ${reason}`.slice(0, 1_000);
+    const error = { type: "INTERNAL_ERROR", code: refusedEnd, message } as const;
+    const { executedMs } = fact;
+    await outbox.append({ kind: "failed", runId, epoch, at, error, retry: { skip: true }, executedMs });
+  }
+  outbox.ack([seq]);
 };
 
 /**

@@ -59,6 +59,10 @@ export const startFakeControlPlane = async (port = 0) => {
     isDown: false,
     /** When set, every agent request gets this error. */
     refuseWith: null as { status: number; code: string; error: string } | null,
+    /** When set, something in the API's place answers every agent request with this status. */
+    stranger: null as number | null,
+    /** Why the API takes no report with this fact in it. */
+    refusalOf: (_fact: Fact): string | null => null,
     resultFor: (_fact: Fact): Omit<FactResult, "seq"> => ({ result: "moved" }),
     onForward: (_call: Forwarded): Answered | Promise<Answered> => ({ status: 200, body: { ok: true } }),
   };
@@ -117,6 +121,8 @@ export const startFakeControlPlane = async (port = 0) => {
   const report = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const body = ReportBody.parse(JSON.parse(await readBody(request)));
     reports.push(body);
+    const refusal = body.facts.map(state.refusalOf).find((why) => why !== null);
+    if (refusal !== undefined) return answer(response, 422, { error: refusal, code: "unprocessable" });
     const results: FactResult[] = body.facts.map((fact) => {
       const name = `${fact.runId} ${fact.epoch} ${fact.seq}`;
       if (seen.has(name)) {
@@ -163,6 +169,10 @@ export const startFakeControlPlane = async (port = 0) => {
       forwarded.push(call);
       const { status, body } = await state.onForward(call);
       return answer(response, status, body);
+    }
+    if (state.stranger !== null) {
+      response.writeHead(state.stranger, { "content-type": "text/html", location: "/login" });
+      return void response.end("<h1>default backend</h1>");
     }
     if (state.refuseWith) return answer(response, state.refuseWith.status, state.refuseWith);
     if (!(await authorise(request))) return answer(response, 401, { error: "who?", code: "unauthorized" });
