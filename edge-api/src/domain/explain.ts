@@ -27,6 +27,8 @@ export type Circumstances = {
   agents: {
     known: number;
     online: number;
+    /** Of those online, asked to take no new runs. */
+    draining: number;
     free: number;
     large: number;
     roomy: number;
@@ -243,10 +245,15 @@ const whyQueued = (c: Circumstances): Why => {
       code: "agents_held_back",
       sentence: `No agent online has a place for it: "${c.agents.heldBack.name}" takes fewer runs than it could (${c.agents.heldBack.why}).`,
     };
+  const taking = c.agents.online - c.agents.draining;
+  if (taking === 0) {
+    const sentence = `No agent takes new runs: ${plural(c.agents.online, "agent")} online, all of them drained.`;
+    return { code: "agents_draining", sentence };
+  }
   if (c.agents.free === 0)
     return {
       code: "agents_full",
-      sentence: `All slots of the ${plural(c.agents.online, "agent")} online are taken.`,
+      sentence: `All slots of the ${plural(taking, "agent")} online that ${taking === 1 ? "takes" : "take"} runs are taken.`,
     };
   if (c.agents.roomy === 0)
     return {
@@ -330,6 +337,7 @@ const detailsOf = (c: Circumstances, code: Why["code"]): Record<string, unknown>
     case "no_agent_in_region":
     case "no_agent_with_labels":
     case "no_agent_large_enough":
+    case "agents_draining":
     case "agents_full":
     case "agents_held_back":
       return {

@@ -233,6 +233,7 @@ export const RunExplanation = z.object({
     "no_agent_with_labels",
     "no_agent_large_enough",
     "agents_full",
+    "agents_draining",
     "agents_held_back",
     "home_agent_offline",
     "agent_unheard",

@@ -140,6 +140,7 @@ const Situation = z.object({
   agents: z.object({
     known: z.int(),
     online: z.int(),
+    draining: z.int(),
     free: z.int(),
     large: z.int(),
     roomy: z.int(),
@@ -248,7 +249,7 @@ select json_build_object(
   'machine', (select json_build_object('name', coalesce(nullif(machine, ''), '${defaultMachine}'), 'cpus', cpu, 'memoryMb', memory_mb)
     from run),
   'agents', (select json_build_object(
-    'known', count(*), 'online', count(*) filter (where is_online),
+    'known', count(*), 'online', count(*) filter (where is_online), 'draining', count(*) filter (where is_online and (draining or drains_itself)),
     'free', coalesce(sum(greatest(0, slots - used)) filter (
       where is_online and not draining and not drains_itself and held_back is null), 0),
     'large', count(*) filter (where is_online and is_large),
