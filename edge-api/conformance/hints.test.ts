@@ -50,6 +50,22 @@ describe.each(drivers)("hints through $name", ({ isAvailable, open }) => {
       return { ...topics, listener: await opened.hints.listen(topics) };
     };
 
+    test("a wake goes to a parked poll past one that is busy, and what a leaving one did not use to another", async () => {
+      const { poolId, listener: busy } = await listen();
+      const { listener: parked } = await listen({ poolId });
+      const waiting = parked.wait(10_000, never);
+      await opened.hints.wakePool(poolId ?? "");
+      expect(await waiting).toBe(true);
+      await opened.hints.wakePool(poolId ?? ""); // both are busy: one of them keeps it
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      const cut = new AbortController();
+      cut.abort();
+      await busy.wait(10_000, cut.signal);
+      busy.close();
+      expect(await parked.wait(10_000, never)).toBe(true);
+      parked.close();
+    });
+
     test("a wake of the pool or of the agent ends a wait, and one between listening and waiting is not lost", async () => {
       const { poolId, agentId, listener } = await listen();
       await opened.hints.wakePool(poolId ?? "");

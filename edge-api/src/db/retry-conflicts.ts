@@ -1,3 +1,6 @@
+import { systemClock } from "@longshore/shared/core/clock";
+import { AppError } from "@longshore/shared/core/error-codes";
+
 /** Postgres' codes for "somebody else came first, do it again": deadlock and serialization failure. */
 const conflictCodes = new Set(["40P01", "40001"]);
 
@@ -17,13 +20,23 @@ const codeOf = (error: unknown): string | undefined => {
   return typeof error.code === "string" ? error.code : undefined;
 };
 
-/** Runs a single statement again when Postgres chose it as the victim of a conflict: it left nothing behind. */
-export const retryConflicts = async <T>(run: () => Promise<T>, triesMax = 5): Promise<T> => {
+/** The pause before another try, doubling, a random part of it: those that met should not meet again. Units: milliseconds. */
+const pauseMs = 5;
+
+/**
+ * Runs a single statement again when Postgres chose it as the victim of a conflict: it left nothing behind.
+ *
+ * Errors: `unavailable` after `triesMax` tries, else what the statement throws.
+ */
+export const retryConflicts = async <T>(run: () => Promise<T>, triesMax = 6): Promise<T> => {
   for (let attempt = 1; ; attempt++) {
     try {
       return await run();
     } catch (error) {
-      if (attempt >= triesMax || !conflictCodes.has(codeOf(error) ?? "")) throw error;
+      if (!conflictCodes.has(codeOf(error) ?? "")) throw error;
+      if (attempt >= triesMax)
+        throw new AppError("unavailable", "Other requests are in the way; try again.", { cause: error });
+      await systemClock.sleep(Math.random() * pauseMs * 2 ** attempt);
     }
   }
 };

@@ -1,14 +1,20 @@
 import type { Listener } from "./hints.ts";
 
-/** `passes`: to how many others the wake that came last may be handed on. */
-type Waiter = { isWoken: boolean; resolve: ((woken: boolean) => void) | null; passes: number };
+/** `passes`: to how many others the wake that came last may be handed on. `topic`: of an unused wake that went to this one alone. */
+type Waiter = {
+  isWoken: boolean;
+  resolve: ((woken: boolean) => void) | null;
+  passes: number;
+  topic: string | null;
+};
 
 /** A wake that nobody has use for ends here; what it was for is found by the sweep, or when a hold is over. */
 const passesMax = 32;
 
 /**
- * The listeners of one process. A topic's wake goes to one waiter or to all; one that is not parked at that moment keeps
- * the wake for its next `wait`. Who has no use for a wake that went to one hands it on.
+ * The listeners of one process. A topic's wake goes to one waiter or to all; to one that is parked where there is one, and
+ * one that is not keeps the wake for its next `wait`. Who has no use for a wake that went to one hands it on, and whoever
+ * leaves before it used one leaves it to another.
  */
 export class LocalBus {
   private readonly topics = new Map<string, Set<Waiter>>();
@@ -17,7 +23,7 @@ export class LocalBus {
   wakeOne(topic: string): void {
     this.bump(topic);
     const waiters = this.topics.get(topic);
-    if (waiters) wakeNext(waiters, Math.min(passesMax, waiters.size - 1));
+    if (waiters) wakeNext(topic, waiters, Math.min(passesMax, waiters.size - 1));
   }
 
   wakeAll(topic: string): void {
@@ -39,7 +45,7 @@ export class LocalBus {
   }
 
   listen(topics: readonly string[], source: Pick<Listener, "cursor" | "isLive">): Listener {
-    const waiter: Waiter = { isWoken: false, resolve: null, passes: 0 };
+    const waiter: Waiter = { isWoken: false, resolve: null, passes: 0, topic: null };
     for (const topic of topics) {
       const waiters = this.topics.get(topic) ?? new Set();
       waiters.add(waiter);
@@ -57,7 +63,10 @@ export class LocalBus {
           waiters?.delete(waiter);
           if (waiters?.size === 0) this.topics.delete(topic);
         }
+        const unused = waiter.isWoken ? waiter.topic : null;
         waiter.resolve?.(false);
+        const others = unused === null ? undefined : this.topics.get(unused);
+        if (unused !== null && others) wakeNext(unused, others, Math.min(passesMax, others.size - 1));
       },
     };
   }
@@ -67,7 +76,7 @@ export class LocalBus {
     const waiters = this.topics.get(topic);
     if (!waiters?.delete(waiter)) return;
     waiters.add(waiter);
-    if (waiter.passes > 0) wakeNext(waiters, waiter.passes - 1, waiter);
+    if (waiter.passes > 0) wakeNext(topic, waiters, waiter.passes - 1, waiter);
   }
 
   private bump(topic: string): void {
@@ -75,13 +84,19 @@ export class LocalBus {
   }
 }
 
-const wakeNext = (waiters: Iterable<Waiter>, passes: number, not?: Waiter): void => {
+const wakeNext = (topic: string, waiters: Iterable<Waiter>, passes: number, not?: Waiter): void => {
+  let next: Waiter | undefined;
   for (const waiter of waiters) {
     if (waiter.isWoken || waiter === not) continue;
-    waiter.passes = passes;
-    wake(waiter);
-    return;
+    next ??= waiter;
+    if (waiter.resolve === null) continue;
+    next = waiter;
+    break;
   }
+  if (next === undefined) return;
+  next.passes = passes;
+  next.topic = topic;
+  wake(next);
 };
 
 const wake = (waiter: Waiter): void => {
@@ -95,7 +110,10 @@ const park = (waiter: Waiter, ms: number, signal: AbortSignal): Promise<boolean>
       clearTimeout(timer);
       signal.removeEventListener("abort", onAbort);
       waiter.resolve = null;
-      waiter.isWoken = false;
+      if (woken) {
+        waiter.isWoken = false;
+        waiter.topic = null;
+      }
       resolve(woken);
     };
     const onAbort = () => finish(false);

@@ -42,7 +42,7 @@ export const claimWork = async (deps: Deps, request: ClaimRequest, poolId: strin
     });
   }
   if (claim.emptied.length > 0) deps.later(lookAgain(deps, claim.emptied));
-  if (claim.more && (claim.leases.length > 0 || claim.asideChanged)) {
+  if (claim.more && (claim.leases.length > 0 || claim.asideChanged || claim.emptied.length > 0)) {
     deps.later(deps.hints.wakePool(claim.poolId));
   }
   // Read once each before the leases are made: two hundred of one environment would all find its variables forgotten.
@@ -70,17 +70,25 @@ export const claimWork = async (deps: Deps, request: ClaimRequest, poolId: strin
 /** How often a claim looks further, past lanes whose next runs are too large for the agent's room. */
 const looksMax = 4;
 
+/** The same past lanes that it found empty and has closed: cancelled in bulk, thousands may stand before the next run. */
+const emptyLooksMax = 64;
+
 /** Lanes beyond those that were passed over are looked at after so long. Units: milliseconds. */
 const fruitlessMs = 5_000;
+
+/** Slots that were kept for what goes on elsewhere are looked at again so soon: it may have begun by now. Units: milliseconds. */
+const keptMs = 250;
 
 /** When something comes due, or there may be lanes that this claim did not reach. Units: milliseconds since the epoch. */
 const nextLookMs = ({
   nextDueInMs,
   passedOver,
+  keptForOthers,
   leases,
 }: Extract<Claim, { kind: "claimed" }>): number | null => {
   const due = nextDueInMs ?? Number.POSITIVE_INFINITY;
-  const inMs = passedOver && leases.length === 0 ? Math.min(due, fruitlessMs) : due;
+  const again = keptForOthers ? keptMs : passedOver ? fruitlessMs : Number.POSITIVE_INFINITY;
+  const inMs = leases.length === 0 ? Math.min(due, again) : due;
   return Number.isFinite(inMs) ? Math.round(Date.now() + inMs) : null;
 };
 
@@ -101,12 +109,18 @@ const claimInTurn = (deps: Deps, request: ClaimRequest, poolId: string): Promise
   return known(poolId, call);
 };
 
-/** The lanes that it passed over have given up their turn: what this does not reach, the next look does. */
+/** The lanes that it passed over have given up their turn, or were closed: what this does not reach, the next look does. */
 const claimWhatFits = async (deps: Deps, request: ClaimRequest, poolId: string): Promise<Claim> => {
-  for (let looks = 1; ; looks++) {
+  const emptied: string[] = [];
+  let looks = 1;
+  for (let emptyLooks = 1; ; ) {
     const claim = await claimInTurn(deps, request, poolId);
-    const isFruitless = claim.kind === "claimed" && claim.passedOver && claim.leases.length === 0;
-    if (!isFruitless || looks === looksMax) return claim;
+    if (claim.kind !== "claimed") return claim;
+    emptied.push(...claim.emptied);
+    const hasNothing = request.free > 0 && claim.leases.length === 0;
+    if (hasNothing && claim.passedOver && looks < looksMax) looks++;
+    else if (hasNothing && claim.more && claim.emptied.length > 0 && emptyLooks < emptyLooksMax) emptyLooks++;
+    else return { ...claim, emptied };
   }
 };
 

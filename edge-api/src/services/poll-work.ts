@@ -188,7 +188,10 @@ export const pollWork = async (
       const ms = parkMs(deps, listener, endsAtMs, nextDueMs);
       if (ms <= 0 && endsAtMs - performance.now() <= 0) break;
       const isWoken = await listener.wait(ms, signal);
-      if (signal.aborted) break;
+      if (signal.aborted) {
+        if (isWoken) await deps.hints.wakePool(agent.poolId); // it was for work that another may take
+        break;
+      }
       const isDue = nextDueMs !== null && nextDueMs <= Date.now();
       if (isDue && nextDueMs !== null) await runDue(deps, nextDueMs);
       shouldAsk = isWoken || isDue || !listener.isLive();

@@ -230,6 +230,12 @@ export const reportFacts = async (deps: Deps, agent: AgentRow, body: ReportBody)
   const { steps, begun } = mergeStarts(planSteps(await offloadOutputs(deps, body.facts)));
   for (const step of steps) applied.push(await apply(deps, agent, step, begun));
   await loseUnheld(deps, agent, body);
+  // Before its own claim: what goes on elsewhere comes before new work here.
+  const due = applied.flatMap(({ hints }) => hints);
+  await wakeAfter(deps, {
+    environmentIds: [...new Set(due.flatMap(({ environmentIds }) => environmentIds))],
+    agentIds: [...new Set(due.flatMap(({ agentIds }) => agentIds))],
+  });
   const request = {
     agentId: agent.id,
     bootId: body.bootId,
@@ -244,11 +250,6 @@ export const reportFacts = async (deps: Deps, agent: AgentRow, body: ReportBody)
     draining: null,
   };
   const work = await claimWork(deps, request, agent.poolId);
-  const due = applied.flatMap(({ hints }) => hints);
-  await wakeAfter(deps, {
-    environmentIds: [...new Set(due.flatMap(({ environmentIds }) => environmentIds))],
-    agentIds: [...new Set(due.flatMap(({ agentIds }) => agentIds))],
-  });
   // A parked poll learns of a new due time only by looking: one is enough.
   if (applied.some(({ isDueSoon }) => isDueSoon)) await deps.hints.wakePool(agent.poolId);
   const results = applied.flatMap((step) => step.results);

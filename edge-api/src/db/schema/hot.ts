@@ -130,6 +130,8 @@ export const queueEntries = pgTable(
   (t) => [
     index("queue_entries_lane").on(t.laneId, t.positionAt, t.runId).where(sql`agent_id is null`),
     index("queue_entries_agent").on(t.agentId, t.positionAt).where(sql`agent_id is not null`),
+    // What goes on in an environment, so that nothing new takes its slot.
+    index("queue_entries_going_on").on(t.environmentId, t.laneId).where(sql`agent_id is not null`),
   ],
 );
 

@@ -157,6 +157,8 @@ export const ClaimAnswer = z.discriminatedUnion("kind", [
     passedOver: z.boolean(),
     /** Whether nothing was taken, and there is work that another agent may have the labels or the room for. */
     forOthers: z.boolean(),
+    /** Whether slots were kept for what goes on at other agents, as the statement's snapshot showed it. */
+    keptForOthers: z.boolean(),
     /** Whether open lanes with work remain. */
     more: z.boolean(),
     /** From now by the database's clock, so that the caller's may differ. Units: milliseconds. */

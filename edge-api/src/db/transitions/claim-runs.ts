@@ -21,10 +21,14 @@ const crossedMax = 5;
  * too large for it; other lanes go on. Of the lanes looked at those that were passed over give up their turn, when there
  * may be more of them than are looked at. A continuation comes before all new work, and alone if nothing else is there.
  * A lane that was emptied of several runs is left open, and closed by the claim that finds it empty: more are likely to come,
- * and would each have to open it again.
+ * and would each have to open it again. Not where runs ask for a place: nobody may come who serves it.
  * An entry is taken by deleting it; what a concurrent cancel has deleted is simply not taken. Leases that a report is
  * ending meanwhile are not waited for: that report waits for the slots this statement holds. A pause of a queue or a limit
- * holds back what has not begun; a continuation takes its slots all the same.
+ * holds back what has not begun; a continuation takes its slots all the same. What would go on at other agents that are
+ * heard has its slots kept: new work never takes the last of a lane, a counter or an environment before it.
+ *
+ * What is locked is found by `= any(array(…))`: a row that changed after the snapshot is judged again by its locked version,
+ * and a join with a list that was made of several would then lose it, a gate's lane and with it its count.
  *
  * Named limits and gates are counters that several lanes share (`counter_ids`): they are locked after the lanes. A lane
  * under a counter without room stands aside (`blocked_by`), so that it does not take the turn of others; whoever leaves
@@ -32,6 +36,10 @@ const crossedMax = 5;
  * which all are dealt: the sum can never pass a counter's room.
  */
 const now = "(select at from clock)";
+
+/** An agent that was not heard for so long may be gone: nothing is kept free for what it would go on with. Beats are far closer. */
+const heardWithin = "1 minute";
+
 const statement = `
 with clock as materialized (select app_now() as at),
 request as (
@@ -94,6 +102,24 @@ continuing as (
   order by q.position_at
   limit (select free from agent)
 ),
+going_on as (
+  select q.environment_id, q.lane_id, l.counter_ids, count(*)::int as count
+  from queue_entries q cross join lateral (select id, counter_ids from lanes where id = q.lane_id limit 1) l
+  where q.environment_id = any(array(select environment_id from envs))
+    and q.agent_id is not null and q.agent_id <> (select id from agent)
+    and exists (select from agents a where a.id = q.agent_id and a.beat_at > ${now} - interval '${heardWithin}')
+  group by q.environment_id, q.lane_id, l.counter_ids
+),
+kept as (
+  select id, sum(count)::int as count
+  from (
+    select environment_id as id, count from going_on
+    union all
+    select lane_id, count from going_on
+    union all
+    select c.id, g.count from going_on g cross join lateral unnest(g.counter_ids) as c(id)
+  ) k group by id
+),
 lanes_wanted as (
   select l.id, l.counter_ids from envs e cross join lateral (
     select o.id, o.counter_ids from places g cross join lateral (
@@ -115,7 +141,7 @@ counters_wanted as (
 lanes_locked as (
   select l.id, l.environment_id, l.running, l.running_max, l.has_work, l.paused, l.turn_at, l.counter_ids
   from lanes l
-  where l.id in (select id from lanes_wanted union all select id from counters_wanted where id like 'lane%')
+  where l.id = any(array(select id from lanes_wanted union all select id from counters_wanted where id like 'lane%'))
   order by l.id
   for update
 ),
@@ -124,20 +150,24 @@ slots_locked as (
     case when s.override_max is not null and (s.override_expires_at is null or s.override_expires_at > ${now})
       then s.override_max else s.running_max end as running_max
   from limit_slots s
-  where s.id in (select id from counters_wanted) and (select count(*) from lanes_locked) >= 0
+  where s.id = any(array(select id from counters_wanted)) and (select count(*) from lanes_locked) >= 0
   order by s.id
   for update
 ),
 rooms as (
-  select id, running_max - running as room_to_go_on, case when paused then 0 else running_max - running end as room
-  from slots_locked
-  union all
-  select id, running_max - running, case when paused then 0 else running_max - running end from lanes_locked
-  where id in (select id from counters_wanted)
+  select c.id, c.room as room_to_go_on,
+    case when c.paused then 0 else c.room - coalesce((select k.count from kept k where k.id = c.id), 0) end as room
+  from (
+    select id, paused, running_max - running as room from slots_locked
+    union all
+    select id, paused, running_max - running from lanes_locked where id in (select id from counters_wanted)
+  ) c
 ),
 lanes_open as (
-  select l.*, l.has_work and not l.paused and coalesce(
-    (select min(r.room) > 0 from rooms r where r.id = any(l.counter_ids)), true) as takes_new
+  select l.*, l.running_max - l.running as lane_room,
+    l.running_max - l.running - coalesce((select k.count from kept k where k.id = l.id), 0) as room_for_new,
+    l.has_work and not l.paused and coalesce(
+      (select min(r.room) > 0 from rooms r where r.id = any(l.counter_ids)), true) as takes_new
   from lanes_locked l
   where l.id in (select id from lanes_wanted)
 ),
@@ -151,12 +181,12 @@ candidates as (
     select run_id, position_at, machine from queue_entries
     where lane_id = l.id and agent_id is null
     order by position_at, run_id
-    limit greatest(0, least((select free from agent), coalesce(l.running_max - l.running, 2147483647)))
+    limit greatest(0, least((select free from agent), coalesce(l.room_for_new, 2147483647)))
   ) q
   where l.takes_new
 ),
 ranked_in_lane as (
-  select c.*, l.turn_at, l.running_max - l.running as lane_room,
+  select c.*, l.turn_at, case when c.is_continuation then l.lane_room else l.room_for_new end as lane_room,
     row_number() over in_lane as lane_nth, bool_and(c.fits) over in_lane as all_fit
   from candidates c join lanes_open l on l.id = c.lane_id
   window in_lane as (partition by c.lane_id order by c.is_continuation desc, c.position_at, c.run_id rows unbounded preceding)
@@ -183,7 +213,9 @@ refused as (
   where n.nth > case when n.is_continuation then m.room_to_go_on else m.room end
 ),
 ranked_in_env as (
-  select r.*, e.running_max - e.running as env_room, e.turn_at as env_turn_at,
+  select r.*, e.turn_at as env_turn_at,
+    e.running_max - e.running - case when r.is_continuation then 0
+      else coalesce((select k.count from kept k where k.id = r.environment_id), 0) end as env_room,
     row_number() over (
       partition by r.environment_id
       order by r.is_continuation desc, r.lane_nth, r.turn_at, r.position_at, r.run_id) as env_nth
@@ -274,7 +306,7 @@ lane_counts as materialized (
 ),
 lanes_counted as (
   update lanes l
-  set running = l.running + c.count + c.gate_count, has_work = c.has_more or c.count > 1, blocked_by = c.blocked_by,
+  set running = l.running + c.count + c.gate_count, has_work = c.has_more or (c.count > 1 and l.region = ''), blocked_by = c.blocked_by,
       turn_at = case when c.count > 0 or not c.has_more or c.is_passed_over then ${now} else l.turn_at end
   from lane_counts c
   where l.id = c.id and l.id = any(array(select id from lane_counts))
@@ -289,7 +321,7 @@ unblocked as (
 ),
 ackable as (
   select l.run_id from leases l
-  where l.run_id in (select run_id from held) and l.agent_id = (select id from agent) and not l.acked
+  where l.run_id = any(array(select run_id from held)) and l.agent_id = (select id from agent) and not l.acked
   for update skip locked
 ),
 acked as (
@@ -339,6 +371,7 @@ select (case
     'emptied', (select coalesce(json_agg(id), '[]') from lanes_counted where not has_work or blocked_by is not null),
     'passedOver', exists (select from lane_counts where is_passed_over and count = 0),
     'forOthers', case when exists (select from moved) then false else exists (select from misfits) or ${hasWorkElsewhere("agent", "places")} end,
+    'keptForOthers', exists (select from kept),
     'asideChanged', exists (select from lanes_counted where blocked_by is not null) or exists (select from unblocked),
     'more', exists (
       select from lanes_counted where has_more and blocked_by is null and (running_max is null or running < running_max)

@@ -5,7 +5,8 @@ import { isRoomy, lanesToCall } from "./lane-fragments.ts";
  * Pieces of SQL that several moves share. Each is a list of common table expressions with fixed names; a statement puts
  * them together when its module loads, never at run time. They rely on this order of locks, which every statement
  * keeps: wait points, leases, queue entries, runs, run waits, environment slots, lanes, limit slots. The claim alone takes slots and
- * lanes first: nobody who holds one of those wants an entry or a queued run.
+ * lanes first: nobody who holds one of those wants an entry or a queued run. What is locked is found by `= any(array(…))`: see
+ * claim-runs.
  *
  * Batches stand between the runs that end and the points that this completes: batch items, then batches in order of
  * id, then wait points, then the runs that waited. Nobody who holds a wait point or a waiting run wants a batch.
@@ -25,15 +26,16 @@ const wake = (except: string): string => `
   waiters_locked as (
     select r.id, r.state, r.waits_open
     from runs r
-    where r.id in (select rw.run_id from run_waits rw where rw.wait_point_id in (select id from done_points))${except}
+    where r.id = any(array(
+      select rw.run_id from run_waits rw where rw.wait_point_id = any(array(select id from done_points))))${except}
     order by r.id
     for update
   ),
   links_locked as (
     select rw.run_id, rw.is_active, rw.taken_epoch
     from run_waits rw
-    where rw.wait_point_id in (select id from done_points)
-      and rw.run_id in (select id from waiters_locked where state = 'waiting')
+    where rw.wait_point_id = any(array(select id from done_points))
+      and rw.run_id = any(array(select id from waiters_locked where state = 'waiting'))
     for update
   ),
   waiters as (
@@ -97,7 +99,7 @@ export const completeBatchPoints = `
  */
 export const countItems = `
   batches_locked as (
-    select b.id from batches b where b.id in (select batch_id from items_over) order by b.id for update
+    select b.id from batches b where b.id = any(array(select batch_id from items_over)) order by b.id for update
   ),
   batches_done as (
     update batches b
@@ -188,7 +190,7 @@ export const freeSlots = `
   ),
   env_locked as (
     select environment_id from environment_slots
-    where environment_id in (select environment_id from gone)
+    where environment_id = any(array(select environment_id from gone))
     order by environment_id
     for update
   ),
@@ -200,7 +202,7 @@ export const freeSlots = `
   ),
   lanes_locked as (
     select id from lanes
-    where id in (select id from lanes_gone) and (select count(*) from env_locked) >= 0
+    where id = any(array(select id from lanes_gone)) and (select count(*) from env_locked) >= 0
     order by id
     for update
   ),
@@ -213,7 +215,7 @@ export const freeSlots = `
   ),
   slots_locked as (
     select id from limit_slots
-    where id in (select id from counters_gone) and (select count(*) from lanes_locked) >= 0
+    where id = any(array(select id from counters_gone)) and (select count(*) from lanes_locked) >= 0
     order by id
     for update
   ),
@@ -230,7 +232,7 @@ export const freeSlots = `
 /**
  * What hints are due after a statement that freed slots, ended runs or woke some. Needs `gone`, `woken` and `finalisers_noted`.
  * Shape: `{environmentIds, agentIds}`: environments where a slot came free or a finaliser is due, agents with something to
- * continue.
+ * continue there: the slot may be one that several lanes share.
  */
 export const hintsDue = `json_build_object(
   'environmentIds', (
@@ -241,7 +243,7 @@ export const hintsDue = `json_build_object(
       select home_agent_id as agent_id from woken where state = 'queued' and home_agent_id is not null
       union
       select agent_id from queue_entries
-      where agent_id is not null and lane_id in (select lane_id from gone)) a))`;
+      where agent_id is not null and environment_id = any(array(select environment_id from gone))) a))`;
 
 /** The same for a statement that ends runs which hold no slot. Needs `woken` and `finalisers_noted`. */
 export const endsDue = `json_build_object(

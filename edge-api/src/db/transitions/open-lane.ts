@@ -28,6 +28,9 @@ const Answer = z.object({ missingLimits: z.array(z.string()), missingGates: z.ar
  * with the same key (or one the trigger names): a run that passes it takes a slot of that lane beside its own. A lane with
  * a place has the one without as its gate, so that the queue's limit holds for all places together. A place with labels is
  * written down under the one of them that has the fewest, so that agents come across little that they cannot serve.
+ *
+ * Counters that are there are looked up and not locked: a claim locks them in its own order. One that somebody else makes
+ * at this moment cannot be seen; then the lane is not made, and the caller comes again.
  */
 const statement = `
 with r as (
@@ -63,35 +66,72 @@ slots_wanted as (
   from limits l cross join r join environment_slots s on s.environment_id = r."environmentId"
   where r."concurrencyKey" <> ''
 ),
-slots as (
+slots_seen as (
+  select s.id from slots_wanted w cross join lateral (
+    select id from limit_slots
+    where limit_id = w.limit_id and is_total = w.is_total and concurrency_key = w.concurrency_key limit 1
+  ) s
+),
+slots_made as (
   insert into limit_slots (id, limit_id, environment_id, is_total, concurrency_key, running_max, paused)
-  select id, limit_id, environment_id, is_total, concurrency_key, running_max, paused from slots_wanted
-  where exists (select from is_whole)
+  select id, limit_id, environment_id, is_total, concurrency_key, running_max, paused from slots_wanted w
+  where exists (select from is_whole) and not exists (
+    select from limit_slots
+    where limit_id = w.limit_id and is_total = w.is_total and concurrency_key = w.concurrency_key)
   order by limit_id, is_total, concurrency_key
-  on conflict (limit_id, is_total, concurrency_key) do update set limit_id = excluded.limit_id
+  on conflict (limit_id, is_total, concurrency_key) do nothing
   returning id
 ),
-gate_lanes as (
+gates_wanted as (
+  select distinct on (queue_id, concurrency_key) queue_id, concurrency_key, nth, paused from gates
+  order by queue_id, concurrency_key, nth
+),
+gates_seen as (
+  select l.id from gates_wanted w cross join lateral (
+    select id from lanes where queue_id = w.queue_id and concurrency_key = w.concurrency_key and limits_key = '' limit 1
+  ) l
+),
+gates_made as (
   insert into lanes (id, environment_id, queue_id, concurrency_key, running_max, paused)
-  select distinct on (g.queue_id, g.concurrency_key)
-    r."gateLaneIds"->>g.nth::int, r."environmentId", g.queue_id, g.concurrency_key,
-    ${laneMaxOf("g.queue_id", 'r."environmentId"')}, g.paused
-  from gates g, r
-  where exists (select from is_whole)
-  order by g.queue_id, g.concurrency_key, g.nth
-  on conflict (queue_id, concurrency_key, limits_key) do update set queue_id = excluded.queue_id
+  select r."gateLaneIds"->>w.nth::int, r."environmentId", w.queue_id, w.concurrency_key,
+    ${laneMaxOf("w.queue_id", 'r."environmentId"')}, w.paused
+  from gates_wanted w, r
+  where exists (select from is_whole) and not exists (
+    select from lanes where queue_id = w.queue_id and concurrency_key = w.concurrency_key and limits_key = '')
+  order by w.queue_id, w.concurrency_key
+  on conflict (queue_id, concurrency_key, limits_key) do nothing
   returning id
 ),
-placeless as (
+counters as (
+  select id from slots_seen union select id from slots_made union select id from gates_seen union select id from gates_made
+),
+has_counters as (
+  select 1 where exists (select from is_whole)
+    and (select count(*) from counters) = (select count(*) from slots_wanted) + (select count(*) from gates_wanted)
+),
+placeless_wanted as (
+  select r.*, ${placelessKeyOf('r."limitsKey"', 'r."place"')} as limits_key from r where r."place" <> ''
+),
+placeless_seen as (
+  select l.id from placeless_wanted w cross join lateral (
+    select id from lanes
+    where queue_id = w."queueId" and concurrency_key = w."concurrencyKey" and limits_key = w.limits_key limit 1
+  ) l
+),
+placeless_made as (
   insert into lanes (id, environment_id, queue_id, concurrency_key, limits_key, running_max, paused, counter_ids)
-  select r."placelessLaneId", r."environmentId", r."queueId", r."concurrencyKey",
-    ${placelessKeyOf('r."limitsKey"', 'r."place"')},
-    ${laneMaxOf('r."queueId"', 'r."environmentId"')}, (select paused from queues where id = r."queueId"),
-    nullif(array(select id from slots union select id from gate_lanes order by id), '{}')
-  from r
-  where r."place" <> '' and exists (select from is_whole)
-  on conflict (queue_id, concurrency_key, limits_key) do update set queue_id = excluded.queue_id
+  select w."placelessLaneId", w."environmentId", w."queueId", w."concurrencyKey", w.limits_key,
+    ${laneMaxOf('w."queueId"', 'w."environmentId"')}, (select paused from queues where id = w."queueId"),
+    nullif(array(select id from counters order by id), '{}')
+  from placeless_wanted w
+  where exists (select from has_counters) and not exists (select from placeless_seen)
+  on conflict (queue_id, concurrency_key, limits_key) do nothing
   returning id
+),
+placeless as (select id from placeless_seen union select id from placeless_made),
+is_ready as (
+  select 1 where exists (select from has_counters)
+    and (select count(*) from placeless) = (select count(*) from placeless_wanted)
 ),
 place_asked as (
   select e.pool_id, r."place" as place, ${askedBy('r."place"')} as labels
@@ -119,9 +159,9 @@ opened as (
   insert into lanes (id, environment_id, queue_id, concurrency_key, limits_key, region, running_max, paused, counter_ids)
   select r."laneId", r."environmentId", r."queueId", r."concurrencyKey", r."limitsKey", r."place",
     ${laneMaxOf('r."queueId"', 'r."environmentId"')}, (select paused from queues where id = r."queueId"),
-    array(select id from slots union select id from gate_lanes union select id from placeless order by id)
+    array(select id from counters union select id from placeless order by id)
   from r
-  where exists (select from is_whole)
+  where exists (select from is_ready)
   on conflict (queue_id, concurrency_key, limits_key) do nothing
 )
 select json_build_object(
@@ -132,7 +172,8 @@ select json_build_object(
 /**
  * Makes the lane of runs that ask for a region or labels, or pass named limits or gates, with the counters that they share.
  *
- * Shape: what was named and is not there; then nothing was made. Cost: one round trip, the first time such a run comes.
+ * Shape: what was named and is not there; then nothing was made. Nor was it, perhaps, when somebody else made one of its
+ * counters at the same moment: the trigger, sent again, tells. Cost: one round trip, the first time such a run comes.
  */
 export const openLane = async (db: Database, request: LaneRequest): Promise<z.infer<typeof Answer>> =>
   Answer.parse(await db.call(statement, [jsonbText(request)]));

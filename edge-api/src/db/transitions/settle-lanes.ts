@@ -5,11 +5,20 @@ import { lanesToCall } from "./lane-fragments.ts";
 const Answer = z.object({ environmentIds: z.array(z.string()) });
 
 const statement = `
-with roomy as (
+with recursive blocking as (
+  (select blocked_by as id from lanes where $1::text[] is null and blocked_by is not null order by blocked_by limit 1)
+  union all
+  select (select blocked_by from lanes where blocked_by > b.id order by blocked_by limit 1) from blocking b where b.id is not null
+),
+roomy as (
   select b.blocked_by as id
-  from (select distinct blocked_by from lanes where blocked_by is not null) b
-  left join limit_slots s on s.id = b.blocked_by
-  left join lanes g on g.id = b.blocked_by
+  from (
+    select id as blocked_by from blocking where id is not null
+    union
+    select blocked_by from lanes where id = any($1::text[]) and blocked_by is not null
+  ) b
+  left join lateral (select * from limit_slots where id = b.blocked_by limit 1) s on true
+  left join lateral (select paused, running, running_max from lanes where id = b.blocked_by limit 1) g on true
   where not coalesce(s.paused, g.paused, false)
     and coalesce(s.running, g.running, 0) < coalesce(
       case when s.override_expires_at is null or s.override_expires_at > (select app_now()) then s.override_max end,
@@ -26,7 +35,7 @@ looked_at as (
 reopened as (
   update lanes l
   set has_work = true, blocked_by = case when l.blocked_by in (select id from roomy) then null else l.blocked_by end
-  where l.id in (select id from looked_at)
+  where l.id = any(array(select id from looked_at))
     and (not l.has_work or l.blocked_by in (select id from roomy))
     and exists (select from queue_entries q where q.lane_id = l.id and q.agent_id is null)
   returning l.environment_id

@@ -143,7 +143,7 @@ select json_build_object(
   'hints', json_build_object(
     'environmentIds', (select coalesce(json_agg(distinct environment_id), '[]') from gone),
     'agentIds', (select coalesce(json_agg(distinct agent_id), '[]') from queue_entries
-      where agent_id is not null and lane_id in (select lane_id from gone))))::text`;
+      where agent_id is not null and environment_id = any(array(select environment_id from gone)))))::text`;
 
 /**
  * Runs leave their slots until what they wait for is complete: the move `wait`, executing → waiting, for many runs.
