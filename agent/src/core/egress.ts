@@ -60,6 +60,10 @@ export const egressFor = (allowed: readonly string[]): Egress => {
   };
 };
 
+/** The Docker network that a setting means. */
+export const dockerNetworkOf = (config: { network: string; egressAllow: readonly string[] }): string =>
+  config.network === filteredNetwork ? egressFor(config.egressAllow).network : config.network;
+
 /** How the filtered network is made. Source: Docker Engine API 1.41, driver `bridge`. */
 export const networkOptions = ({ network, bridge }: Egress) => ({
   Name: network,
