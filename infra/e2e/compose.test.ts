@@ -1,3 +1,5 @@
+import { existsSync } from "node:fs";
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { egressFor } from "@longshore/agent/core/egress";
 import { EnrolTokenResponse } from "@longshore/shared/contract/dashboard";
@@ -120,6 +122,15 @@ describe.skipIf(!compose)("docker-compose.agent.yml", () => {
         (await docker.getContainer(agentBox?.Id ?? "").inspect()).State.Health?.Status === "healthy",
       { saw: async () => (await docker.getContainer(agentBox?.Id ?? "").inspect()).State.Health?.Log },
     );
+
+    // The engine makes a mounted folder that was gone, as root: the next start takes it over and away.
+    const stray = join(env.LONGSHORE_AGENT_DATA as string, "runs/box_stray");
+    await mkdir(join(stray, "b"), { recursive: true });
+    await run("restart", "-t", "10", "agent");
+    await until("the stray folder is gone", async () => !existsSync(stray), {
+      saw: () => run("logs", "agent"),
+    });
+    expect(await run("logs", "agent")).not.toMatch(/cannot be removed|does not answer/);
 
     await run("down", "-t", "10");
     expect(await findContainers(host as string, label)).toEqual([]);
