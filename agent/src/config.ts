@@ -152,6 +152,9 @@ const Environment = z.object({
   DOCKER_HOST: text.optional(),
 });
 
+/** The names of all variables that an agent reads. */
+export const agentVariables: readonly string[] = Object.keys(Environment.shape);
+
 /** A variable is missing or wrong; the message names it and says what it should be. */
 export class ConfigError extends Error {
   constructor(message: string) {

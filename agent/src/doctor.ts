@@ -19,6 +19,7 @@ import {
   engineCheck,
   fail,
   leftoverCheck,
+  networkCheck,
   ok,
   roomCheck,
   silenceCheck,
@@ -26,7 +27,7 @@ import {
   skipped,
   warn,
 } from "./core/diagnosis.ts";
-
+import { dockerNetworkOf, filteredNetwork } from "./core/egress.ts";
 import type { Room } from "./core/room.ts";
 import { findCapacity } from "./find-capacity.ts";
 
@@ -111,7 +112,8 @@ const checkEngine = async (
   const without = (check: Check) => ({ checks: [check], host: null });
   if (config.runtime === "process") return without(skipped("engine", "runs execute as plain processes"));
   const image = config.runnerImage ?? publicImage;
-  const asked = await askEngine({ host: config.dockerHost, image, network: config.network });
+  const network = dockerNetworkOf(config);
+  const asked = await askEngine({ host: config.dockerHost, image, network });
   if (asked.kind === "silent") {
     const isClosed = asked.code === "EACCES";
     const next = isClosed
@@ -134,20 +136,12 @@ const checkEngine = async (
           `${image} is not on this host`,
           `It is pulled at the start; without a registry: npx tsx infra/src/build-images.ts, and name it as LONGSHORE_RUNNER_IMAGE.`,
         );
-  const networkCheck =
-    facts.hasNetwork === false
-      ? fail(
-          "container network",
-          `there is no Docker network ${config.network}`,
-          `docker network create ${config.network}`,
-        )
-      : ok("container network", config.network);
   return {
     checks: [
       engineCheck(facts.version, facts.apiVersion),
       cgroupCheck(facts.cgroup),
       imageCheck,
-      networkCheck,
+      networkCheck(config.network === filteredNetwork, network, facts.hasNetwork, own?.isRunning ?? false),
       leftoverCheck(facts.containers, own),
     ],
     host: facts.host,

@@ -5,6 +5,12 @@ import { ConfigError, readConfig } from "./config.ts";
 
 /** An agent as a process of its own: the first signal lets go of the runs in order, the second ends at once. */
 const main = async (): Promise<void> => {
+  const given = process.argv.slice(2);
+  // It would be a second agent where somebody meant to ask the first.
+  if (given.length > 0)
+    throw new ConfigError(
+      `This starts an agent and takes no arguments, but was given "${given.join(" ")}". Settings are environment variables; status, doctor and drain are commands of the CLI: longshore agent status --data-dir <folder>`,
+    );
   const config = readConfig(process.env);
   const starting = new AbortController();
   let stop = (): void => starting.abort();

@@ -1,3 +1,5 @@
+import { existsSync } from "node:fs";
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { egressFor } from "@longshore/agent/core/egress";
 import { EnrolTokenResponse } from "@longshore/shared/contract/dashboard";
@@ -9,7 +11,7 @@ import { findBinary } from "../src/services/find-binary.ts";
 import { runCommand } from "../src/services/run-command.ts";
 import { needs } from "../src/testing/need.ts";
 import { findContainers } from "./stage/leftovers.ts";
-import { root } from "./stage/spawn-part.ts";
+import { ended, root, spawnCli } from "./stage/spawn-part.ts";
 import { embeddedApi, type Stage, startStage } from "./stage/start-stage.ts";
 import { until } from "./stage/until.ts";
 
@@ -71,6 +73,33 @@ describe.skipIf(!compose)("docker-compose.agent.yml", () => {
     await stage?.close();
   });
 
+  /** The image has no CLI: the host's own asks the agent through its data folder. */
+  const hostCliServes = async (agentId: string): Promise<void> => {
+    let count = 0;
+    const cli = async (...args: string[]) => {
+      const logFile = join(stage.folder, `compose-cli-${++count}.log`);
+      const all = ["agent", ...args, "--data-dir", env.LONGSHORE_AGENT_DATA as string];
+      return ended(
+        await spawnCli(all, {
+          logFile,
+          env: { DOCKER_HOST: host as string, LONGSHORE_SLOTS: "2", LONGSHORE_RUNNER_IMAGE: image as string },
+        }),
+      );
+    };
+    expect(JSON.parse((await cli("status", "--json")).output)).toMatchObject({ agentId, slots: 2 });
+    const doctor = await cli("doctor");
+    expect(doctor.code, doctor.output).toBe(0);
+    expect(doctor.output).toMatch(/container network +filtered \(longshore-egress\)/);
+    expect((await cli("drain")).code).toBe(0);
+    expect((await cli("status")).output).toContain("drain");
+    expect((await cli("drain", "--undo")).code).toBe(0);
+    expect((await cli("status")).output).not.toContain("drain");
+    // Somebody who looks for them in the container starts no second agent.
+    await expect(run("exec", "-T", "agent", "node", "/app/bin/agent.mjs", "status")).rejects.toThrow(
+      /takes no arguments/,
+    );
+  };
+
   test("its agent runs a task through docker-gate and leaves nothing behind", {
     timeout: 240_000,
   }, async () => {
@@ -120,6 +149,17 @@ describe.skipIf(!compose)("docker-compose.agent.yml", () => {
         (await docker.getContainer(agentBox?.Id ?? "").inspect()).State.Health?.Status === "healthy",
       { saw: async () => (await docker.getContainer(agentBox?.Id ?? "").inspect()).State.Health?.Log },
     );
+
+    await hostCliServes(agent.id);
+
+    // The engine makes a mounted folder that was gone, as root: the next start takes it over and away.
+    const stray = join(env.LONGSHORE_AGENT_DATA as string, "runs/box_stray");
+    await mkdir(join(stray, "b"), { recursive: true });
+    await run("restart", "-t", "10", "agent");
+    await until("the stray folder is gone", async () => !existsSync(stray), {
+      saw: () => run("logs", "agent"),
+    });
+    expect(await run("logs", "agent")).not.toMatch(/cannot be removed|does not answer/);
 
     await run("down", "-t", "10");
     expect(await findContainers(host as string, label)).toEqual([]);

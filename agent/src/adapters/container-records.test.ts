@@ -1,4 +1,4 @@
-import { appendFile, mkdtemp, readFile, rm } from "node:fs/promises";
+import { appendFile, chmod, mkdir, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
@@ -16,6 +16,7 @@ const place = async () => {
   const warned: unknown[] = [];
   const logger = { info: () => {}, warn: (...said: unknown[]) => void warned.push(said), error: () => {} };
   return {
+    root,
     file: join(root, "box_1/container.json"),
     warned,
     open: () => createContainerRecords(root, logger),
@@ -54,4 +55,34 @@ test("a file that has grown long is begun anew", async () => {
   for (let nth = 0; nth < 10; nth++) await records.save(record(nth, long));
   expect((await readFile(file, "utf8")).length).toBeLessThan(500_000);
   expect(await records.list()).toEqual([record(9, long)]);
+});
+
+/** Root may do anything: what a user may not is tried as one who is nobody here. */
+const asOrdinaryUser = async (work: () => Promise<void>): Promise<void> => {
+  const isRoot = process.getuid?.() === 0;
+  if (isRoot) process.seteuid?.(65_534);
+  try {
+    await work();
+  } finally {
+    if (isRoot) process.seteuid?.(0);
+  }
+};
+
+test("a stray folder that cannot be removed is named, and the others go", async () => {
+  const { root, open, warned } = await place();
+  for (const name of ["box_a", "box_closed/b", "box_z"]) await mkdir(join(root, name), { recursive: true });
+  await chmod(root, 0o777);
+  await chmod(join(root, "box_closed"), 0o555);
+  const forgotten: string[] = [];
+  const marks = { keys: () => ["over"], forget: (key: string) => void forgotten.push(key) };
+  await asOrdinaryUser(() => open().removeStrays(marks));
+  await chmod(join(root, "box_closed"), 0o755);
+  expect(await readdir(root)).toEqual(["box_closed"]);
+  expect(warned).toEqual([
+    [
+      "a folder that no container uses cannot be removed",
+      { folder: join(root, "box_closed"), why: expect.stringContaining("EACCES") },
+    ],
+  ]);
+  expect(forgotten).toEqual(["over"]);
 });

@@ -135,7 +135,15 @@ export const createContainerRecords = (root: string, logger: Logger): ContainerR
       const names = (await readdir(root).catch(unlessAbsent)) ?? [];
       const records = await Promise.all(names.map(read));
       const strays = names.filter((_, index) => records[index] === null);
-      for (const name of strays) await rm(join(root, name), { recursive: true, force: true });
+      for (const name of strays) {
+        // One of another owner, as the engine makes them when a folder was gone, stands in nobody's way.
+        await rm(join(root, name), { recursive: true, force: true }).catch((error: unknown) =>
+          logger.warn("a folder that no container uses cannot be removed", {
+            folder: join(root, name),
+            why: String(error),
+          }),
+        );
+      }
       const known = new Set(records.map((record) => record?.run?.key));
       for (const key of marks.keys()) if (!known.has(key)) marks.forget(key);
     },

@@ -8,13 +8,15 @@ import { promisify } from "node:util";
 import { systemClock } from "@longshore/shared/core/clock";
 import Docker from "dockerode";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { egressFor } from "../core/egress.ts";
+import { type Egress, egressFor } from "../core/egress.ts";
 import { type AttackStage, openAttackStage } from "../testing/attack-stage.ts";
 import { attackTable } from "../testing/attacks.ts";
 import { hasDocker, testRunnerImage } from "../testing/docker-image.ts";
+import { makeHarness } from "../testing/harness.ts";
+import { makeLease } from "../testing/make-lease.ts";
 import { canMakeOutside, type OutsideWorld, openOutside, outside } from "../testing/outside-world.ts";
 import { openEgress } from "./docker-egress.ts";
-import { writeEgressMark } from "./egress-mark.ts";
+import { removeEgressMark, writeEgressMark } from "./egress-mark.ts";
 import { setEgressRules } from "./firewall.ts";
 
 const available = await hasDocker();
@@ -135,15 +137,21 @@ describe.skipIf(!hasOutside)("the network of a run's container", () => {
       expect(await hooks("DOCKER-USER")).toHaveLength(1);
     } finally {
       await iptables("-D", "INPUT", "-i", egress.bridge, "-j", "ACCEPT").catch(() => undefined);
-      for (const program of ["iptables", "ip6tables"]) {
-        const tool = (...args: string[]) => promisify(execFile)(program, args).catch(() => undefined);
-        for (const place of ["INPUT", "DOCKER-USER", "FORWARD"]) await tool("-D", ...hook(place));
-        await tool("-F", egress.chain);
-        await tool("-X", egress.chain);
-      }
+      await unset(egress);
     }
   });
 });
+
+/** Removes the hooks and the chain that a test has set. */
+const unset = async ({ chain, bridge }: Egress): Promise<void> => {
+  for (const program of ["iptables", "ip6tables"]) {
+    const tool = (...args: string[]) => promisify(execFile)(program, args).catch(() => undefined);
+    for (const place of ["INPUT", "DOCKER-USER", "FORWARD"])
+      await tool("-D", place, "-i", bridge, "-j", chain);
+    await tool("-F", chain);
+    await tool("-X", chain);
+  }
+};
 
 /** A monotonic clock that is a minute further at each look. */
 const leaps = () => {
@@ -191,7 +199,7 @@ test.skipIf(!available)(
     try {
       expect(await open()).toBe("none");
       expect(await open()).toBe("none");
-      await writeEgressMark(markPath, egress.bridge);
+      await writeEgressMark(markPath, egress.bridge, Date.now());
       await expect.poll(open, { timeout: 20_000 }).toBe(egress.network);
       expect(await open()).toBe(egress.network);
       expect(said).toEqual([
@@ -199,6 +207,112 @@ test.skipIf(!available)(
         "containers get a network again",
       ]);
     } finally {
+      await rm(folder, { recursive: true });
+    }
+  },
+);
+
+/** Monotonic time and sleeps that a test moves on. */
+const ownedClock = () => {
+  let nowMs = 0;
+  const sleepers = new Set<() => void>();
+  return {
+    now: () => Date.now(),
+    monotonic: () => nowMs,
+    sleep: (_: number, signal?: AbortSignal) =>
+      new Promise<void>((resolve) => {
+        sleepers.add(resolve);
+        signal?.addEventListener("abort", () => resolve(), { once: true });
+      }),
+    pass(ms: number): void {
+      nowMs += ms;
+      for (const wake of sleepers) wake();
+      sleepers.clear();
+    },
+  };
+};
+const silent = { info: () => {}, warn: () => {}, error: () => {} };
+
+test.skipIf(!hasOutside)(
+  "an agent whose rules cannot be set again makes no container until they are",
+  { timeout: 30_000 },
+  async () => {
+    const allow = ["203.0.113.10/32"];
+    const egress = egressFor(allow);
+    const clock = ownedClock();
+    const ended = new AbortController();
+    const given = { network: "filtered", allow, markPath: undefined, host: process.env.DOCKER_HOST };
+    const open = openEgress({ ...given, logger: silent, clock, signal: ended.signal });
+    const { PATH } = process.env;
+    try {
+      expect(await open()).toBe(egress.network);
+      process.env.PATH = "/nowhere";
+      clock.pass(60_000);
+      await expect.poll(() => open().catch(String)).toMatch(/not filtered: iptables is not installed/);
+      await expect(open()).rejects.toMatchObject({ name: "StartError", retryable: true });
+      process.env.PATH = PATH;
+      clock.pass(3_000);
+      expect(await open()).toBe(egress.network);
+    } finally {
+      process.env.PATH = PATH;
+      ended.abort();
+      await new Docker()
+        .getNetwork(egress.network)
+        .remove()
+        .catch(() => undefined);
+      await unset(egress);
+    }
+  },
+);
+
+test.skipIf(!available)(
+  "with a helper, runs that need a container go back while nobody sees to the rules",
+  {
+    timeout: 120_000,
+  },
+  async () => {
+    const folder = await mkdtemp(join(tmpdir(), "longshore-egress-"));
+    const egressMark = join(folder, "mark");
+    const { bridge } = egressFor([]);
+    const mark = (ageMs = 0) => writeEgressMark(egressMark, bridge, Date.now() - ageMs);
+    await mark();
+    const harness = await makeHarness({
+      runtime: "docker",
+      runnerImage: await testRunnerImage(),
+      egressMark,
+    });
+    try {
+      const hash = await harness.bundle({ hello: "run: async () => 'hello'" });
+      await harness.start();
+      let count = 0;
+      /** A run of a new version, which no container that is up may serve. */
+      const endOf = async () => {
+        const deployment = {
+          id: `deployment_${++count}`,
+          version: "1",
+          bundleHash: hash,
+          entry: "tasks.mjs",
+        };
+        const lease = makeLease(hash, "hello", { deployment });
+        harness.api.lease(lease);
+        return harness.final(lease.runId, 30_000);
+      };
+      const refused = (reason: string) =>
+        expect.objectContaining({
+          kind: "released",
+          retryable: true,
+          reason: expect.stringContaining(reason),
+        });
+      expect(await endOf()).toMatchObject({ kind: "completed" });
+      await removeEgressMark(egressMark);
+      await expect.poll(endOf, { timeout: 30_000 }).toEqual(refused("is not written"));
+      await mark();
+      await expect.poll(endOf, { timeout: 30_000 }).toMatchObject({ kind: "completed" });
+      // Its helper died: nothing takes the mark back.
+      await mark(61_000);
+      await expect.poll(endOf, { timeout: 30_000 }).toEqual(refused("is not renewed any more"));
+    } finally {
+      await harness.close();
       await rm(folder, { recursive: true });
     }
   },

@@ -2,10 +2,12 @@ import { stat } from "node:fs/promises";
 import type { Clock } from "@longshore/shared/core/clock";
 import Docker from "dockerode";
 import { type Egress, egressFor, filteredNetwork, networkOptions } from "../core/egress.ts";
+import { StartError } from "../ports/container-runtime.ts";
 import type { Logger } from "../ports/logger.ts";
 import { asEngineError, connection, engineSays } from "./docker-engine.ts";
-import { hasEgressMark } from "./egress-mark.ts";
-import { seesBridges, setEgressRules } from "./firewall.ts";
+import { whyNoEgressMark } from "./egress-mark.ts";
+import { filterEgress, seesBridges } from "./firewall.ts";
+import { watchEgress } from "./watch-egress.ts";
 
 export type EgressWanted = {
   /** `filtered`, `none`, or a network of the operator's. */
@@ -25,8 +27,6 @@ export type EgressWanted = {
 const requestTimeoutMs = 20_000;
 const markWithinMs = 20_000;
 const markLookMs = 250;
-/** How often rules are looked at again: a reload of the host's firewall drops them. */
-const mendMs = 60_000;
 /** How long containers go without a network before it is tried again for later ones. */
 const againMs = 30_000;
 
@@ -36,16 +36,15 @@ const whyNoRules = async (
   { markPath, clock, signal }: EgressWanted,
 ): Promise<string | null> => {
   if (markPath === undefined) {
-    const set = await setEgressRules(egress);
+    const set = await filterEgress(egress);
     return set.kind === "set" ? null : set.why;
   }
   const endAtMs = clock.monotonic() + markWithinMs;
-  while (!(await hasEgressMark(markPath, egress.bridge))) {
-    if (signal.aborted || clock.monotonic() > endAtMs)
-      return `nobody has set the rules for ${egress.bridge}: ${markPath} is not written`;
+  for (;;) {
+    const why = await whyNoEgressMark(markPath, egress.bridge, clock.now());
+    if (why === null || signal.aborted || clock.monotonic() > endAtMs) return why;
     await clock.sleep(markLookMs, signal);
   }
-  return null;
 };
 
 /** Errors: those of the engine. Shape: why the network is not the one that the rules are for, null when it is. */
@@ -87,22 +86,16 @@ const whyNoNetwork = async (egress: Egress, { host, markPath }: EgressWanted): P
  * they cannot be set, containers get no network, and the log says why and what to do.
  *
  * Shape: a function that answers the network's name; it does its work once. After an engine that did not answer it does
- * it again at once, and while there is no network again after a pause, in the background. Errors: those of the engine. Cost: some 100 ms the first time on a host, 40 ms later.
+ * it again at once, and while there is no network again after a pause, in the background. Once open, it looks each time
+ * whether the rules are still seen to: runs that came for a network go back rather than go without. Errors: those of the
+ * engine, and `StartError` while nobody sees to the rules. Cost: some 100 ms the first time on a host, 40 ms later.
  */
 export const openEgress = (wanted: EgressWanted): (() => Promise<string>) => {
   if (wanted.network !== filteredNetwork) return async () => wanted.network;
-  const { logger, signal, markPath, clock } = wanted;
+  const { logger, clock } = wanted;
   const egress = egressFor(wanted.allow);
 
-  const mend = async (): Promise<void> => {
-    const set = await setEgressRules(egress);
-    if (set.kind === "unable") logger.error("the rules for containers cannot be set again", { why: set.why });
-    else if (set.changed) logger.warn("the rules for containers had been removed and are set again");
-  };
-  const keepMended = (): void => {
-    const timer = setInterval(() => void mend(), mendMs).unref();
-    signal.addEventListener("abort", () => clearInterval(timer), { once: true });
-  };
+  let whyClosed: (() => Promise<string | null>) | null = null;
   let saidNone = false;
   const open = async (): Promise<string> => {
     let why: string | null;
@@ -114,7 +107,7 @@ export const openEgress = (wanted: EgressWanted): (() => Promise<string>) => {
       why = `Docker cannot make the network ${egress.network}: ${engineSays(said)}`;
     }
     if (why === null) {
-      if (markPath === undefined) keepMended();
+      whyClosed ??= watchEgress(egress, wanted);
       if (saidNone) logger.info("containers get a network again", { network: egress.network });
       return egress.network;
     }
@@ -158,6 +151,8 @@ export const openEgress = (wanted: EgressWanted): (() => Promise<string>) => {
     }
     const name = await opened;
     if (name === "none" && !isAsking && clock.monotonic() >= noneUntilMs) void askAgain();
+    const why = name === "none" ? null : await whyClosed?.();
+    if (why) throw new StartError(`No container is made while its network is not filtered: ${why}.`, true);
     return name;
   };
 };

@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { readFile } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { type Egress, egressRules, nameServersOf } from "../core/egress.ts";
 
 /** How the tools are called; an image that carries its own names their path and libraries. */
@@ -17,7 +17,9 @@ const run = (tool: FirewallTool, name: string, args: string[], input?: string): 
   new Promise((resolve, reject) => {
     const { command, args: all } = tool(name, args);
     const child = execFile(command, all, { timeout: toolTimeoutMs }, (error, stdout, stderr) => {
-      if (error) reject(new Error(stderr.trim().split("\n")[0] || error.message));
+      const [says] = stderr.trim().split("\n");
+      // Without a word of the tool it is the error itself, whose code tells that there is no tool.
+      if (error) reject(says ? new Error(says) : error);
       else resolve(stdout);
     });
     child.stdin?.on("error", () => {}); // it ended before it read; its exit code says why
@@ -85,4 +87,19 @@ export const setEgressRules = async (
 export const seesBridges = async (): Promise<boolean | null> => {
   const text = await readOr("/proc/sys/net/bridge/bridge-nf-call-iptables", "");
   return text === "" ? null : text.trim() === "1";
+};
+
+/** Shape: null once the network of this bridge was made, and what its containers send each other is filtered. */
+const whyUnseen = async (bridge: string): Promise<string | null> => {
+  if (!(await stat(`/sys/class/net/${bridge}`).catch(() => null))) return null; // the engine turns it on as it makes one
+  return (await seesBridges()) === false
+    ? "bridge-nf-call-iptables is off: bridges pass the firewall by; set it to 1"
+    : null;
+};
+
+/** Sets the rules, and looks whether they see all that containers send. Errors, cost: as `setEgressRules`. */
+export const filterEgress = async (egress: Egress, tool?: FirewallTool): Promise<FirewallSet> => {
+  const set = await setEgressRules(egress, tool);
+  const why = set.kind === "set" ? await whyUnseen(egress.bridge) : null;
+  return why === null ? set : { kind: "unable", why };
 };

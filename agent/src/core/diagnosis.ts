@@ -138,6 +138,28 @@ export const roomCheck = (slots: number, capacity: Room, host: Room | null): Che
     : ok("size", says);
 };
 
+/** The network of the runs' containers: an agent makes the filtered one itself, an operator every other. `isThere`: null when the engine does not say. */
+export const networkCheck = (
+  isFiltered: boolean,
+  network: string,
+  isThere: boolean | null,
+  isRunning: boolean,
+): Check => {
+  const name = "container network";
+  const says = isFiltered ? `filtered (${network})` : network;
+  if (isThere === null) return skipped(name, `the engine does not say whether there is ${says}`);
+  if (isThere) return ok(name, says);
+  if (!isFiltered)
+    return fail(name, `there is no Docker network ${network}`, `docker network create ${network}`);
+  return isRunning
+    ? warn(
+        name,
+        `there is no ${network}: this agent's containers get no network`,
+        'The agent\'s log says why its rules cannot be set: see "containers get no network" there.',
+      )
+    : ok(name, `${says}: made when the agent starts`);
+};
+
 /** Containers of agents, as seen beside an agent that runs here or not. */
 export const leftoverCheck = (
   containers: readonly { agentId: string; name: string; state: string }[] | null,

@@ -25,7 +25,9 @@ const blocked4 = [
   "169.254.0.0/16", // link local; metadata at 169.254.169.254
   "172.16.0.0/12",
   "192.0.0.0/24",
+  "192.88.99.0/24", // relays into IPv6, given up; some networks still lead it to a host of theirs
   "192.168.0.0/16",
+  "198.18.0.0/15", // for measuring inside a network; in use as one more private range
   "224.0.0.0/4",
   "240.0.0.0/4",
 ];
@@ -59,6 +61,10 @@ export const egressFor = (allowed: readonly string[]): Egress => {
     allow,
   };
 };
+
+/** The Docker network that a setting means. */
+export const dockerNetworkOf = (config: { network: string; egressAllow: readonly string[] }): string =>
+  config.network === filteredNetwork ? egressFor(config.egressAllow).network : config.network;
 
 /** How the filtered network is made. Source: Docker Engine API 1.41, driver `bridge`. */
 export const networkOptions = ({ network, bridge }: Egress) => ({

@@ -21,6 +21,8 @@ export const outside = {
   private10: "10.213.254.2",
   private172: "172.31.254.2",
   private192: "192.168.254.2",
+  benchmark: "198.19.254.2",
+  relay: "192.88.99.2",
   /** Stands for the internet: an address of no special kind to the filter. */
   internet: "198.51.100.2",
 } as const;

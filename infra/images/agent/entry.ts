@@ -1,6 +1,7 @@
 import { chownSync, lstatSync, mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { agentUser, becomeAgentUser } from "./agent-user.ts";
+import { giveRunFolders } from "./give-run-folders.ts";
 
 /**
  * Starts the agent in its container as a user that nothing else on the host is: not root, and not the 1000 of the
@@ -19,6 +20,7 @@ const giveAway = (path: string): void => {
 if (process.getuid?.() === 0) {
   mkdirSync(dataDir, { recursive: true });
   giveAway(dataDir);
+  giveRunFolders(join(dataDir, "runs"));
 }
 becomeAgentUser();
 process.env.HOME = "/tmp";

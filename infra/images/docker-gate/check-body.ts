@@ -29,6 +29,29 @@ const text = z.string().max(4_096);
 const texts = z.array(text).max(200);
 const dockerSize = z.string().regex(/^[1-9]\d{0,5}[kmg]?$/);
 
+/** Options of a temporary file system by name, each at most once: of several the kernel takes the last. */
+const tmpfsOptions: Record<string, RegExp> = {
+  rw: /^rw$/,
+  nosuid: /^nosuid$/,
+  nodev: /^nodev$/,
+  noexec: /^noexec$/,
+  size: /^size=[1-9]\d{0,9}[km]?$/, // 0 would be without bounds
+  mode: /^mode=[01]?[0-7]{3}$/,
+  uid: /^uid=1000$/,
+  gid: /^gid=1000$/,
+};
+const isClosedTmpfs = (said: string): boolean => {
+  const options = said.split(",");
+  const names = options.map((option) => option.split("=")[0] ?? "");
+  return (
+    ["nosuid", "nodev", "size"].every((name) => names.includes(name)) &&
+    new Set(names).size === names.length &&
+    options.every((option, at) =>
+      Object.entries(tmpfsOptions).some(([name, form]) => name === names[at] && form.test(option)),
+    )
+  );
+};
+
 /** Reads `source:target:mode`; whether the source is what it seems is looked at on disk. */
 const bindFor = (policy: Policy) =>
   z.string().superRefine((bind, context) => {
@@ -90,8 +113,8 @@ const hostFor = (policy: Policy) =>
           z
             .string()
             .regex(/^\/(tmp|var\/tmp|run)$/, { error: "it has a temporary file system in an odd place" }),
-          z.string().regex(/^(?=.*\bnosuid\b)(?=.*\bnodev\b)(?=.*\bsize=\d+[km]?\b)[\w,=]+$/, {
-            error: "its temporary file system is not nosuid, nodev and of a size",
+          z.string().refine(isClosedTmpfs, {
+            error: "its temporary file system is not nosuid, nodev and of a size, or has other options",
           }),
         )
         .optional(),

@@ -1,16 +1,16 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { writeEgressMark } from "@longshore/agent/adapters/egress-mark";
-import { type FirewallTool, seesBridges, setEgressRules } from "@longshore/agent/adapters/firewall";
+import { markEveryMs } from "@longshore/agent/adapters/egress-mark";
+import type { FirewallTool } from "@longshore/agent/adapters/firewall";
 import { egressFor, filteredNetwork } from "@longshore/agent/core/egress";
 import { PolicyError, readAllowed } from "../docker-gate/policy.ts";
+import { tendRules } from "./tend-rules.ts";
 
 /**
  * The container `egress` of docker-compose.agent.yml: in the host's network, with the one right to set firewall rules,
  * and nothing else. It sets what containers may reach, says so to the agent beside it, and looks again now and then.
  */
-const lookMs = 30_000;
 const markPath = process.env.LONGSHORE_EGRESS_MARK || "/run/longshore-egress/ready.json";
 /** iptables as the image carries it, with its own loader and libraries: the base image need not have any. */
 const folder = "/opt/iptables";
@@ -29,14 +29,11 @@ const main = async (): Promise<void> => {
     for (;;) await sleep(2 ** 31 - 1);
   }
   const egress = egressFor(readAllowed(process.env));
-  for (let last = ""; ; await sleep(lookMs)) {
-    const set = await setEgressRules(egress, carried);
+  for (let last = ""; ; await sleep(markEveryMs)) {
+    const set = await tendRules(egress, markPath, carried);
     const said = set.kind === "set" ? `the rules for ${egress.bridge} are set` : set.why;
     if (said !== last || (set.kind === "set" && set.changed)) console.error(said);
     last = said;
-    if (set.kind === "set") await writeEgressMark(markPath, egress.bridge);
-    if ((await seesBridges()) === false)
-      console.error("bridge-nf-call-iptables is off: set it to 1, or containers reach each other");
   }
 };
 
