@@ -1,4 +1,5 @@
-import { readdir, stat } from "node:fs/promises";
+import { spawnSync } from "node:child_process";
+import { mkdir, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Lease } from "@longshore/shared/contract/agent-protocol";
 import { afterEach, expect, test } from "vitest";
@@ -217,6 +218,39 @@ test("plain processes that were told of no size are counted only", async () => {
   expect(agent.status()).toMatchObject({ capacity: null, room: null });
   expect(harness.api.polls[0]?.room).toBeUndefined();
 });
+
+const canMount = process.platform === "linux" && process.getuid?.() === 0;
+
+test.skipIf(!canMount)(
+  "a run whose code finds no room on this disk goes back, and the next is not taken at once",
+  async () => {
+    harness = await makeHarness();
+    const disk = join(harness.config.dataDir, "bundles");
+    await mkdir(disk, { recursive: true });
+    expect(spawnSync("mount", ["-t", "tmpfs", "-o", "size=128k", "tmpfs", disk]).status).toBe(0);
+    try {
+      const hash = await harness.bundle({ nothing: `run: () => undefined` }, `// ${"x".repeat(300_000)}`);
+      const agent = await harness.start();
+      const lease = makeLease(hash, "nothing");
+      harness.api.lease(lease);
+      const said = await harness.final(lease.runId);
+      expect(said).toMatchObject({
+        kind: "released",
+        retryable: true,
+        reason: expect.stringContaining("ENOSPC"),
+      });
+      expect(agent.status().problems).toEqual([expect.stringContaining("ENOSPC")]);
+      expect(agent.status().free).toBeLessThanOrEqual(1);
+      expect(spawnSync("mount", ["-o", "remount,size=8m", disk]).status).toBe(0);
+      const again = makeLease(hash, "nothing", { runId: lease.runId, epoch: 2 });
+      harness.api.lease(again);
+      await harness.api.until("it runs", () => harness.factsOf(lease.runId).at(-1)?.kind === "completed");
+      expect(agent.status().problems).toEqual([]);
+    } finally {
+      spawnSync("umount", ["-l", disk]);
+    }
+  },
+);
 
 test("a revoked agent ends with words that say what to do", async () => {
   harness = await makeHarness();

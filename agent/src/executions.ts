@@ -33,7 +33,7 @@ export const createExecutions = (
     slots: number;
     /** What all runs together may take of the host; null where only their number counts. */
     capacity: Room | null;
-    admission: Pick<Admission, "room">;
+    admission: Pick<Admission, "room" | "placeFailed">;
     /** Removes a container that nothing here knows. */
     remove(id: string): Promise<void>;
   },
