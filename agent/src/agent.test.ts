@@ -115,6 +115,19 @@ test("code that becomes current is fetched before a run asks for it", async () =
     .toBe(true);
 });
 
+test("an agent with pinned keys fetches nothing whose signature it has not checked", async () => {
+  harness = await makeHarness();
+  await harness.start({ trustedKeys: ["A".repeat(43)] });
+  const hash = await harness.bundle({ slow });
+  harness.api.promote(hash);
+  const lease = makeLease(hash, "slow");
+  harness.api.lease(lease);
+  expect(await harness.final(lease.runId)).toMatchObject({ kind: "released", retryable: false });
+  const told = harness.api.polls.length;
+  await harness.api.until("another poll", () => harness.api.polls.length > told);
+  expect(harness.api.fetched).toEqual([]);
+});
+
 test("runs are frozen while the API is silent, and go on with it", { timeout: 30_000 }, async () => {
   harness = await makeHarness();
   Object.assign(harness.api.state.settings, { leaseMs: 6_000, beatMs: 300, holdMs: 500 });

@@ -282,7 +282,7 @@ const wire = async (config: AgentConfig, identity: Identity, runnerDir: string, 
     executions,
     contact,
     contacted,
-    prefetch: createPrefetch(bundles, logger, stopped.signal),
+    prefetch: createPrefetch(bundles, logger, stopped.signal, config.trustedKeys),
   };
 };
 
