@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process";
 import { mkdir, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Lease } from "@longshore/shared/contract/agent-protocol";
+import { systemClock } from "@longshore/shared/core/clock";
 import { afterEach, expect, test } from "vitest";
 import { startAgent } from "./agent.ts";
 import { type Harness, makeHarness } from "./testing/harness.ts";
@@ -270,8 +271,42 @@ test("a revoked agent ends with words that say what to do", async () => {
   const agent = await harness.start();
   harness.api.state.refuseWith = { status: 401, code: "agent_revoked", error: "revoked" };
   const end = await agent.done;
-  expect(end).toMatchObject({ kind: "fatal" });
+  expect(end).toMatchObject({ kind: "fatal", isForGood: true });
   expect((end as { reason: string }).reason).toContain("was revoked. Enrol it again");
+});
+
+test.each([
+  ["that another process replaced", { status: 409, code: "session_superseded", error: "newer" }, 78],
+  [
+    "whose identity is not known, perhaps for its clock",
+    { status: 401, code: "unauthorized", error: "who?" },
+    1,
+  ],
+])(
+  "the process of an agent %s ends so that supervisors know whether to start it again",
+  async (_, refusal, code) => {
+    harness = await makeHarness();
+    const child = harness.spawn();
+    const ended = new Promise((resolve) => child.once("exit", resolve));
+    await harness.api.until("a poll", () => harness.api.polls.length >= 2);
+    harness.api.state.refuseWith = refusal;
+    expect(await ended).toBe(code);
+    harness.api.state.refuseWith = null;
+  },
+);
+
+test("after its clock was set back an agent is still newer than it was", async () => {
+  harness = await makeHarness();
+  const first = await harness.start();
+  await first.accepted;
+  await first.stop();
+  const clock = { ...systemClock, now: () => systemClock.now() - 300_000 };
+  const agent = await startAgent(harness.config, { logger: quiet, clock });
+  await agent.accepted;
+  await agent.stop();
+  const boots = [...new Set(harness.api.polls.map(({ bootId }) => bootId))];
+  expect(boots).toHaveLength(2);
+  expect(boots).toEqual([...boots].sort());
 });
 
 test("a spent token is a clear error, and the identity is private", async () => {

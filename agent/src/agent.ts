@@ -3,6 +3,7 @@ import { basename, join } from "node:path";
 import { reconnectDelayMs } from "@longshore/shared/core/back-off";
 import { type Clock, systemClock } from "@longshore/shared/core/clock";
 import { newId } from "@longshore/shared/core/ids";
+import { bootTime } from "./adapters/boot-time.ts";
 import { createBundleStore } from "./adapters/bundles.ts";
 import { createContainerRecords } from "./adapters/container-records.ts";
 import { createControlPlane } from "./adapters/control-plane.ts";
@@ -75,8 +76,11 @@ export type Agent = {
   /** Stops claiming, reports what is known, and lets go; runs go on unless the config says otherwise. */
   stop(): Promise<void>;
   /** Settles when the agent has ended: by `stop`, or because it can never succeed again. */
-  done: Promise<LoopEnd>;
+  done: Promise<AgentEnd>;
 };
+
+/** Why an agent ended. `isForGood`: another start would fare the same until a person does something. */
+export type AgentEnd = { kind: "stopped" } | { kind: "fatal"; reason: string; isForGood: boolean };
 
 /** How long the last report of a stopping agent may take. Units: milliseconds. */
 const flushMs = 5_000;
@@ -297,7 +301,7 @@ const run = async (
   const loops: Record<string, string> = {};
   let drainsHere = false;
   const stopLoops = new AbortController();
-  const bootId = newId("boot", clock.now());
+  const bootId = newId("boot", await bootTime(config.dataDir, clock.now()));
   const shared = {
     controlPlane,
     executions,
@@ -367,7 +371,7 @@ const run = async (
   const watch = setInterval(() => {
     if (freeMemoryMb() < config.memoryFreeMbMin) executions.relieve();
   }, memoryWatchMs).unref();
-  const finish = async (first: LoopEnd): Promise<LoopEnd> => {
+  const finish = async (first: LoopEnd): Promise<AgentEnd> => {
     clearInterval(watch);
     stopLoops.abort();
     await Promise.allSettled(running);
@@ -379,7 +383,8 @@ const run = async (
     await wired.closeRunners();
     await closeLocalApi();
     await release();
-    return first;
+    if (first.kind === "stopped") return first;
+    return { kind: "fatal", reason: first.reason, isForGood: first.isForGood === true };
   };
   // A loop that throws broke an invariant: the agent ends, its supervisor starts it again, the runs are adopted.
   const failed = (error: unknown): LoopEnd => ({ kind: "fatal", reason: `internal error: ${String(error)}` });

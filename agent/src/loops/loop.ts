@@ -34,7 +34,7 @@ export type LoopDeps = {
 };
 
 /** Why a loop ended: it was asked to, or it can never succeed again. */
-export type LoopEnd = { kind: "stopped" } | { kind: "fatal"; reason: string };
+export type LoopEnd = { kind: "stopped" } | { kind: "fatal"; reason: string; isForGood?: true };
 
 /** Units: milliseconds. */
 export const retryLimits = { minMs: 250, maxMs: 20_000 };
