@@ -76,11 +76,8 @@ export type Agent = {
   /** Stops claiming, reports what is known, and lets go; runs go on unless the config says otherwise. */
   stop(): Promise<void>;
   /** Settles when the agent has ended: by `stop`, or because it can never succeed again. */
-  done: Promise<AgentEnd>;
+  done: Promise<LoopEnd>;
 };
-
-/** Why an agent ended. `isForGood`: another start would fare the same until a person does something. */
-export type AgentEnd = { kind: "stopped" } | { kind: "fatal"; reason: string; isForGood: boolean };
 
 /** How long the last report of a stopping agent may take. Units: milliseconds. */
 const flushMs = 5_000;
@@ -367,11 +364,10 @@ const run = async (
     fenceLoop(depsFor("fence"), signal),
     hostLoop({ ...host, freeBytesMin: config.diskFreeMinMb * mib, say: depsFor("host").say }, signal),
   ];
-
   const watch = setInterval(() => {
     if (freeMemoryMb() < config.memoryFreeMbMin) executions.relieve();
   }, memoryWatchMs).unref();
-  const finish = async (first: LoopEnd): Promise<AgentEnd> => {
+  const finish = async (first: LoopEnd): Promise<LoopEnd> => {
     clearInterval(watch);
     stopLoops.abort();
     await Promise.allSettled(running);
@@ -383,8 +379,7 @@ const run = async (
     await wired.closeRunners();
     await closeLocalApi();
     await release();
-    if (first.kind === "stopped") return first;
-    return { kind: "fatal", reason: first.reason, isForGood: first.isForGood === true };
+    return first;
   };
   // A loop that throws broke an invariant: the agent ends, its supervisor starts it again, the runs are adopted.
   const failed = (error: unknown): LoopEnd => ({ kind: "fatal", reason: `internal error: ${String(error)}` });

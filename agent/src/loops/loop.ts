@@ -33,7 +33,7 @@ export type LoopDeps = {
   say(doing: string): void;
 };
 
-/** Why a loop ended: it was asked to, or it can never succeed again. */
+/** Why a loop, and the agent, ended: it was asked to, or it cannot succeed. `isForGood`: nor could another start of the agent. */
 export type LoopEnd = { kind: "stopped" } | { kind: "fatal"; reason: string; isForGood?: true };
 
 /** Units: milliseconds. */

@@ -36,7 +36,7 @@ export type AgentFlags = {
 };
 
 /** Why an agent ended: it was stopped, or could not go on; `isForGood`: nor could it after another start. */
-export type AgentEnd = { kind: "stopped" } | { kind: "fatal"; reason: string; isForGood: boolean };
+export type AgentEnd = { kind: "stopped" } | { kind: "fatal"; reason: string; isForGood?: true };
 
 /** A started agent. `done` settles when it ends by itself or is stopped. */
 export type RunningAgent = {
