@@ -325,15 +325,15 @@ test("a second agent on the same folder is refused", async () => {
   await expect(startAgent(harness.config, { logger: quiet })).rejects.toThrow(/Another agent/);
 });
 
-test("a host short of memory gives up idle processes first, then the run that waits longest", {
+test("a host short of memory gives up idle processes first, then the largest waiting run", {
   timeout: 60_000,
 }, async () => {
   harness = await makeHarness({ slots: 2 });
   const waits = `run: async () => (await host().wait([{ kind: "token", id: "waitpoint_1" }]))[0].output`;
   const hash = await harness.bundle({ waits, nothing: `run: () => undefined` });
   const first = await harness.start();
-  const [older, newer] = [makeLease(hash, "waits"), makeLease(hash, "waits")];
-  for (const lease of [older, newer]) {
+  const [small, large] = [makeLease(hash, "waits"), makeLease(hash, "waits", { machine: "medium-1x" })];
+  for (const lease of [small, large]) {
     harness.api.lease(lease);
     await harness.api.until("its wait", () =>
       harness.factsOf(lease.runId).some((fact) => fact.kind === "waiting"),
@@ -347,9 +347,9 @@ test("a host short of memory gives up idle processes first, then the run that wa
   const agent = await harness.start({ memoryFreeMbMin: 10_000_000 });
   const held = () => agent.status().held.map(({ runId }) => runId);
   await harness.api.until("the end of one waiting run", () => held().length === 1, 20_000);
-  expect(held()).toEqual([newer.runId]);
-  harness.api.lease({ ...older, kind: "continue", epoch: 2, waits: [] });
-  expect(await harness.final(older.runId)).toMatchObject({
+  expect(held()).toEqual([small.runId]);
+  harness.api.lease({ ...large, kind: "continue", epoch: 2, waits: [] });
+  expect(await harness.final(large.runId)).toMatchObject({
     kind: "failed",
     epoch: 2,
     error: { code: "TASK_RUN_CONTINUATION_LOST", message: expect.stringContaining("short of memory") },

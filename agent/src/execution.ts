@@ -174,6 +174,7 @@ export const createExecution = (record: RunRecord, deps: ExecutionDeps, onChange
       waitFrame: frame,
       isWaiting: true,
       waitingSince: clock.now(),
+      waitingMb: container?.memoryMb() ?? null,
       continuation: null,
     });
     void saveRecord();
