@@ -1,6 +1,8 @@
-import { readdir, stat } from "node:fs/promises";
+import { spawnSync } from "node:child_process";
+import { mkdir, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Lease } from "@longshore/shared/contract/agent-protocol";
+import { systemClock } from "@longshore/shared/core/clock";
 import { afterEach, expect, test } from "vitest";
 import { startAgent } from "./agent.ts";
 import { type Harness, makeHarness } from "./testing/harness.ts";
@@ -112,6 +114,19 @@ test("code that becomes current is fetched before a run asks for it", async () =
       ),
     )
     .toBe(true);
+});
+
+test("an agent with pinned keys fetches nothing whose signature it has not checked", async () => {
+  harness = await makeHarness();
+  await harness.start({ trustedKeys: ["A".repeat(43)] });
+  const hash = await harness.bundle({ slow });
+  harness.api.promote(hash);
+  const lease = makeLease(hash, "slow");
+  harness.api.lease(lease);
+  expect(await harness.final(lease.runId)).toMatchObject({ kind: "released", retryable: false });
+  const told = harness.api.polls.length;
+  await harness.api.until("another poll", () => harness.api.polls.length > told);
+  expect(harness.api.fetched).toEqual([]);
 });
 
 test("runs are frozen while the API is silent, and go on with it", { timeout: 30_000 }, async () => {
@@ -300,13 +315,80 @@ test("plain processes that were told of no size are counted only", async () => {
   expect(harness.api.polls[0]?.room).toBeUndefined();
 });
 
+const canMount = process.platform === "linux" && process.getuid?.() === 0;
+
+test.skipIf(!canMount)(
+  "a run whose code finds no room on this disk goes back, and the next is not taken at once",
+  async () => {
+    harness = await makeHarness();
+    const disk = join(harness.config.dataDir, "bundles");
+    await mkdir(disk, { recursive: true });
+    expect(spawnSync("mount", ["-t", "tmpfs", "-o", "size=128k", "tmpfs", disk]).status).toBe(0);
+    try {
+      const hash = await harness.bundle({ nothing: `run: () => undefined` }, `// ${"x".repeat(300_000)}`);
+      const agent = await harness.start();
+      const lease = makeLease(hash, "nothing");
+      harness.api.lease(lease);
+      const said = await harness.final(lease.runId);
+      expect(said).toMatchObject({
+        kind: "released",
+        retryable: true,
+        reason: expect.stringContaining("ENOSPC"),
+      });
+      expect(agent.status().problems).toEqual([expect.stringContaining("ENOSPC")]);
+      expect(agent.status().free).toBeLessThanOrEqual(1);
+      expect(spawnSync("mount", ["-o", "remount,size=8m", disk]).status).toBe(0);
+      const again = makeLease(hash, "nothing", { runId: lease.runId, epoch: 2 });
+      harness.api.lease(again);
+      await harness.api.until("it runs", () => harness.factsOf(lease.runId).at(-1)?.kind === "completed");
+      expect(agent.status().problems).toEqual([]);
+    } finally {
+      spawnSync("umount", ["-l", disk]);
+    }
+  },
+);
+
 test("a revoked agent ends with words that say what to do", async () => {
   harness = await makeHarness();
   const agent = await harness.start();
   harness.api.state.refuseWith = { status: 401, code: "agent_revoked", error: "revoked" };
   const end = await agent.done;
-  expect(end).toMatchObject({ kind: "fatal" });
+  expect(end).toMatchObject({ kind: "fatal", isForGood: true });
   expect((end as { reason: string }).reason).toContain("was revoked. Enrol it again");
+});
+
+test.each([
+  ["that another process replaced", { status: 409, code: "session_superseded", error: "newer" }, 78],
+  [
+    "whose identity is not known, perhaps for its clock",
+    { status: 401, code: "unauthorized", error: "who?" },
+    1,
+  ],
+])(
+  "the process of an agent %s ends so that supervisors know whether to start it again",
+  async (_, refusal, code) => {
+    harness = await makeHarness();
+    const child = harness.spawn();
+    const ended = new Promise((resolve) => child.once("exit", resolve));
+    await harness.api.until("a poll", () => harness.api.polls.length >= 2);
+    harness.api.state.refuseWith = refusal;
+    expect(await ended).toBe(code);
+    harness.api.state.refuseWith = null;
+  },
+);
+
+test("after its clock was set back an agent is still newer than it was", async () => {
+  harness = await makeHarness();
+  const first = await harness.start();
+  await first.accepted;
+  await first.stop();
+  const clock = { ...systemClock, now: () => systemClock.now() - 300_000 };
+  const agent = await startAgent(harness.config, { logger: quiet, clock });
+  await agent.accepted;
+  await agent.stop();
+  const boots = [...new Set(harness.api.polls.map(({ bootId }) => bootId))];
+  expect(boots).toHaveLength(2);
+  expect(boots).toEqual([...boots].sort());
 });
 
 test("a spent token is a clear error, and the identity is private", async () => {
@@ -325,15 +407,15 @@ test("a second agent on the same folder is refused", async () => {
   await expect(startAgent(harness.config, { logger: quiet })).rejects.toThrow(/Another agent/);
 });
 
-test("a host short of memory gives up idle processes first, then the run that waits longest", {
+test("a host short of memory gives up idle processes first, then the largest waiting run", {
   timeout: 60_000,
 }, async () => {
   harness = await makeHarness({ slots: 2 });
   const waits = `run: async () => (await host().wait([{ kind: "token", id: "waitpoint_1" }]))[0].output`;
   const hash = await harness.bundle({ waits, nothing: `run: () => undefined` });
   const first = await harness.start();
-  const [older, newer] = [makeLease(hash, "waits"), makeLease(hash, "waits")];
-  for (const lease of [older, newer]) {
+  const [small, large] = [makeLease(hash, "waits"), makeLease(hash, "waits", { machine: "medium-1x" })];
+  for (const lease of [small, large]) {
     harness.api.lease(lease);
     await harness.api.until("its wait", () =>
       harness.factsOf(lease.runId).some((fact) => fact.kind === "waiting"),
@@ -347,9 +429,9 @@ test("a host short of memory gives up idle processes first, then the run that wa
   const agent = await harness.start({ memoryFreeMbMin: 10_000_000 });
   const held = () => agent.status().held.map(({ runId }) => runId);
   await harness.api.until("the end of one waiting run", () => held().length === 1, 20_000);
-  expect(held()).toEqual([newer.runId]);
-  harness.api.lease({ ...older, kind: "continue", epoch: 2, waits: [] });
-  expect(await harness.final(older.runId)).toMatchObject({
+  expect(held()).toEqual([small.runId]);
+  harness.api.lease({ ...large, kind: "continue", epoch: 2, waits: [] });
+  expect(await harness.final(large.runId)).toMatchObject({
     kind: "failed",
     epoch: 2,
     error: { code: "TASK_RUN_CONTINUATION_LOST", message: expect.stringContaining("short of memory") },

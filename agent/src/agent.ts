@@ -3,6 +3,7 @@ import { basename, join } from "node:path";
 import { reconnectDelayMs } from "@longshore/shared/core/back-off";
 import { type Clock, systemClock } from "@longshore/shared/core/clock";
 import { newId } from "@longshore/shared/core/ids";
+import { bootTime } from "./adapters/boot-time.ts";
 import { createBundleStore } from "./adapters/bundles.ts";
 import { createContainerRecords } from "./adapters/container-records.ts";
 import { createControlPlane } from "./adapters/control-plane.ts";
@@ -282,7 +283,7 @@ const wire = async (config: AgentConfig, identity: Identity, runnerDir: string, 
     executions,
     contact,
     contacted,
-    prefetch: createPrefetch(bundles, logger, stopped.signal),
+    prefetch: createPrefetch(bundles, logger, stopped.signal, config.trustedKeys),
   };
 };
 
@@ -297,7 +298,7 @@ const run = async (
   const loops: Record<string, string> = {};
   let drainsHere = false;
   const stopLoops = new AbortController();
-  const bootId = newId("boot", clock.now());
+  const bootId = newId("boot", await bootTime(config.dataDir, clock.now()));
   const shared = {
     controlPlane,
     executions,
@@ -363,7 +364,6 @@ const run = async (
     fenceLoop(depsFor("fence"), signal),
     hostLoop({ ...host, freeBytesMin: config.diskFreeMinMb * mib, say: depsFor("host").say }, signal),
   ];
-
   const watch = setInterval(() => {
     if (freeMemoryMb() < config.memoryFreeMbMin) executions.relieve();
   }, memoryWatchMs).unref();

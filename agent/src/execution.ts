@@ -4,6 +4,7 @@ import type { RunnerFact, RunnerFrame, RunnerJob } from "@longshore/shared/contr
 import type { Clock } from "@longshore/shared/core/clock";
 import { exitError } from "@longshore/shared/core/exit-error";
 import type { Containers } from "./containers.ts";
+import type { Admission } from "./core/admission.ts";
 import { bindingOf } from "./core/binding.ts";
 import { holdsSlot, isFinal, nextPhase, type Phase, type PhaseEvent } from "./core/execution.ts";
 import type { ExitInfo } from "./core/observed.ts";
@@ -24,6 +25,7 @@ export type ExecutionDeps = {
   logger: Logger;
   /** Keys whose deployments are executed; with none, everybody's. */
   trustedKeys: readonly string[];
+  admission: Pick<Admission, "placeFailed">;
   /** How long what runs here may go on unless the API is heard again. Units: milliseconds. */
   leftMs(): number;
   /** Resolves once the API has been heard, and its orders obeyed, since this process began. */
@@ -172,6 +174,7 @@ export const createExecution = (record: RunRecord, deps: ExecutionDeps, onChange
       waitFrame: frame,
       isWaiting: true,
       waitingSince: clock.now(),
+      waitingMb: container?.memoryMb() ?? null,
       continuation: null,
     });
     void saveRecord();
@@ -253,7 +256,12 @@ export const createExecution = (record: RunRecord, deps: ExecutionDeps, onChange
     enter(box);
     const placed = async () => {
       await fetchPayload();
-      await box.take(record, bindingOf(record.lease));
+      await box.take(record, bindingOf(record.lease)).catch((error: unknown) => {
+        // The next run would fare the same here, and so be lost to agents that can.
+        const isHopeless = error instanceof StartError && !error.retryable;
+        if (!isHopeless && !isEnding() && !deps.stopped.aborted) deps.admission.placeFailed(error);
+        throw error;
+      });
       isPlaced = true;
       sayJob(); // the runner may be there already
     };

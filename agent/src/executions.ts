@@ -4,7 +4,7 @@ import type { Admission } from "./core/admission.ts";
 import { decideLease, decideOrder, holdsSlot } from "./core/execution.ts";
 import { createLedger } from "./core/ledger.ts";
 import type { Desired, Step } from "./core/reconcile.ts";
-import { type Room, roomLeft } from "./core/room.ts";
+import { firstToEnd, type Room, roomLeft } from "./core/room.ts";
 import { createExecution, type Execution, type ExecutionDeps } from "./execution.ts";
 import type { ContainerRecord, RunRecord } from "./ports/container-records.ts";
 import type { Executions } from "./ports/executions.ts";
@@ -33,7 +33,7 @@ export const createExecutions = (
     slots: number;
     /** What all runs together may take of the host; null where only their number counts. */
     capacity: Room | null;
-    admission: Pick<Admission, "room">;
+    admission: Pick<Admission, "room" | "placeFailed">;
     /** Removes a container that nothing here knows. */
     remove(id: string): Promise<void>;
   },
@@ -86,6 +86,7 @@ export const createExecutions = (
       waitFrame: null,
       isWaiting: false,
       waitingSince: 0,
+      waitingMb: null,
       continuation: null,
     };
     void drive(record).start();
@@ -296,12 +297,13 @@ export const createExecutions = (
     relieve() {
       if (paused || !runtimeAlive || containers.dropIdle()) return;
       const waiting = [...byKey.values()].filter((execution) => execution.phase().kind === "waiting");
-      const oldest = waiting.sort((a, b) => a.record.waitingSince - b.record.waitingSince)[0];
-      if (!oldest) return;
-      logger.warn("the host runs short of memory: a waiting run is ended", { runId: oldest.runId });
-      putAway.add(oldest.runId);
+      const chosen = firstToEnd(waiting.map(({ record }) => record));
+      const ended = chosen && byKey.get(chosen.key);
+      if (!ended) return;
+      logger.warn("the host runs short of memory: a waiting run is ended", { runId: ended.runId });
+      putAway.add(ended.runId);
       if (putAway.size > endedMax) putAway.delete(putAway.values().next().value as string);
-      void oldest.stop();
+      void ended.stop();
     },
     async detachAll() {
       for (const execution of byKey.values()) execution.detach();

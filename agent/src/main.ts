@@ -2,6 +2,7 @@ import { createJsonLogger } from "./adapters/json-logger.ts";
 import { startAgent } from "./agent.ts";
 import { AgentError } from "./agent-error.ts";
 import { ConfigError, readConfig } from "./config.ts";
+import { exitForGood } from "./exit-for-good.ts";
 
 /** An agent as a process of its own: the first signal lets go of the runs in order, the second ends at once. */
 const main = async (): Promise<void> => {
@@ -30,7 +31,8 @@ const main = async (): Promise<void> => {
   if (signals > 0) stop();
   const end = await agent.done;
   if (end.kind === "fatal") logger.error("the agent ends", { reason: end.reason });
-  process.exit(end.kind === "stopped" ? 0 : 1);
+  if (end.kind === "stopped") process.exit(0);
+  process.exit(end.isForGood ? exitForGood : 1);
 };
 
 main().catch((error: unknown) => {

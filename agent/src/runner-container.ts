@@ -115,8 +115,10 @@ export const createRunnerContainer = (
       if (!tenant || frame.seq <= heard()) send({ t: "ack", seq: frame.seq });
       else tenant.onFact(frame.seq, frame.fact);
     } else if (frame.t === "request") tenant?.onRequest(frame);
-    else if (frame.t === "beat") tenant?.onBeat();
-    else if (frame.t === "ready") {
+    else if (frame.t === "beat") {
+      if (frame.memoryBytes !== undefined) memoryBytes = frame.memoryBytes;
+      tenant?.onBeat();
+    } else if (frame.t === "ready") {
       ({ memoryBytes, isPrepared } = frame);
       on.changed();
     }

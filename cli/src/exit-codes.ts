@@ -10,6 +10,8 @@ export const exitCodes = {
   notFound: 4,
   /** The API does not answer. */
   unreachable: 5,
+  /** `agent start` ended for a reason that no restart mends; a supervisor should leave it ended (EX_CONFIG). */
+  endedForGood: 78,
   interrupted: 130,
 } as const;
 

@@ -141,8 +141,8 @@ describe.skipIf(!compose)("docker-compose.agent.yml", () => {
     const top = (await docker.getContainer(agentBox?.Id ?? "").top({ ps_args: "-eo pid,uid,args" })) as {
       Processes: string[][];
     };
-    const own = top.Processes.filter(([, , command]) => /^node .*entry/.test(command ?? ""));
-    expect(own.map(([, uid]) => uid)).toEqual(["10001"]);
+    const own = top.Processes.filter(([, , command]) => /^\S*node .*(entry|agent)[.]mjs/.test(command ?? ""));
+    expect(new Set(own.map(([, uid]) => uid))).toEqual(new Set(["10001"]));
     await until(
       "the health check",
       async () =>

@@ -172,7 +172,7 @@ describe.skipIf(!hasRealParts)("what happens to the runs of an agent that", () =
     });
     const { code, output } = await ended(first);
     expect([code, output]).toEqual([
-      1,
+      78,
       expect.stringContaining("Another process polls with this agent's identity"),
     ]);
     expect(second.isRunning()).toBe(true);

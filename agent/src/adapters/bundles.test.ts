@@ -1,8 +1,10 @@
+import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdtemp, readdir, readFile, rm, stat } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { StartError } from "../ports/container-runtime.ts";
 import { makeBundle } from "../testing/make-bundle.ts";
 import { createBundleStore } from "./bundles.ts";
 
@@ -117,3 +119,53 @@ test("a manifest that nobody can read stops the start with a reason", async () =
   const store = createBundleStore(join(root, "store"), { fetchBundle }, 1_000 * kib);
   await expect(store.place(hash, await mkdtemp(join(root, "box-")), never)).rejects.toThrow("manifest");
 });
+
+const storeOf = (archive: Buffer, dir: string) => {
+  const hash = createHash("sha256").update(archive).digest("hex");
+  const fetchBundle = async () => ({ kind: "ok" as const, value: archive });
+  const store = createBundleStore(dir, { fetchBundle }, 1_000 * kib);
+  return {
+    hash,
+    place: async () => store.place(hash, await mkdtemp(join(root, "box-")), never),
+    failure: async () => {
+      const error = await store.prefetch(hash, never).catch((thrown: unknown) => thrown);
+      if (!(error instanceof StartError)) throw new Error(`not a StartError: ${error}`);
+      return { message: error.message, retryable: error.retryable };
+    },
+  };
+};
+
+test("an archive that nobody could unpack is final", async () => {
+  const dir = join(root, "store");
+  expect(await storeOf(Buffer.from("no archive"), dir).failure()).toMatchObject({ retryable: false });
+  const long = await makeBundle({ [`${"x".repeat(300)}.mjs`]: "1" });
+  expect(await storeOf(long, dir).failure()).toMatchObject({
+    message: expect.stringContaining("cannot be unpacked: ENAMETOOLONG"),
+    retryable: false,
+  });
+});
+
+const canMount = process.platform === "linux" && process.getuid?.() === 0;
+
+test.skipIf(!canMount)(
+  "a full disk is this host's trouble alone, and leaves nothing half written",
+  async () => {
+    const dir = join(root, "disk");
+    await mkdir(dir);
+    expect(spawnSync("mount", ["-t", "tmpfs", "-o", "size=256k", "tmpfs", dir]).status).toBe(0);
+    try {
+      const { failure, place, hash } = storeOf(await makeBundle({ "tasks.mjs": "x".repeat(180 * kib) }), dir);
+      await writeFile(join(dir, "ballast"), Buffer.alloc(200 * kib));
+      expect(await failure()).toEqual({
+        message: expect.stringMatching(/cannot be written on this host: ENOSPC/),
+        retryable: true,
+      });
+      expect(await readdir(dir)).toEqual(["ballast"]);
+      await rm(join(dir, "ballast"));
+      await place();
+      expect(await readdir(dir)).toEqual([hash]);
+    } finally {
+      spawnSync("umount", [dir]);
+    }
+  },
+);

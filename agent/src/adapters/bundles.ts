@@ -55,8 +55,7 @@ const readArchive = async (archive: Uint8Array): Promise<Entry[]> => {
   return entries;
 };
 
-const unpack = async (archive: Uint8Array, into: string): Promise<void> => {
-  const entries = await readArchive(archive);
+const write = async (entries: readonly Entry[], into: string): Promise<void> => {
   const folders = new Set(entries.map((entry) => dirname(join(into, entry.path))));
   await mkdir(into, { recursive: true, mode: 0o755 });
   for (const folder of folders) await mkdir(folder, { recursive: true, mode: 0o755 });
@@ -66,6 +65,21 @@ const unpack = async (archive: Uint8Array, into: string): Promise<void> => {
       writeFile(join(into, entry.path), entry.content, { mode: entry.executable ? 0o755 : 0o644 }),
     ),
   );
+};
+
+/** What a file system says of names that no host could write: the archive's fault. */
+const codesOfNames = new Set(["ENAMETOOLONG", "ENOTDIR", "EISDIR", "EEXIST", "EINVAL", "EILSEQ"]);
+
+/** Why an archive is not on disk. What this host cannot write (full, read-only, too many files) another one can. */
+const unpackError = (error: unknown, isRead: boolean): StartError => {
+  const why = error instanceof Error ? error.message : String(error);
+  const { code } = error as NodeJS.ErrnoException;
+  if (isRead && !codesOfNames.has(code ?? "")) {
+    return new StartError(`The code of this version cannot be written on this host: ${why}.`, true, {
+      cause: error,
+    });
+  }
+  return new StartError(`The code of this version cannot be unpacked: ${why}.`, false, { cause: error });
 };
 
 /** Links every file of a folder into another, or copies it where it cannot be linked (another file system). */
@@ -92,7 +106,12 @@ const Layered = z.object({ layers: z.array(BundleLayer).optional() });
  * Errors: `StartError` when the manifest cannot be read.
  */
 const layersOf = async (folder: string): Promise<string[]> => {
-  const text = await readFile(join(folder, "manifest.json"), "utf8").catch(() => null);
+  const text = await readFile(join(folder, "manifest.json"), "utf8").catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return null;
+    throw new StartError(`The code of this version cannot be read on this host: ${error.message}.`, true, {
+      cause: error,
+    });
+  });
   if (text === null) return [];
   try {
     return (Layered.parse(JSON.parse(text)).layers ?? []).map((layer) => layer.hash);
@@ -173,14 +192,16 @@ export const createBundleStore = (
       throw new StartError("The code of this version arrived damaged: its hash is another.", true);
     }
     const fresh = `${folder}.${process.pid}.new`;
+    let isRead = false;
     try {
-      await unpack(fetched.value, fresh);
+      const entries = await readArchive(fetched.value);
+      isRead = true;
+      await write(entries, fresh);
       await rename(fresh, folder); // I1
       await evict().catch(() => {}); // a cache that cannot be cleared now is cleared at the next fetch
     } catch (error) {
-      await rm(fresh, { recursive: true, force: true });
-      const why = error instanceof Error ? error.message : String(error);
-      throw new StartError(`The code of this version cannot be unpacked: ${why}.`, false, { cause: error });
+      await rm(fresh, { recursive: true, force: true }).catch(() => {}); // the reason is the first error
+      throw unpackError(error, isRead);
     }
     return folder;
   };

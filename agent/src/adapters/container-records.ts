@@ -12,6 +12,7 @@ const StoredRun = z.object({
   waitFrame: z.int().nullable(),
   isWaiting: z.boolean(),
   waitingSince: z.number(),
+  waitingMb: z.number().nullable().default(null),
   continuation: z.array(CompletedWait).nullable(),
 });
 const StoredRecord = z.object({

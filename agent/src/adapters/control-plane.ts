@@ -68,6 +68,7 @@ const decodeError = (answer: HttpAnswer, url: string): Outcome<never> => {
   if (status === 401 && wire.code === "agent_revoked") {
     return {
       kind: "fatal",
+      isForGood: true,
       reason:
         "This agent was revoked. Enrol it again with a new token: set LONGSHORE_ENROL_TOKEN and restart it.",
     };
@@ -81,11 +82,13 @@ const decodeError = (answer: HttpAnswer, url: string): Outcome<never> => {
   if (status === 409 && wire.code === "session_superseded") {
     return {
       kind: "fatal",
+      isForGood: true,
       reason: "Another process polls with this agent's identity. Give each agent its own data folder.",
     };
   }
   if (status === 426) {
-    return { kind: "fatal", reason: `This agent is too old for the API at ${url}: ${said}. Upgrade it.` };
+    const reason = `This agent is too old for the API at ${url}: ${said}. Upgrade it.`;
+    return { kind: "fatal", isForGood: true, reason };
   }
   return { kind: "rejected", status, reason: said };
 };

@@ -62,6 +62,12 @@ const tasks = {
     const lives = (pid) => { try { return !/\\) Z /.test(fs.readFileSync("/proc/" + pid + "/stat", "utf8")); } catch { return false; } };
     return fs.readdirSync("/proc").filter((name) => Number(name) > 0 && lives(name)).length;
   }`,
+  light: `run: async () => (await host().wait([{ kind: "token", id: "waitpoint_1" }]))[0].output`,
+  heavy: `run: async () => {
+    const kept = Buffer.alloc(150 * 1024 * 1024, 1);
+    await host().wait([{ kind: "token", id: "waitpoint_2" }]);
+    return kept.length;
+  }`,
   slow: `run: () => new Promise((resolve) => setTimeout(resolve, 1500))`,
 };
 
@@ -274,6 +280,27 @@ describe.skipIf(!available)("the pool of runner containers", { timeout: 120_000 
     await output("look");
     const after = await boxRecords(harness.config.dataDir);
     expect(after.map(({ key }) => key)).toEqual([before?.key]);
+  });
+
+  test("short of memory, the waiting run that takes most is ended, also by the next agent that finds it", async () => {
+    const first = await begin({}, { slots: 2 });
+    const [light, heavy] = [makeLease(hash, "light"), makeLease(hash, "heavy")];
+    for (const lease of [light, heavy]) {
+      harness.api.lease(lease);
+      await until("its wait", () => harness.factsOf(lease.runId).some(({ kind }) => kind === "waiting"));
+    }
+    const waitingMb = async ({ runId }: typeof light) => {
+      const records = await boxRecords(harness.config.dataDir);
+      return records.find(({ run }) => run?.lease.runId === runId)?.run?.waitingMb ?? 0;
+    };
+    await until("what they take", async () => (await waitingMb(light)) > 0 && (await waitingMb(heavy)) > 0);
+    expect((await waitingMb(heavy)) - (await waitingMb(light))).toBeGreaterThan(100);
+    await first.stop();
+    const agent = await harness.start({ memoryFreeMbMin: 10_000_000 });
+    await until("the end of one", () => agent.status().held.length === 1);
+    expect(agent.status().held.map(({ runId }) => runId)).toEqual([light.runId]);
+    harness.api.order({ kind: "stop", runId: light.runId, epoch: light.epoch, reason: "the test is over" });
+    await until("the end of all", async () => (await ours(agent)).length === 0);
   });
 
   test("containers that nobody uses go", async () => {

@@ -27,6 +27,19 @@ test("after a failed start nothing is taken for a pause, then one at a time unti
   expect([admission.room(5), admission.reasons()]).toEqual([Number.POSITIVE_INFINITY, []]);
 });
 
+test("code that cannot be written pauses as well, though its container starts", async () => {
+  const { at, clock } = makeClock();
+  const admission = createAdmission(clock);
+  admission.placeFailed(new Error("no space left on device"));
+  await admission.watch(async () => "id");
+  expect([admission.room(0), admission.dueInMs()]).toEqual([0, 500]);
+  expect(admission.reasons()).toEqual(["the last start failed: no space left on device"]);
+  at.ms = 500;
+  expect([admission.room(0), admission.room(1)]).toEqual([1, 0]);
+  admission.began();
+  expect([admission.room(5), admission.reasons()]).toEqual([Number.POSITIVE_INFINITY, []]);
+});
+
 test("a start that hangs keeps more from being taken", async () => {
   const { at, clock } = makeClock();
   const admission = createAdmission(clock);

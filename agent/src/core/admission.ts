@@ -19,9 +19,16 @@ export const createAdmission = (clock: Clock) => {
   let failures = 0;
   let retryAt = 0;
   let lastFailure = "";
+  /** The last to fail was a container's start, and not what comes before or after it. */
+  let wasContainer = false;
 
   const notify = (): void => {
     for (const listener of listeners) listener();
+  };
+  const noteFailure = (error: unknown): void => {
+    retryAt = clock.monotonic() + Math.min(pauseMs.max, pauseMs.min * 2 ** failures);
+    failures++;
+    lastFailure = error instanceof Error ? error.message : String(error);
   };
   const hangsSince = (): number => Math.min(...pending.values());
   const isHung = (): boolean => clock.monotonic() - hangsSince() > slowStartMs;
@@ -51,18 +58,23 @@ export const createAdmission = (clock: Clock) => {
       failures = 0;
       notify();
     },
-    /** Runs a start, and learns from how it ends. */
+    /** A run's code or record could not be put in place, whatever became of its container. Only a run that begins ends it. */
+    placeFailed(error: unknown): void {
+      wasContainer = false;
+      noteFailure(error);
+      notify();
+    },
+    /** Runs a container's start, and learns from how it ends. */
     async watch<T>(start: () => Promise<T>): Promise<T> {
       const token = Symbol("start");
       pending.set(token, clock.monotonic());
       try {
         const started = await start();
-        failures = 0;
+        if (wasContainer) failures = 0;
         return started;
       } catch (error) {
-        retryAt = clock.monotonic() + Math.min(pauseMs.max, pauseMs.min * 2 ** failures);
-        failures++;
-        lastFailure = error instanceof Error ? error.message : String(error);
+        wasContainer = true;
+        noteFailure(error);
         throw error;
       } finally {
         pending.delete(token);

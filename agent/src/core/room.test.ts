@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { createLedger } from "./ledger.ts";
-import { countFitting, type Room, roomLeft } from "./room.ts";
+import { countFitting, firstToEnd, type Room, roomLeft } from "./room.ts";
 
 test("what runs were promised is not given again, and a host that shrank has nothing left", () => {
   const host = { cpu: 2, memoryMb: 4_096 };
@@ -47,4 +47,22 @@ test("a poll is sent again when a larger machine would fit now, not for less", (
   ledger.release("poll");
   ledger.promise("poll");
   expect(ledger.pollIsStale()).toBe(false);
+});
+
+test("of waiting runs the one that frees most memory is ended first, then the one that waits longest", () => {
+  const run = (
+    name: string,
+    waitingMb: number | null,
+    machine: "small-1x" | "medium-1x",
+    waitingSince: number,
+  ) => {
+    return { name, waitingMb, lease: { machine }, waitingSince };
+  };
+  const small = run("small", 12, "medium-1x", 1);
+  const large = run("large", 1_800, "medium-1x", 9);
+  expect(firstToEnd([small, large])?.name).toBe("large");
+  const unseen = [run("later", null, "small-1x", 3), run("earlier", null, "small-1x", 2)];
+  expect(firstToEnd([small, ...unseen])?.name).toBe("earlier"); // for its 512 MiB
+  expect(firstToEnd([...unseen, run("larger", null, "medium-1x", 4)])?.name).toBe("larger");
+  expect(firstToEnd([])).toBeUndefined();
 });

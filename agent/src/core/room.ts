@@ -28,3 +28,14 @@ export const roomLeft = (capacity: Room, machines: readonly MachinePreset[]): Ro
 /** How many of the machines there are fit, each by itself: room that changes this can hold what it could not before. */
 export const countFitting = (room: Room): number =>
   sizes.filter(({ cpu, memoryMb }) => cpu <= room.cpu && memoryMb <= room.memoryMb).length;
+
+type Waiting = { lease: { machine: MachinePreset }; waitingSince: number; waitingMb: number | null };
+
+/**
+ * Which of these waiting runs to end when memory is short: the one that frees most, so that the fewest are ended; of two
+ * that are alike, the one that has waited longest. Where it was not seen what a run takes, its machine stands for it.
+ */
+export const firstToEnd = <T extends Waiting>(waiting: readonly T[]): T | undefined => {
+  const takesMb = ({ waitingMb, lease }: T): number => waitingMb ?? sizeOf(lease.machine).memoryMb;
+  return [...waiting].sort((a, b) => takesMb(b) - takesMb(a) || a.waitingSince - b.waitingSince)[0];
+};

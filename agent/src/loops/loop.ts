@@ -33,8 +33,8 @@ export type LoopDeps = {
   say(doing: string): void;
 };
 
-/** Why a loop ended: it was asked to, or it can never succeed again. */
-export type LoopEnd = { kind: "stopped" } | { kind: "fatal"; reason: string };
+/** Why a loop, and the agent, ended: it was asked to, or it cannot succeed. `isForGood`: nor could another start of the agent. */
+export type LoopEnd = { kind: "stopped" } | { kind: "fatal"; reason: string; isForGood?: true };
 
 /** Units: milliseconds. */
 export const retryLimits = { minMs: 250, maxMs: 20_000 };

@@ -13,6 +13,8 @@ export type RunRecord = {
   isWaiting: boolean;
   /** When the latest wait began, by the wall clock. Units: milliseconds. */
   waitingSince: number;
+  /** What its container took then; null where that cannot be seen. Units: MiB. */
+  waitingMb: number | null;
   /** What ended that wait: sent again to a runner that may not have heard it. */
   continuation: CompletedWait[] | null;
 };

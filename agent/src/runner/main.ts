@@ -96,7 +96,13 @@ const run = (job: RunnerJob): void => {
   if (accepted.size > acceptedMax) accepted.delete(accepted.values().next().value as string);
   beats = setInterval(() => link.beat(job.runId), beatMs);
   current = runJob(spare.take(job), job, {
-    fact: (fact) => link.fact(fact),
+    fact: (fact) => {
+      // A frozen run cannot say it any more; its agent must know whom to end when memory is short.
+      if (fact.kind === "waiting") {
+        link.send({ t: "beat", runId: fact.runId, memoryBytes: isAlone ? readMemoryBytes() : null });
+      }
+      return link.fact(fact);
+    },
     request: ({ id, method, path, headers, body }) => {
       pending.add(id);
       link.send({ t: "request", id, runId: job.runId, method, path, headers, body });

@@ -23,11 +23,20 @@ describe("secrets in a log", () => {
     ["base64 after one character", Buffer.from(`u${secret}`).toString("base64")],
     ["base64 between others", Buffer.from(`user:${secret}@host`).toString("base64")],
     ["hexadecimal", Buffer.from(secret).toString("hex")],
+    ["hexadecimal in capitals", Buffer.from(secret).toString("hex").toUpperCase()],
   ])("%s", (_, said) => {
     const masked = mask.text(`before ${said} after`);
     expect(masked).toMatch(/^before .*\*\*\*.* after$/);
     // Of base64 at most the characters stay that other bytes have a part in.
     expect(masked.length).toBeLessThanOrEqual("before *** after".length + 18);
+  });
+
+  test("what JSON writes in another way, escaped once and twice", () => {
+    const quoted = 'pa"ss\\word\n"end';
+    const { text } = createMask([quoted]);
+    const once = JSON.stringify({ key: quoted });
+    expect(text(once)).toBe('{"key":"***"}');
+    expect(text(JSON.stringify({ body: once }))).toBe(JSON.stringify({ body: '{"key":"***"}' }));
   });
 
   test("base64 of anything around a secret never shows it", () => {

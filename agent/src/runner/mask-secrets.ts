@@ -17,15 +17,21 @@ const base64Forms = (value: string): string[] =>
     return [text, text.replaceAll("+", "-").replaceAll("/", "_")];
   });
 
+const inJson = (text: string): string => JSON.stringify(text).slice(1, -1);
+
 const formsOf = (value: string): string[] => {
   const url = encodeURIComponent(value);
+  const hex = Buffer.from(value).toString("hex");
   return [
     value,
-    JSON.stringify(value).slice(1, -1),
+    inJson(value),
+    // JSON that is a text within JSON, as in logs of requests.
+    inJson(inJson(value)),
     url,
     url.replaceAll("%20", "+"),
     url.replace(/%[0-9A-F]{2}/g, (code) => code.toLowerCase()),
-    Buffer.from(value).toString("hex"),
+    hex,
+    hex.toUpperCase(),
     ...base64Forms(value),
   ];
 };
@@ -40,8 +46,8 @@ export type Mask = {
 };
 
 /**
- * Finds secrets in what a run says: as they are, as lines of their own where they have several, in JSON, URL-encoded, in
- * hexadecimal and in base64. Cost: one pass over the text for all of them.
+ * Finds secrets in what a run says: as they are, as lines of their own where they have several, in JSON and JSON within it,
+ * URL-encoded, in hexadecimal of either case and in base64. Cost: one pass over the text for all of them.
  */
 export const createMask = (secrets: readonly string[]): Mask => {
   const values = secrets.flatMap((secret) => [secret, ...secret.split(/\r?\n/)]);

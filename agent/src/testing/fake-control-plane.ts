@@ -41,6 +41,8 @@ type Answered = { status: number; body: unknown };
 export const startFakeControlPlane = async (port = 0) => {
   const keys = new Map<string, string>();
   const bundles = new Map<string, Buffer>();
+  /** Hashes of bundles that were asked for. */
+  const fetched: string[] = [];
   const facts: Fact[] = [];
   const repeats: Fact[] = [];
   const polls: PollBody[] = [];
@@ -179,6 +181,7 @@ export const startFakeControlPlane = async (port = 0) => {
     if (path === "/agent/v1/poll") return poll(request, response);
     if (path === "/agent/v1/report") return report(request, response);
     const bundle = bundles.get(path.replace("/agent/v1/bundles/", ""));
+    if (path.startsWith("/agent/v1/bundles/")) fetched.push(path.slice("/agent/v1/bundles/".length));
     if (!bundle) return answer(response, 404, { error: "no such bundle", code: "not_found" });
     response.end(bundle);
   };
@@ -193,6 +196,7 @@ export const startFakeControlPlane = async (port = 0) => {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     state,
     facts,
+    fetched,
     repeats,
     polls,
     reports,

@@ -35,8 +35,8 @@ export type AgentFlags = {
   image?: string;
 };
 
-/** Why an agent ended: it was stopped, or for a reason that only a person can change. */
-export type AgentEnd = { kind: "stopped" } | { kind: "fatal"; reason: string };
+/** Why an agent ended: it was stopped, or could not go on; `isForGood`: nor could it after another start. */
+export type AgentEnd = { kind: "stopped" } | { kind: "fatal"; reason: string; isForGood?: true };
 
 /** A started agent. `done` settles when it ends by itself or is stopped. */
 export type RunningAgent = {

@@ -79,7 +79,7 @@ test("a revoked agent says so in one line, and a fresh token makes it work again
   api.state.refuseWith = { status: 401, code: "agent_revoked", error: "revoked" };
   const revoked = await longshore(["start"], env);
   expect(revoked).toEqual({
-    code: 1,
+    code: 78,
     stdout: "",
     stderr:
       "error: This agent was revoked. Enrol it again with a new token: set LONGSHORE_ENROL_TOKEN and restart it.\n",

@@ -2,6 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { type Command, Option } from "commander";
 import { type AgentFlags, enrolAgentHere, type RunningAgent, startAgentHere } from "../adapters/agent.ts";
 import { CliError } from "../cli-error.ts";
+import { exitCodes } from "../exit-codes.ts";
 import { print, printJson, printNote } from "../terminal/output.ts";
 import { parseCount } from "../terminal/parse-count.ts";
 import { aborted, interruptSignal } from "../terminal/until-interrupted.ts";
@@ -25,7 +26,8 @@ const enrol = async ({ json, ...flags }: Options): Promise<void> => {
 const untilEnd = async (agent: RunningAgent, interrupted: AbortSignal): Promise<void> => {
   const end = await Promise.race([agent.done, aborted(interrupted)]);
   await agent.stop();
-  if (end?.kind === "fatal") throw new CliError(end.reason);
+  if (end?.kind !== "fatal") return;
+  throw new CliError(end.reason, { exitCode: end.isForGood ? exitCodes.endedForGood : exitCodes.failed });
 };
 
 const start = async ({ json, ...flags }: Options): Promise<void> => {

@@ -1,7 +1,9 @@
 import { chownSync, lstatSync, mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { agentUser, becomeAgentUser } from "./agent-user.ts";
 import { giveRunFolders } from "./give-run-folders.ts";
+import { superviseAgent } from "./supervise-agent.ts";
 
 /**
  * Starts the agent in its container as a user that nothing else on the host is: not root, and not the 1000 of the
@@ -24,6 +26,5 @@ if (process.getuid?.() === 0) {
 }
 becomeAgentUser();
 process.env.HOME = "/tmp";
-// A name known only in the image: the bundle beside this one.
-const agent = "./agent.mjs";
-await import(agent);
+// The bundle beside this one in the image.
+superviseAgent(fileURLToPath(new URL("./agent.mjs", import.meta.url)));

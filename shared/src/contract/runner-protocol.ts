@@ -108,7 +108,12 @@ export const RunnerFrame = z.discriminatedUnion("t", [
     headers: z.record(z.string(), z.string()),
     body: z.string().nullable(),
   }),
-  z.object({ t: z.literal("beat"), runId: z.string().nullable() }),
+  /** Before a wait with what the container takes now, as far as it can be seen. Units: bytes. */
+  z.object({
+    t: z.literal("beat"),
+    runId: z.string().nullable(),
+    memoryBytes: z.number().nullable().optional(),
+  }),
   /** Nothing runs. `isPrepared`: the next executor has the code already. Units: what the container takes now, in bytes. */
   z.object({ t: z.literal("ready"), isPrepared: z.boolean(), memoryBytes: z.number().nullable() }),
 ]);
