@@ -18,12 +18,12 @@ const tasks = {
       host().log("info", "stray logger");
       strays.sees = host().context.run.id === own;
     }, 5);
-    setTimeout(() => { void Promise.reject(new Error("stray rejection")); }, 20);
-    setTimeout(() => host().request("/x", { method: "GET", headers: {}, body: null }).catch((e) => { strays.refused = e.name; }), 20);
+    setTimeout(() => { void Promise.reject(new Error("stray rejection")); }, 300);
+    setTimeout(() => host().request("/x", { method: "GET", headers: {}, body: null }).catch((e) => { strays.refused = e.name; }), 300);
     return process.pid;
   }`,
   clean: `run: async (_, { signal }) => {
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    await new Promise((resolve) => setTimeout(resolve, 900)); // the last run's strays come meanwhile
     console.log("mine");
     return {
       pid: process.pid, spill: process.env.SPILL ?? null, given: process.env.GIVEN, cwd: process.cwd() !== "/",
