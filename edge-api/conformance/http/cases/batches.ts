@@ -167,6 +167,22 @@ export const batchCases = (platform: () => Platform) =>
       expect((await make({ ...json, taskIdentifiers: ["other"] })).id).not.toBe(made[0]?.id);
     });
 
+    test("a line that is too long fails its item alone wherever it names its index and task near an end", async () => {
+      const big = Array<string>(3).fill("x".repeat(1024 * 1024));
+      const { id } = await make({ runCount: 2 });
+      const late = ['{"payload":"', ...big, '","options":{"tags":"}"},"index":1,"task":"hello"}\n'];
+      expect(accepted(await stream(id, [...late, line(0)]))).toMatchObject({
+        itemsAccepted: 2,
+        sealed: true,
+      });
+      expect((await read(id)).processing.errors).toMatchObject([
+        { index: 1, taskIdentifier: "hello", errorCode: "PAYLOAD_TOO_LARGE" },
+      ]);
+      const { id: other } = await make({ runCount: 1 });
+      const hidden = ['{"payload":"', ...big, '","index":0,"task":"hello","context":"', ...big, '"}\n'];
+      expect(expectError(await stream(other, hidden), 400, "bad_request").error).toContain("Line 1");
+    });
+
     test("runs that an item's idempotency key met count as soon as they are over", async () => {
       const p = platform();
       await deploy(p, tasks);
