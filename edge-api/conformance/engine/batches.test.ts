@@ -135,5 +135,29 @@ describe.each(testDrivers)("batches on $name", ({ isAvailable, open }) => {
       await p.end([child]);
       expect(await p.row(id)).toMatchObject({ status: "ABORTED" });
     });
+
+    test("a key that named a batch of another size makes nothing, and no parent waits for it", async () => {
+      const p = await place();
+      const [parent = ""] = await p.execute(1);
+      const ask = (runCount: number, parentRunId: string | null) =>
+        createBatch(t.db, {
+          ...{
+            id: newId("batch"),
+            environmentId: p.environmentId,
+            runCount,
+            keyHash: "k",
+            idempotencyKey: "k",
+          },
+          ...{ keyExpiresAt: "2999-01-01T00:00:00.000Z", parentRunId, resumesParent: parentRunId !== null },
+          ...{ waitPointId: newId("waitPoint"), sealMs: 1_800_000 },
+        });
+      const first = await ask(2, null);
+      expect(first.kind).toBe("created");
+      expect(await ask(3, parent)).toEqual({ ...first, kind: "other_count" });
+      const waits = () => t.query("select 1 from run_waits where run_id = $1", [parent]);
+      expect(await waits()).toHaveLength(0);
+      expect(await ask(2, parent)).toMatchObject({ ...first, kind: "cached" });
+      expect(await waits()).toHaveLength(1);
+    });
   });
 });

@@ -1,3 +1,4 @@
+import { cancelRuns } from "@longshore/edge-api/db/transitions/cancel-runs";
 import { changeQueue } from "@longshore/edge-api/db/transitions/change-queue";
 import { claimRuns } from "@longshore/edge-api/db/transitions/claim-runs";
 import { endAttempts } from "@longshore/edge-api/db/transitions/end-attempts";
@@ -386,6 +387,22 @@ describe.each(testDrivers)("options of a trigger on $name", ({ isAvailable, open
       await p.end([{ runId: waited.runId ?? "", epoch: 1 }], { outcome: "canceled", output: null });
       expect(await p.state(root.runId)).toBe("canceled");
       expect(await p.counts()).toEqual({ slots: 0, lanes: 0, env: 0 });
+    });
+
+    test("a cancel passes what is over: it reaches what a finished child left behind", async () => {
+      const p = await place();
+      const root = await p.trigger();
+      await p.claim(1);
+      const child = await p.trigger({ parentRunId: root.runId });
+      const lease = await p.claim(1);
+      const left = await p.trigger({ parentRunId: child.runId, delayUntil: "2999-01-01T00:00:00.000Z" });
+      const below = await p.trigger({ parentRunId: left.runId });
+      await p.end(lease);
+      const { environmentId } = p;
+      const answer = await cancelRuns(t.db, { environmentId, runIds: [root.runId ?? ""], reason: "asked" });
+      expect(answer).toMatchObject({ results: [{ kind: "requested" }], belowCount: 2 });
+      const states = await Promise.all([root, child, left, below].map(({ runId }) => p.state(runId)));
+      expect(states).toEqual(["executing", "completed", "canceled", "canceled"]);
     });
 
     test("too little memory: one more attempt on the larger machine, however few were allowed", async () => {

@@ -3,6 +3,7 @@ import { openPg } from "@longshore/edge-api/platform/database-pg";
 import type { Principal } from "@longshore/edge-api/services/authenticate";
 import { runDueWork } from "@longshore/edge-api/services/run-due-work";
 import { createSchedule, setScheduleActive } from "@longshore/edge-api/services/schedules";
+import { sweep } from "@longshore/edge-api/services/sweep";
 import superjson from "superjson";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { depsOf } from "./deps-of.ts";
@@ -116,6 +117,80 @@ describe.each(testDrivers)("schedules on $name", ({ open }) => {
     ]);
     await runDueWork(depsOf(t.db));
     expect(await p.fired(id)).toHaveLength(1);
+  });
+
+  describe("one whose zone this runtime does not know", () => {
+    const placeBeside = async () => {
+      const p = await placeAt(t, "2026-05-01T00:00:30Z");
+      const strange = await p.schedule("* * * * *", { deduplicationKey: "strange" });
+      const good = await p.schedule("* * * * *", { deduplicationKey: "good" });
+      await t.query("update schedules set timezone = 'Mars/Olympus' where id = $1", [strange.id]);
+      const lines: [string, Record<string, unknown>][] = [];
+      const log = (event: string, fields: Record<string, unknown>) => void lines.push([event, fields]);
+      return { ...p, strange: strange.id, good: good.id, lines, deps: { ...depsOf(t.db), log } };
+    };
+
+    test("is logged and put off by an hour, while the others fire", async () => {
+      const p = await placeBeside();
+      await moveTo(t, "2026-05-01T00:01:00Z");
+      await runDueWork(p.deps);
+      expect(await p.fired(p.good)).toEqual(["2026-05-01T00:01:00.000Z"]);
+      expect(p.lines).toEqual([
+        [
+          "schedule.not_planned",
+          expect.objectContaining({ scheduleId: p.strange, timezone: "Mars/Olympus" }),
+        ],
+      ]);
+      const [row] = await t.query("select active, next_run_at, fire_at from schedules where id = $1", [
+        p.strange,
+      ]);
+      expect(row).toEqual({
+        active: true,
+        next_run_at: new Date("2026-05-01T00:01:00Z"),
+        fire_at: new Date("2026-05-01T01:01:00Z"),
+      });
+      // A release that knows the zone fires the latest tick that was missed, and goes on from there.
+      await t.query("update schedules set timezone = 'UTC' where id = $1", [p.strange]);
+      await moveTo(t, "2026-05-01T01:01:00Z");
+      await runDueWork(p.deps);
+      expect(await p.fired(p.strange)).toEqual(["2026-05-01T01:01:00.000Z"]);
+    });
+
+    test("cannot be switched on: the answer names the zone", async () => {
+      const p = await placeBeside();
+      await setScheduleActive(p.deps, p.principal, p.strange, false);
+      await expect(setScheduleActive(p.deps, p.principal, p.strange, true)).rejects.toMatchObject({
+        code: "unprocessable",
+        message: expect.stringContaining("Mars/Olympus"),
+      });
+    });
+  });
+
+  test("whichever statement of a sweep fails after the first, the other parts are still done", async () => {
+    const p = await placeAt(t, "2026-05-01T00:00:30Z");
+    await p.schedule("* * * * *");
+    await moveTo(t, "2026-05-01T00:01:00Z");
+    const sweepFailing = async (nth: number) => {
+      await t.query("update schedules set fire_at = app_now() - interval '1 second'");
+      const sent: string[] = [];
+      const parts: unknown[] = [];
+      const call: typeof t.db.call = async (text, values) => {
+        if (sent.push(text) === nth) throw new Error("violates a check constraint");
+        return t.db.call(text, values);
+      };
+      const log = (_: string, { part }: Record<string, unknown>) => void parts.push(part);
+      await sweep({ ...depsOf({ ...t.db, call }), log });
+      return { sent: new Set(sent), parts };
+    };
+    const whole = await sweepFailing(0);
+    expect(whole.parts).toEqual([]);
+    for (let nth = 2; nth <= whole.sent.size; nth++) {
+      const { sent, parts } = await sweepFailing(nth);
+      expect(parts).toHaveLength(1);
+      // The last part of all looks for work that stands open.
+      expect([...sent].some((text) => text.includes("s.running < s.running_max"))).toBe(true);
+    }
+    await expect(sweepFailing(1)).rejects.toThrow("check constraint");
   });
 
   test("a window moves the run, not the tick; what is switched off fires nothing", async () => {

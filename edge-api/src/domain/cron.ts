@@ -6,6 +6,37 @@ export type Recurrence = { cron: string; timezone: string };
 const open = ({ cron, timezone }: Recurrence): Cron =>
   new Cron(cron.trim(), { mode: "5-part", timezone, paused: true });
 
+const hourPart = /^(?:\*|(\d{1,2})(?:-(\d{1,2}))?)(?:\/(\d{1,2}))?$/;
+
+/** The hours that a field names; null where it is written in another way than with numbers, ranges and steps. */
+const hoursOf = (field: string): number[] | null => {
+  const hours = new Set<number>();
+  for (const part of field.split(",")) {
+    const found = hourPart.exec(part);
+    const [, from = "0", to = found?.[1] ?? "23", step] = found ?? [];
+    // "5/2" has a meaning of its own.
+    if (found === null || Number(step) === 0 || (step !== undefined && found[1] !== undefined && !found[2]))
+      return null;
+    for (let hour = Number(from); hour <= Number(to); hour += Number(step ?? 1)) hours.add(hour);
+  }
+  return [...hours];
+};
+
+/**
+ * The patterns that together make a recurrence. The library keeps to the clock on the wall (a time that a day has twice is taken
+ * once, one that it skips falls on the end of the gap) only where a pattern names one hour; for several it counts what
+ * passes. So a pattern of one minute and some hours is taken hour by hour; every hour, or several minutes of one, repeat as time passes.
+ */
+const openAll = ({ cron, timezone }: Recurrence): Cron[] => {
+  const [minute = "", hour = "", ...days] = cron.trim().split(/\s+/);
+  const hours = hoursOf(hour);
+  if (!/^\d+$/.test(minute) || hours === null || hours.length < 2 || hours.length === 24)
+    return [open({ cron, timezone })];
+  return hours.map((each) => open({ cron: [minute, each, ...days].join(" "), timezone }));
+};
+
+const distinct = (dates: readonly Date[]): number[] => [...new Set(dates.map((date) => date.getTime()))];
+
 /** What is wrong with a text that should be five cron fields; null when nothing is. */
 export const cronFault = (cron: string): string | null => {
   // Names such as @daily and a field of seconds are other languages than the contract's.
@@ -38,21 +69,21 @@ export const timezones = (): string[] => [
 
 /**
  * The tick that follows a time; null when none does. A time that a spring day skips falls on the end of the gap; one
- * that an autumn day has twice is taken once, unless the pattern repeats within the hour anyway.
+ * that an autumn day has twice is taken once, unless the pattern repeats within the hour, or each hour, anyway.
  *
  * Units: Unix milliseconds.
  */
 export const nextTick = (recurrence: Recurrence, afterMs: number): number | null =>
-  open(recurrence).nextRun(new Date(afterMs))?.getTime() ?? null;
+  nextTicks(recurrence, afterMs, 1)[0] ?? null;
 
 /** The ticks that follow a time, oldest first. */
 export const nextTicks = (recurrence: Recurrence, afterMs: number, count: number): number[] =>
-  open(recurrence)
-    .nextRuns(count, new Date(afterMs))
-    .map((date) => date.getTime());
+  distinct(openAll(recurrence).flatMap((cron) => cron.nextRuns(count, new Date(afterMs))))
+    .sort((a, b) => a - b)
+    .slice(0, count);
 
 /** The ticks at or before a time, newest first. */
 export const lastTicks = (recurrence: Recurrence, atMs: number, count: number): number[] =>
-  open(recurrence)
-    .previousRuns(count, new Date(atMs + 1))
-    .map((date) => date.getTime());
+  distinct(openAll(recurrence).flatMap((cron) => cron.previousRuns(count, new Date(atMs + 1))))
+    .sort((a, b) => b - a)
+    .slice(0, count);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { cronFault, isTimezone, nextTicks } from "./cron.ts";
+import { cronFault, isTimezone, lastTicks, nextTicks } from "./cron.ts";
 import { describeCron } from "./describe-cron.ts";
 import { dueTick, parseWindow, planTick } from "./schedule-plan.ts";
 
@@ -40,6 +40,57 @@ describe("ticks on days when the clock changes", () => {
     expect(ticks("45 1 * * *", "Australia/Lord_Howe", "2026-04-04T12:00:00Z", 2)).toEqual([
       ...["2026-04-04T14:45:00.000Z", "2026-04-05T15:15:00.000Z"],
     ]);
+  });
+});
+
+describe("several hours of a day when the clock changes", () => {
+  test.each([
+    [
+      ...["30 1,2 * * *", "Europe/Berlin", "2026-10-24T12:00:00Z"],
+      ["2026-10-24T23:30:00.000Z", "2026-10-25T00:30:00.000Z", "2026-10-26T00:30:00.000Z"],
+    ],
+    [
+      ...["30 */2 * * *", "Europe/Berlin", "2026-10-24T22:00:00Z"],
+      ["2026-10-24T22:30:00.000Z", "2026-10-25T00:30:00.000Z", "2026-10-25T03:30:00.000Z"],
+    ],
+    [
+      ...["30 1-2 * * *", "Europe/Berlin", "2026-03-28T12:00:00Z"],
+      ["2026-03-29T00:30:00.000Z", "2026-03-29T01:00:00.000Z", "2026-03-29T23:30:00.000Z"],
+    ],
+    // Both are the same moment.
+    [
+      ...["0 2,3 * * *", "Europe/Berlin", "2026-03-28T12:00:00Z"],
+      ["2026-03-29T01:00:00.000Z", "2026-03-30T00:00:00.000Z", "2026-03-30T01:00:00.000Z"],
+    ],
+    [
+      ...["30 0,1 * * *", "America/New_York", "2026-10-31T12:00:00Z"],
+      ["2026-11-01T04:30:00.000Z", "2026-11-01T05:30:00.000Z", "2026-11-02T05:30:00.000Z"],
+    ],
+    [
+      ...["30 1,2 * * *", "America/New_York", "2026-03-08T00:00:00Z"],
+      ["2026-03-08T06:30:00.000Z", "2026-03-08T07:00:00.000Z", "2026-03-09T05:30:00.000Z"],
+    ],
+    [
+      ...["45 0,1 * * *", "Australia/Lord_Howe", "2026-04-04T12:00:00Z"],
+      ["2026-04-04T13:45:00.000Z", "2026-04-04T14:45:00.000Z", "2026-04-05T14:15:00.000Z"],
+    ],
+    [
+      ...["15 1,2 * * *", "Australia/Lord_Howe", "2026-10-02T18:00:00Z"],
+      ["2026-10-03T14:45:00.000Z", "2026-10-03T15:30:00.000Z", "2026-10-04T14:15:00.000Z"],
+    ],
+    // What repeats within the hour or each hour goes by the time that passes.
+    [
+      ...["0,30 2 * * *", "Europe/Berlin", "2026-10-25T00:10:00Z"],
+      ["2026-10-25T00:30:00.000Z", "2026-10-25T01:00:00.000Z", "2026-10-25T01:30:00.000Z"],
+    ],
+    [
+      ...["30 0-23 * * *", "Europe/Berlin", "2026-10-25T00:10:00Z"],
+      ["2026-10-25T00:30:00.000Z", "2026-10-25T01:30:00.000Z", "2026-10-25T02:30:00.000Z"],
+    ],
+  ] as [string, string, string, string[]][])("%s in %s after %s", (cron, timezone, after, expected) => {
+    expect(ticks(cron, timezone, after, 3)).toEqual(expected);
+    const back = lastTicks({ cron, timezone }, at(expected[2] ?? ""), 3);
+    expect(back.map(iso)).toEqual([...expected].reverse());
   });
 });
 

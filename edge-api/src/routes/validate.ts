@@ -3,7 +3,7 @@ import type { WireError } from "@longshore/shared/contract/wire-error";
 import { AppError } from "@longshore/shared/core/error-codes";
 import type { HonoRequest } from "hono";
 import { createMiddleware } from "hono/factory";
-import type { z } from "zod";
+import { z } from "zod";
 import { limitBody } from "./limit-body.ts";
 
 type Issue = { path: PropertyKey[]; message: string };
@@ -22,10 +22,20 @@ export class ValidationError extends AppError {
   }
 }
 
-/** Reads the query by a schema. Errors: `bad_request` naming each field. */
+/** Filters that the schema does not know: passed over they would widen the answer. */
+const strangeFilters = (schema: z.ZodType, names: readonly string[]): Issue[] => {
+  const known = schema instanceof z.ZodObject ? Object.keys(schema.shape) : [];
+  return names
+    .filter((name) => name.startsWith("filter[") && !known.includes(name))
+    .map((name) => ({ path: [name], message: "is no filter of this list" }));
+};
+
+/** Reads the query by a schema. Errors: `bad_request` naming each field, and each filter that there is not. */
 export const validQuery = <T extends z.ZodType>(schema: T) =>
-  zValidator("query", schema, (result) => {
-    if (!result.success) throw new ValidationError("query", result.error.issues);
+  zValidator("query", schema, (result, c) => {
+    const issues = result.success ? [] : result.error.issues;
+    const strange = strangeFilters(schema, Object.keys(c.req.queries()));
+    if (issues.length + strange.length > 0) throw new ValidationError("query", [...issues, ...strange]);
   });
 
 /** No JSON body is larger, whatever its route: reports of agents are the largest. Units: bytes. */

@@ -7,7 +7,7 @@ import { AppError } from "@longshore/shared/core/error-codes";
 import { type BatchProgress, readBatchProgress } from "../db/queries/read-batches.ts";
 import { isGranted } from "../domain/scopes.ts";
 import { type Principal, requireScope } from "./authenticate.ts";
-import { type Line, readItemHead, readLines } from "./batch-lines.ts";
+import { type Line, readItemEnds, readLines } from "./batch-lines.ts";
 import type { Deps } from "./deps.ts";
 import { type BatchItem, fillBatch, settleLater } from "./fill-batch.ts";
 
@@ -85,11 +85,11 @@ const toItem = (line: Line, runCount: number): BatchItem => {
 };
 
 const tooLongItem = (line: Extract<Line, { head: string }>): BatchItem => {
-  const { index, task } = readItemHead(line.head);
+  const { index, task } = readItemEnds(line);
   if (index === null || task === null)
     throw badLine(
       line,
-      `is over the limit of ${batchLineBytesMax} bytes and does not begin with its index and task.`,
+      `is over the limit of ${batchLineBytesMax} bytes and does not name its index and task near its beginning or end.`,
     );
   const message = `The item is over the limit of ${batchLineBytesMax} bytes for one line.`;
   return { index, task, fault: { code: "PAYLOAD_TOO_LARGE", message } };

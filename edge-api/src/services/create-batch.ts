@@ -46,7 +46,7 @@ export const requireBatchScope = (principal: Principal, tasks: readonly string[]
  * `POST /api/v3/batches`: a batch without its items yet. A key whose batch was never filled answers that batch as a new
  * one, so that its items are sent after all.
  *
- * Errors: `forbidden`, `unprocessable` for a parent that does not run. Source: the client wire contract, 4.2.
+ * Errors: `forbidden`, `unprocessable` for a parent that does not run, or a key that names a batch of another size. Source: the client wire contract, 4.2.
  */
 export const createBatch = async (
   deps: Deps,
@@ -76,6 +76,7 @@ export const createBatch = async (
       "unprocessable",
       `Parent run "${body.parentRunId}" is not running in this environment.`,
     );
+  if (answer.kind === "other_count") throw otherCount(body, answer);
   const scopes = [`read:batch:${answer.id}`];
   return {
     id: answer.id,
@@ -85,6 +86,15 @@ export const createBatch = async (
     token: await signToken(deps, environmentId, { pub: true, scopes }, handleTokenLifeS),
     claims: { sub: environmentId, pub: true, scopes },
   };
+};
+
+/** The items that the earlier batch does not have would never run, and nobody would be told. */
+const otherCount = (body: CreateBatchBody, known: { id: string; runCount: number }): AppError => {
+  const key = body.idempotencyKey === undefined ? "x-trigger-request-idempotency-key" : "idempotencyKey";
+  return new AppError(
+    "unprocessable",
+    `This ${key} made batch ${known.id} of ${known.runCount} runs; it cannot name one of ${body.runCount}.`,
+  );
 };
 
 type Settled = Exclude<CreateBatchAnswer, { kind: "again" }>;

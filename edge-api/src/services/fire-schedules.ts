@@ -11,13 +11,15 @@ import { type TriggerResult, triggerAll } from "./write-triggers.ts";
 /** Schedules that one round fires, and dates that a payload looks ahead. */
 const roundMax = 100;
 const upcomingCount = 10;
+/** How long a schedule rests that this process cannot plan: a later release of the runtime, or a change of it, may. Units: milliseconds. */
+const putOffMs = 3_600_000;
 
-type Firing = { row: DueRow; fireMs: number; next: Tick | null };
+type Firing = { row: DueRow; fireMs: number; next: Tick | null; request: TriggerRequest };
 
 const iso = (ms: number): string => new Date(ms).toISOString();
 
 /** The payload of a scheduled run: dates arrive as dates. Source: the client wire contract, 3 and 4.5. */
-const payloadOf = ({ row, fireMs }: Firing): string => {
+const payloadOf = (row: DueRow, fireMs: number): string => {
   const upcoming = nextTicks(row, fireMs, upcomingCount).map(iso);
   const json = {
     type: row.type,
@@ -40,20 +42,36 @@ const payloadOf = ({ row, fireMs }: Firing): string => {
 };
 
 /** One tick is one request, whoever sends it: a key that no header can spell, and that a failed run does not release. */
-const requestOf = (firing: Firing): TriggerRequest => ({
-  task: firing.row.taskSlug,
-  body: { payload: payloadOf(firing), options: { payloadType: "application/super+json" } },
-  requestKey: `\nschedule\n${firing.row.id}\n${firing.fireMs}`,
+const requestOf = (row: DueRow, fireMs: number): TriggerRequest => ({
+  task: row.taskSlug,
+  body: { payload: payloadOf(row, fireMs), options: { payloadType: "application/super+json" } },
+  requestKey: `\nschedule\n${row.id}\n${fireMs}`,
   idempotencyKey: null,
   idempotencyKeyTtl: null,
-  origin: { scheduleId: firing.row.id },
+  origin: { scheduleId: row.id },
 });
 
 const toFiring = (row: DueRow, nowMs: number): Firing => {
   const { cron, timezone, window } = row;
   const plan = { cron, timezone, window, seed: scheduleSeed(row.environmentId, row.deduplicationKey) };
   const { fire, next } = dueTick(plan, Date.parse(wireDate(row.nextRunAt)), nowMs);
-  return { row, fireMs: fire, next };
+  return { row, fireMs: fire, next, request: requestOf(row, fire) };
+};
+
+/** Each row is planned for itself: one whose zone this runtime does not know must not hold up the others. */
+const planAll = (deps: Deps, rows: readonly DueRow[], nowMs: number) => {
+  const firings: Firing[] = [];
+  const putOff: TickEnd[] = [];
+  for (const row of rows) {
+    try {
+      firings.push(toFiring(row, row.firedMs ?? nowMs));
+    } catch (error) {
+      const { id, cron, timezone, nextRunAt } = row;
+      deps.log("schedule.not_planned", { scheduleId: id, cron, timezone, error: String(error) });
+      putOff.push({ id, pendingAt: nextRunAt, ranAt: null, nextRunAt, fireAt: iso(nowMs + putOffMs) });
+    }
+  }
+  return { firings, putOff };
 };
 
 const toEnd = ({ row, fireMs, next }: Firing, isFired: boolean): TickEnd => ({
@@ -81,7 +99,11 @@ const fireAll = async (deps: Deps, firings: readonly Firing[]): Promise<TickEnd[
   }
   const ends = await Promise.all(
     [...places].map(async ([environmentId, group]) => {
-      const results = await triggerAll(deps, environmentId, group.map(requestOf));
+      const results = await triggerAll(
+        deps,
+        environmentId,
+        group.map(({ request }) => request),
+      );
       return group.map((firing, nth) => endOf(deps, firing, results[nth]));
     }),
   );
@@ -97,11 +119,15 @@ const fireAll = async (deps: Deps, firings: readonly Firing[]): Promise<TickEnd[
 export const fireSchedules = async (deps: Deps): Promise<{ more: boolean }> => {
   const { nowMs, rows } = await findDueSchedules(deps.db, roundMax);
   if (rows.length === 0) return { more: false };
-  const fired = rows.filter(({ firedMs }) => firedMs !== null);
-  const firings = rows.filter(({ firedMs }) => firedMs === null).map((row) => toFiring(row, nowMs));
+  const { firings, putOff } = planAll(deps, rows, nowMs);
+  const fired = firings.filter(({ row }) => row.firedMs !== null);
   const ends = [
-    ...fired.map((row) => toEnd(toFiring(row, row.firedMs ?? nowMs), true)),
-    ...(await fireAll(deps, firings)),
+    ...putOff,
+    ...fired.map((firing) => toEnd(firing, true)),
+    ...(await fireAll(
+      deps,
+      firings.filter(({ row }) => row.firedMs === null),
+    )),
   ];
   if (ends.length > 0) await advanceSchedules(deps.db, ends);
   return { more: ends.length > 0 && (rows.length === roundMax || fired.length > 0) };

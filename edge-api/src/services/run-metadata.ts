@@ -3,7 +3,7 @@ import type {
   RunMetadata,
   UpdateMetadataBody,
 } from "@longshore/shared/contract/run-edits";
-import { applyMetadata, MetadataKeyError } from "@longshore/shared/core/apply-metadata";
+import { applyMetadata, MetadataKeyError, MetadataNumberError } from "@longshore/shared/core/apply-metadata";
 import { AppError } from "@longshore/shared/core/error-codes";
 import { readRunMetadata } from "../db/queries/read-run-metadata.ts";
 import { type MetadataWrite, writeRunMetadata } from "../db/transitions/edit-run.ts";
@@ -25,6 +25,7 @@ const change = (base: Record<string, unknown>, operations: readonly MetadataOper
     return applyMetadata(base, operations);
   } catch (error) {
     if (error instanceof MetadataKeyError) throw new AppError("bad_request", error.message);
+    if (error instanceof MetadataNumberError) throw new AppError("unprocessable", error.message);
     throw error;
   }
 };
@@ -55,7 +56,7 @@ const plan = (family: Family, body: UpdateMetadataBody): Map<string, MetadataWri
 /**
  * `PUT /api/v1/runs/:runId/metadata`: reads, changes and writes until nobody else wrote in between.
  *
- * Errors: `not_found`; `bad_request` for a key that is no path; `payload_too_large`; `unavailable` when others write all
+ * Errors: `not_found`; `bad_request` for a key that is no path; `unprocessable` for a number that grows too large; `payload_too_large`; `unavailable` when others write all
  * the time. Cost: two round trips, and two more for each time that somebody else was first.
  */
 export const updateRunMetadata = async (

@@ -164,6 +164,7 @@ export const setScheduleActive = async (
   const { schedule, nowMs } = await getSchedule(deps, principal, id, null);
   const { environmentId, cron, timezone, window, deduplicationKey } = schedule;
   const plan = { cron, timezone, window, seed: scheduleSeed(environmentId, deduplicationKey) };
+  if (active) checkTimes(cron, timezone, window);
   const next = active ? ticksOf(plan, nowMs) : null;
   const row = await rows.setScheduleActive(deps.db, { id, environmentId }, next);
   if (row === null) throw missing();

@@ -1,5 +1,5 @@
 import type { TaskError } from "@longshore/shared/contract/task-error";
-import { findDueWork } from "../db/queries/find-due-work.ts";
+import { type DueWork, findDueWork } from "../db/queries/find-due-work.ts";
 import { findOpenWork } from "../db/queries/find-open-work.ts";
 import { abortUnsealedBatches } from "../db/transitions/abort-batches.ts";
 import { beatAgents } from "../db/transitions/beat-agents.ts";
@@ -22,6 +22,7 @@ import type { Deps } from "./deps.ts";
 import { releasePending } from "./release-pending.ts";
 import { resealEnvVars } from "./reseal-env-vars.ts";
 import { runDueWork } from "./run-due-work.ts";
+import { tryPart } from "./try-part.ts";
 import { wakeAfter } from "./wake.ts";
 import { workBulkAction } from "./work-bulk-action.ts";
 
@@ -77,6 +78,34 @@ const loseLeases = async (deps: Deps, hasParked: boolean, heardMs: number | null
   await wakeAfter(deps, parked.hints);
 };
 
+const settleOpenBatches = async (deps: Deps): Promise<void> => {
+  await wakeAfter(deps, (await abortUnsealedBatches(deps.db)).hints);
+  await wakeAfter(deps, (await settleBatches(deps.db, null)).hints);
+};
+
+const resumeBulkActions = async (deps: Deps): Promise<void> => {
+  for (const id of await findOpenBulkActions(deps.db)) deps.later(workBulkAction(deps, id));
+};
+
+/** What needs no order among itself. */
+const tidy = async (deps: Deps, found: DueWork): Promise<void> => {
+  const part = (name: string, work: () => Promise<unknown>) => tryPart(deps, name, work);
+  await Promise.all([
+    part("settle lanes", () => settleLanes(deps.db, null)),
+    part("reseal variables", () => resealEnvVars(deps)),
+    part("archive unused", () => archiveUnused(deps)),
+    ...(found.hasExpired ? [part("purge expired", () => purgeExpired(deps.db))] : []),
+    ...(found.hasOldParts ? [part("sweep bundle parts", () => sweepBundleParts(deps))] : []),
+    ...(found.hasWaits ? [part("wake settled runs", () => wakeSettledRuns(deps.db))] : []),
+    ...(found.hasChangedLimits
+      ? [
+          part("expire limit overrides", () => expireLimitOverrides(deps.db)),
+          part("fit lanes", () => fitLanes(deps.db)),
+        ]
+      : []),
+  ]);
+};
+
 /**
  * The safety net under every hint, run at a slow beat by each process: writes down which idle agents were heard, moves
  * what is due, takes back what silent agents held, and finds work whose wake-up was lost.
@@ -84,6 +113,9 @@ const loseLeases = async (deps: Deps, hasParked: boolean, heardMs: number | null
  * `upMs`: for how long agents could have been heard by now, without a break. While that is shorter than an agent's own silence may
  * last, that agent only had no one to speak to: nothing is taken from it. It is asked for after the first statement, which
  * may itself have waited for a database that was away. A caller that does not live between sweeps leaves it out.
+ *
+ * Errors: those of its first two statements, on which the rest hangs: nothing is taken from agents whose beats could not be
+ * written. A later part that fails is logged by its name, and the others go on.
  *
  * Cost: about five statements when there is nothing to do, however many agents are parked; some more for what one of them
  * says there may be.
@@ -94,25 +126,16 @@ export const sweep = async (deps: Deps, upMs = () => Number.POSITIVE_INFINITY): 
   const found = await findDueWork(deps.db);
   const { beatMs, leaseMs, silentMs } = deps.settings;
   const heardMs = upMs() - beatMs - (silentMs - leaseMs);
+  const part = (name: string, work: () => Promise<unknown>) => tryPart(deps, name, work);
   if (heardMs >= leaseMs && (found.holdsLeases || found.hasParked))
-    await loseLeases(deps, found.hasParked, Number.isFinite(heardMs) ? heardMs : null);
-  if (found.isDue) await runDueWork(deps);
-  if (found.isPending) await releasePending(deps, null);
-  if (found.hasBatches) {
-    await wakeAfter(deps, (await abortUnsealedBatches(deps.db)).hints);
-    await wakeAfter(deps, (await settleBatches(deps.db, null)).hints);
-  }
-  await Promise.all([
-    settleLanes(deps.db, null),
-    resealEnvVars(deps),
-    archiveUnused(deps),
-    ...(found.hasExpired ? [purgeExpired(deps.db)] : []),
-    ...(found.hasOldParts ? [sweepBundleParts(deps)] : []),
-    ...(found.hasWaits ? [wakeSettledRuns(deps.db)] : []),
-    ...(found.hasChangedLimits ? [expireLimitOverrides(deps.db), fitLanes(deps.db)] : []),
-  ]);
-  if (found.hasBulkActions)
-    for (const id of await findOpenBulkActions(deps.db)) deps.later(workBulkAction(deps, id));
+    await part("lose leases", () =>
+      loseLeases(deps, found.hasParked, Number.isFinite(heardMs) ? heardMs : null),
+    );
+  if (found.isDue) await part("due work", () => runDueWork(deps));
+  if (found.isPending) await part("release pending", () => releasePending(deps, null));
+  if (found.hasBatches) await part("settle batches", () => settleOpenBatches(deps));
+  await tidy(deps, found);
+  if (found.hasBulkActions) await part("resume bulk actions", () => resumeBulkActions(deps));
   // Work that stands open has no one on the way to it, or its wake-up was lost: waking once more costs one claim.
-  await wakeAfter(deps, await findOpenWork(deps.db));
+  await part("find open work", async () => wakeAfter(deps, await findOpenWork(deps.db)));
 };

@@ -1,6 +1,7 @@
 import type { ReplayRunBody } from "@longshore/shared/contract/bulk-actions";
 import { machineNames } from "@longshore/shared/contract/machines";
 import type { TriggerBody, TriggerOptions } from "@longshore/shared/contract/trigger";
+import { z } from "zod";
 import type { RunRow } from "../db/queries/read-runs.ts";
 import type { TriggerOrigin, TriggerRequest } from "./to-trigger-item.ts";
 
@@ -16,9 +17,34 @@ const payloadOf = (run: RunRow, over: ReplayRunBody): { payload?: unknown; paylo
   return { ...(run.payload === null ? {} : { payload: run.payload }), payloadType: run.payloadType };
 };
 
+const Retry = z.object({ maxAttempts: z.int().optional() });
+const maxAttemptsOf = (retry: unknown): number | undefined => Retry.parse(retry ?? {}).maxAttempts;
+const Gates = z.array(z.object({ queue: z.string(), concurrencyKey: z.string().nullish() }));
+
 /**
- * A run once more, as it was asked for, with what the caller puts in place. It takes the current version and has no
- * parent: nobody waits for it.
+ * What the trigger set in place of its task's own: a run keeps only the sum of both. What is the task's is left to it, so
+ * that a replay has the limits of the code that it runs.
+ */
+const askedOf = (run: RunRow) => {
+  const { task } = run;
+  const unless = <T>(value: T, own: T): T | undefined => (task !== null && value === own ? undefined : value);
+  return {
+    machine: machineNames.find((name) => name === unless(run.machine, task?.machine ?? "")),
+    maxAttempts: unless(maxAttemptsOf(run.retry), maxAttemptsOf(task?.retry)),
+    maxDuration: unless(run.maxDurationS, task?.maxDurationS ?? null),
+    ttlMs: unless(run.ttlMs, task?.ttlMs ?? null),
+  };
+};
+
+const gatesOf = (run: RunRow): TriggerOptions["gates"] =>
+  Gates.parse(run.gates ?? []).map(({ queue, concurrencyKey }) => ({
+    queue,
+    ...(concurrencyKey == null ? {} : { concurrencyKey }),
+  }));
+
+/**
+ * A run once more, as it was asked for, with what the caller puts in place. It takes the current version, begins at once and
+ * has no parent: nobody waits for it. Its metadata is what the run had last, since what it began with is not kept.
  */
 export const toReplayRequest = (
   run: RunRow,
@@ -27,6 +53,7 @@ export const toReplayRequest = (
 ): TriggerRequest => {
   const { payload, payloadType } = payloadOf(run, over);
   const queue = over.queue ?? run.requestedQueue;
+  const asked = askedOf(run);
   const options: TriggerOptions = given({
     payloadType,
     metadata: over.metadata ?? run.metadata,
@@ -34,17 +61,18 @@ export const toReplayRequest = (
     queue: queue === null ? undefined : { name: queue },
     concurrencyKey: over.concurrencyKey ?? (run.concurrencyKey === "" ? undefined : run.concurrencyKey),
     concurrency: run.limitNames,
-    machine: over.machine ?? machineNames.find((name) => name === run.machine),
+    gates: gatesOf(run),
+    machine: over.machine ?? asked.machine,
     lockToVersion: over.version,
     region: over.region ?? run.region,
     labels: over.labels ?? run.labels,
     delay: over.delay,
-    ttl: over.ttl,
+    ttl: over.ttl ?? (asked.ttlMs == null ? undefined : asked.ttlMs / 1_000),
     idempotencyKey: over.idempotencyKey,
     idempotencyKeyTTL: over.idempotencyKeyTTL,
-    maxAttempts: over.maxAttempts,
-    maxDuration: over.maxDuration,
-    priority: over.priority,
+    maxAttempts: over.maxAttempts ?? asked.maxAttempts,
+    maxDuration: over.maxDuration ?? asked.maxDuration,
+    priority: over.priority ?? run.priority,
     test: run.isTest,
   });
   const body: TriggerBody = { ...(payload === undefined ? {} : { payload }), options };

@@ -17,9 +17,9 @@ const Moment = z
   .transform((at): unknown => (typeof at === "string" ? Date.parse(at) : at))
   .pipe(EpochMs);
 
-/** Which runs: the filters of the run list. Source: the client wire contract, 4.4. */
+/** Which runs: the filters of the run list. A name that is none must not widen them. Source: the client wire contract, 4.4. */
 const BulkFilter = z
-  .object({
+  .strictObject({
     status: list(z.enum(runStatuses)).optional(),
     taskIdentifier: list(Text).optional(),
     version: list(Text).optional(),
@@ -49,7 +49,7 @@ const BulkFilter = z
 export type BulkFilter = z.infer<typeof BulkFilter>;
 
 export const CreateBulkActionBody = z
-  .object({
+  .strictObject({
     action: z.enum(["cancel", "replay"]),
     filter: BulkFilter.optional(),
     runIds: z.array(Text).min(1).max(500).optional(),

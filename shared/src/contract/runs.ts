@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { machineNames } from "./machines.ts";
 import { legacyRunStatuses, RunState, RunStatus } from "./run-status.ts";
 import { Count, EpochMs, WireTime } from "./scalars.ts";
 import { RunSchedule } from "./schedules.ts";
@@ -104,17 +105,20 @@ const commaList = z
   .transform((value) => value.split(",").filter((part) => part.length > 0))
   .pipe(z.array(z.string()).max(100));
 
+/** A run's id, as an earlier page named it. */
+const Cursor = z.string().regex(/^run_[0-9a-z]{1,64}$/, "is the id of a run, as pagination gave it");
+
 /** Query of `GET /api/v1/runs`. */
 export const RunListQuery = z.object({
   "page[size]": z.coerce.number().int().min(1).max(100).default(25),
-  "page[after]": z.string().optional(),
-  "page[before]": z.string().optional(),
+  "page[after]": Cursor.optional(),
+  "page[before]": Cursor.optional(),
   "filter[status]": commaList.pipe(z.array(z.enum(legacyRunStatuses))).optional(),
   "filter[taskIdentifier]": commaList.optional(),
   "filter[version]": commaList.optional(),
   "filter[tag]": commaList.optional(),
   "filter[queue]": commaList.optional(),
-  "filter[machine]": commaList.optional(),
+  "filter[machine]": commaList.pipe(z.array(z.enum(machineNames))).optional(),
   "filter[region]": commaList.optional(),
   "filter[bulkAction]": commaList.optional(),
   "filter[schedule]": commaList.optional(),

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { MetadataOperation } from "../contract/run-edits.ts";
-import { applyMetadata, MetadataKeyError } from "./apply-metadata.ts";
+import { applyMetadata, MetadataKeyError, MetadataNumberError } from "./apply-metadata.ts";
 
 const apply = (before: Record<string, unknown>, ...operations: MetadataOperation[]) =>
   applyMetadata(before, operations);
@@ -51,4 +51,11 @@ test.each(["__proto__", "$.__proto__.x", "$.a.constructor", '$["prototype"].y', 
 
 test.each(["$.", "$.a..b", "$.a[", "$[x]", "$.list[5]"])("the path %s is refused", (key) => {
   expect(() => apply({ list: [] }, { type: "set", key, value: 1 })).toThrow(MetadataKeyError);
+});
+
+test("a sum beyond the largest number is refused, not written as null", () => {
+  const add = (value: number): MetadataOperation => ({ type: "increment", key: "$.n.m", value });
+  expect(() => apply({}, add(1.5e308), add(1.5e308))).toThrow(MetadataNumberError);
+  expect(() => apply({ n: { m: -1.5e308 } }, add(-1.5e308))).toThrow('"$.n.m"');
+  expect(apply({}, add(1.5e308), add(-1.5e308))).toEqual({ n: { m: 0 } });
 });

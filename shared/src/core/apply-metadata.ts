@@ -11,6 +11,14 @@ export class MetadataKeyError extends Error {
   }
 }
 
+/** A number that would become too large to be written as JSON; `message` names its key. */
+export class MetadataNumberError extends Error {
+  constructor(key: string) {
+    super(`The metadata key "${key}" would hold a number that is too large.`);
+    this.name = "MetadataNumberError";
+  }
+}
+
 /** Segments that would reach behind a plain object. */
 const forbidden = new Set(["__proto__", "prototype", "constructor"]);
 const depthMax = 64;
@@ -97,13 +105,17 @@ const changeOf = (operation: MetadataOperation): ((old: Json) => Json) => {
     case "remove":
       return (old) => (Array.isArray(old) ? old.filter((item) => !isSame(item, operation.value)) : old);
     case "increment":
-      return (old) => (typeof old === "number" ? old : 0) + operation.value;
+      return (old) => {
+        const sum = (typeof old === "number" ? old : 0) + operation.value;
+        if (!Number.isFinite(sum)) throw new MetadataNumberError(operation.key);
+        return sum;
+      };
   }
 };
 
 /**
  * Applies changes to metadata, in order. Nothing that is given is written to.
- * Errors: `MetadataKeyError` for a key that is no path, or one that reaches behind a plain object.
+ * Errors: `MetadataKeyError` for a key that is no path, or one that reaches behind a plain object; `MetadataNumberError`.
  */
 export const applyMetadata = (
   metadata: Record<string, unknown>,

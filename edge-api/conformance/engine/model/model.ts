@@ -313,9 +313,8 @@ export class Model extends ModelState {
 
   /* Cancels, and what time brings */
 
-  /** A run and what it triggered, as far as it is not over. */
+  /** A run and all that it triggered. */
   private tree(run: ModelRun): ModelRun[] {
-    if (isFinal(run.state)) return [];
     return [run, ...this.all(({ parent }) => parent === run.id).flatMap((child) => this.tree(child))];
   }
 
@@ -325,7 +324,8 @@ export class Model extends ModelState {
       if (run === undefined) return "missing";
       return isFinal(run.state) ? "repeated" : run.hasLease ? "requested" : "moved";
     });
-    const tree = new Set(ids.flatMap((id) => (this.runs.has(id) ? this.tree(this.get(id)) : [])));
+    const roots = ids.flatMap((id) => this.runs.get(id) ?? []).filter(({ state }) => !isFinal(state));
+    const tree = new Set(roots.flatMap((run) => this.tree(run)).filter(({ state }) => !isFinal(state)));
     for (const run of tree) run.isCanceling ||= run.hasLease;
     const ended = [...tree].filter(({ hasLease }) => !hasLease);
     for (const run of ended) if (run.isParked) run.hasAttemptEnded = true;

@@ -167,6 +167,41 @@ export const batchCases = (platform: () => Platform) =>
       expect((await make({ ...json, taskIdentifiers: ["other"] })).id).not.toBe(made[0]?.id);
     });
 
+    test("422 for a key that made a batch of another size, before and after that is sealed", async () => {
+      const p = platform();
+      const json = { runCount: 2, idempotencyKey: randomUUID(), taskIdentifiers: ["hello"] };
+      const send = (body: object, headers = {}) =>
+        call(p, "POST", "/api/v3/batches", { token: p.apiKey, json: body, headers });
+      const known = await make(json);
+      for (const state of ["open", "sealed"]) {
+        const { error } = expectError(await send({ ...json, runCount: 3 }), 422, "unprocessable");
+        expect(error).toContain("idempotencyKey");
+        expect(error).toContain(`${known.id} of 2 runs`);
+        if (state === "open") accepted(await stream(known.id, [line(0), line(1)]));
+      }
+      expect(await make(json)).toMatchObject({ id: known.id, isCached: true });
+      const headers = { "x-trigger-request-idempotency-key": randomUUID() };
+      expect((await send({ runCount: 1 }, headers)).status).toBe(202);
+      const { error } = expectError(await send({ runCount: 2 }, headers), 422);
+      expect(error).toContain("x-trigger-request-idempotency-key");
+    });
+
+    test("a line that is too long fails its item alone wherever it names its index and task near an end", async () => {
+      const big = Array<string>(3).fill("x".repeat(1024 * 1024));
+      const { id } = await make({ runCount: 2 });
+      const late = ['{"payload":"', ...big, '","options":{"tags":"}"},"index":1,"task":"hello"}\n'];
+      expect(accepted(await stream(id, [...late, line(0)]))).toMatchObject({
+        itemsAccepted: 2,
+        sealed: true,
+      });
+      expect((await read(id)).processing.errors).toMatchObject([
+        { index: 1, taskIdentifier: "hello", errorCode: "PAYLOAD_TOO_LARGE" },
+      ]);
+      const { id: other } = await make({ runCount: 1 });
+      const hidden = ['{"payload":"', ...big, '","index":0,"task":"hello","context":"', ...big, '"}\n'];
+      expect(expectError(await stream(other, hidden), 400, "bad_request").error).toContain("Line 1");
+    });
+
     test("runs that an item's idempotency key met count as soon as they are over", async () => {
       const p = platform();
       await deploy(p, tasks);

@@ -173,6 +173,10 @@ export const bulkCases = (platform: () => Platform) =>
       [{ action: "cancel", filter: { to: "tomorrow" } }, "to"],
       [{ action: "cancel", runIds: ["a\u0000"] }, "runIds"],
       [{ action: "cancel", filter: { tag: "\ud800" } }, "tag"],
+      // What is not understood must not cancel more than was meant.
+      [{ action: "cancel", filter: { tag: "a", error: "b" } }, '"error"'],
+      [{ action: "cancel", filter: { tag: "a", tasks: ["b"] } }, '"tasks"'],
+      [{ action: "cancel", filter: { tag: "a" }, limit: 1 }, '"limit"'],
     ])("400 for the bulk action %j, naming %s", async (body, field) => {
       expect(expectError(await api("POST", "/api/v1/bulk-actions", body), 400).error).toContain(field);
     });

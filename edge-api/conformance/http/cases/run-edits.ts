@@ -89,6 +89,12 @@ export const runEditCases = (platform: () => Platform) =>
       ["a path that is none", { rootOperations: [{ type: "set", key: "$.a[", value: 1 }] }, 400, "$.a["],
       ["an increment by a text", { operations: [{ type: "increment", key: "a", value: "1" }] }, 400, "value"],
       ["an unknown operation", { operations: [{ type: "multiply", key: "a", value: 1 }] }, 400, "type"],
+      [
+        "an increment past the largest number",
+        { operations: [1.5e308, 1.5e308].map((value) => ({ type: "increment", key: "huge", value })) },
+        422,
+        "huge",
+      ],
       ["metadata that is a list", { metadata: [1] }, 400, "metadata"],
       ["metadata over 256 KB", { metadata: { a: "x".repeat(270_000) } }, 413, "metadata"],
       [

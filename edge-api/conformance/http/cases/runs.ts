@@ -139,8 +139,11 @@ export const runCases = (platform: () => Platform): void => {
     test.each([
       ...["page[size]=0", "page[size]=101", "page[size]=x", "filter[status]=BUSY", "filter[isTest]=maybe"],
       ...["filter[createdAt][from]=yesterday", "filter[createdAt][period]=long"],
-    ])("400 for %s", async (query) => {
-      expectError(await get(`/api/v1/runs?${query}`), 400, "bad_request");
+      ...["filter[machine]=foo", "filter[machine]=micro,foo", "filter[task]=hello", "filter[createdAt]=1d"],
+      ...["page[after]=zzz", "page[before]=batch_0"],
+    ])("400 for %s, naming it", async (query) => {
+      const refusal = expectError(await get(`/api/v1/runs?${query}`), 400, "bad_request");
+      expect(refusal.error).toContain(query.replace(/=.*/, ""));
     });
 
     test("200 without the runs of another environment", async () => {

@@ -14,7 +14,7 @@ import {
   sql,
 } from "drizzle-orm";
 import type { Database } from "../database.ts";
-import { deployments } from "../schema/code.ts";
+import { deployments, tasks } from "../schema/code.ts";
 import { environments } from "../schema/places.ts";
 import { runs } from "../schema/record.ts";
 import { schedules } from "../schema/schedules.ts";
@@ -29,11 +29,29 @@ export const selectSummaries = (db: Database) =>
 /** A run without its payload and output. */
 export type RunSummaryRow = Awaited<ReturnType<typeof selectSummaries>>[number];
 
+/** What a run's task says in the version that it ran with (one that never began: in the current one), where no trigger says otherwise. */
+const taskDefaults = {
+  retry: tasks.retry,
+  machine: tasks.machine,
+  maxDurationS: tasks.maxDurationS,
+  ttlMs: tasks.ttlMs,
+};
+
 const selectWhole = (db: Database) =>
   db.read
-    .select({ ...columns, payload: runs.payload, output: runs.output })
+    .select({ ...columns, payload: runs.payload, output: runs.output, task: taskDefaults })
     .from(runs)
     .leftJoin(deployments, eq(deployments.id, runs.deploymentId))
+    .leftJoin(
+      tasks,
+      and(
+        eq(
+          tasks.deploymentId,
+          sql`coalesce(${runs.deploymentId}, (select current_deployment_id from environments where id = ${runs.environmentId}))`,
+        ),
+        eq(tasks.slug, runs.taskSlug),
+      ),
+    )
     .$dynamic();
 export type RunRow = Awaited<ReturnType<typeof selectWhole>>[number];
 

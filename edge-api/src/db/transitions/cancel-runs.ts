@@ -21,16 +21,19 @@ const Answer = z.object({
 export type CanceledRuns = z.infer<typeof Answer>;
 
 /*
- * What a run triggered is cancelled with it, however deep. A run that waits for one of those must not be woken by it:
- * it ends in the same statement. Leases, entries and runs are locked in this order, each by id.
+ * What a run triggered is cancelled with it, however deep, also below a run that is over by itself. A finaliser is no part of
+ * that: it belongs to the end of its run. A run that waits for one of those must not be woken by it: it ends in the same
+ * statement. Leases, entries and runs are locked in this order, each by id.
  */
 const statement = `
-with recursive tree as (
-  select r.id from runs r
+with recursive walked as (
+  select r.id, true as is_open from runs r
   where r.id = any($1::text[]) and r.environment_id = $2 and r.finished_at is null
   union
-  select c.id from tree t join runs c on c.parent_run_id = t.id and c.finished_at is null
+  select c.id, c.finished_at is null
+  from walked w join runs c on c.parent_run_id = w.id and c.trigger_function <> 'finaliser'
 ),
+tree as (select id from walked where is_open),
 leases_locked as (
   select l.run_id from leases l where l.run_id in (select id from tree) order by l.run_id for update
 ),
@@ -115,7 +118,8 @@ const crossedMax = 5;
  * The move `cancel`, for runs and all that they triggered: at once for what nothing executes; for what an agent
  * executes, the request that its agent then carries out and reports.
  *
- * Cost: one round trip (another when a claim of a named run crossed it).
+ * Cost: one round trip (another when a claim of a named run crossed it), which looks at all that they triggered, what is over
+ * included.
  */
 export const cancelRuns = async (
   db: Database,

@@ -20,6 +20,7 @@ export type NewBatch = {
 const Answer = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("created"), id: z.string(), runCount: z.int() }),
   z.object({ kind: z.literal("cached"), id: z.string(), runCount: z.int(), isSealed: z.boolean() }),
+  z.object({ kind: z.literal("other_count"), id: z.string(), runCount: z.int() }),
   z.object({ kind: z.literal("parent_missing") }),
   z.object({ kind: z.literal("archived") }),
   z.object({ kind: z.literal("again") }),
@@ -76,7 +77,8 @@ points as (
   select v."waitPointId", v."environmentId", 'batch',
     case when t.completed_at is null then 'pending' else 'completed' end, t.id, (select app_now()), t.completed_at
   from valid v join (
-    select id, null::timestamptz as completed_at from made union all select id, completed_at from seen) t on true
+    select id, null::timestamptz as completed_at from made
+    union all select s.id, s.completed_at from seen s where s.run_count = (select "runCount" from asked)) t on true
   where v."resumesParent" and v."parentRunId" is not null
   returning id
 ),
@@ -89,13 +91,14 @@ select (case
   when exists (select from made)
     then (select json_build_object('kind', 'created', 'id', id, 'runCount', run_count) from made)
   when exists (select from seen)
-    then (select json_build_object('kind', 'cached', 'id', id, 'runCount', run_count, 'isSealed', sealed_at is not null)
+    then (select json_build_object('kind', case when run_count = (select "runCount" from asked) then 'cached' else 'other_count' end,
+      'id', id, 'runCount', run_count, 'isSealed', sealed_at is not null)
       from seen)
   else json_build_object('kind', 'again') end)::text`;
 
 /**
  * Makes a batch without items, and the point at which its parent waits. `cached`: a live idempotency key names an
- * earlier one; the parent then waits for that. `archived`: the branch was put away. `again`: a concurrent call took the key. Cost: one round trip.
+ * earlier one; the parent then waits for that. `other_count`: the key names one for another number of runs, and nothing is done. `archived`: the branch was put away. `again`: a concurrent call took the key. Cost: one round trip.
  */
 export const createBatch = async (db: Database, batch: NewBatch): Promise<CreateBatchAnswer> =>
   Answer.parse(await db.call(statement, [jsonbText(batch)]));
