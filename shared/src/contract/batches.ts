@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { StorableText } from "./scalars.ts";
 import { TaskError } from "./task-error.ts";
 import { TriggerOptions } from "./trigger.ts";
 
@@ -16,7 +17,7 @@ export const CreateBatchBody = z.object({
   taskIdentifiers: z.array(TaskId).min(1).max(batchRunsMax).optional(),
   parentRunId: z.string().min(1).optional(),
   resumeParentOnCompletion: z.boolean().optional(),
-  idempotencyKey: z.string().min(1).max(2_048).optional(),
+  idempotencyKey: StorableText.min(1).max(2_048).optional(),
   idempotencyKeyOptions: z
     .object({ key: z.string(), scope: z.enum(["run", "attempt", "global"]) })
     .optional(),

@@ -94,7 +94,7 @@ export const ReplayRunBody = z
     payloadType: z.enum(["application/json", "application/super+json"]).optional(),
     metadata: z.record(z.string(), z.unknown()).optional(),
     tags: options.tags,
-    queue: z.string().min(1).max(128).optional(),
+    queue: StorableText.min(1).max(128).optional(),
     concurrencyKey: options.concurrencyKey,
     machine: options.machine,
     version: z.string().min(1).optional(),

@@ -1,10 +1,9 @@
 import { z } from "zod";
-
-const Tag = z.string().min(1).max(128);
+import { TagText } from "./scalars.ts";
 
 /** Body of `POST /api/v1/runs/:runId/tags`. */
 export const AddTagsBody = z.object({
-  tags: z.union([Tag.transform((tag) => [tag]), z.array(Tag).max(100)]),
+  tags: z.union([TagText.transform((tag) => [tag]), z.array(TagText).max(100)]),
 });
 export const AddTagsResponse = z.object({ message: z.string() });
 

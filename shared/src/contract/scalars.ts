@@ -16,6 +16,13 @@ export const StorableText = z
     "holds a character that cannot be stored",
   );
 
+/** A tag. Half of a surrogate pair, as cutting a text leaves it, is no reason to refuse a run: it is kept as U+FFFD. */
+export const TagText = z
+  .string()
+  .min(1)
+  .max(128)
+  .refine((tag) => !tag.includes("\0"), "must not hold a NUL character");
+
 /** The last millisecond that every part writes with a year of four digits. */
 const epochMsMax = 253_402_300_799_999;
 

@@ -1,11 +1,12 @@
 import { z } from "zod";
 import { machineNames } from "./machines.ts";
+import { StorableText, TagText } from "./scalars.ts";
 
 /** Largest trigger body that is read. Units: bytes. */
 export const triggerBodyBytesMax = 3 * 1024 * 1024;
 
-const Tag = z.string().min(1).max(128);
-const text = (max: number) => z.string().min(1).max(max);
+/** A name or key must be kept as it is: changed, it would be found under another one, or be the same as another. */
+const text = (max: number) => StorableText.min(1).max(max);
 
 /** Where agents are: the value of their label `region`. */
 export const Region = z
@@ -68,14 +69,14 @@ export const TriggerOptions = z.object({
     })
     .optional(),
   concurrencyKey: z
-    .union([z.string().max(512), z.number()])
+    .union([StorableText.max(512), z.number()])
     .transform(String)
     .optional(),
   delay: z.union([z.string(), z.coerce.date()]).optional(),
-  idempotencyKey: z.string().max(2048).optional(),
+  idempotencyKey: StorableText.max(2048).optional(),
   idempotencyKeyTTL: z.string().optional(),
   idempotencyKeyOptions: z
-    .object({ key: z.string(), scope: z.enum(["run", "attempt", "global"]) })
+    .object({ key: StorableText, scope: z.enum(["run", "attempt", "global"]) })
     .optional(),
   machine: z.enum(machineNames).optional(),
   maxAttempts: z.int().min(1).max(250).optional(),
@@ -84,7 +85,7 @@ export const TriggerOptions = z.object({
   metadataType: z.string().optional(),
   payloadType: z.string().optional(),
   payloadSize: z.int().optional(),
-  tags: z.union([Tag.transform((tag) => [tag]), z.array(Tag)]).optional(),
+  tags: z.union([TagText.transform((tag) => [tag]), z.array(TagText)]).optional(),
   test: z.boolean().optional(),
   ttl: z.union([z.string(), z.int().min(0)]).optional(),
   priority: z.number().optional(),

@@ -1,14 +1,14 @@
 import { z } from "zod";
 import { Pagination } from "./runs.ts";
+import { StorableText, TagText } from "./scalars.ts";
 
 /** Largest body that makes a token. Units: bytes. */
 export const tokenBodyBytesMax = 10 * 1024;
 /** Largest data that completes one. Units: bytes. */
 export const tokenDataBytesMax = 3 * 1024 * 1024;
 
-const Tag = z.string().min(1).max(128);
 const idempotency = {
-  idempotencyKey: z.string().min(1).max(2_048).optional(),
+  idempotencyKey: StorableText.min(1).max(2_048).optional(),
   idempotencyKeyTTL: z.string().optional(),
 };
 
@@ -17,7 +17,7 @@ export const CreateTokenBody = z.object({
   ...idempotency,
   /** A duration, or a date in ISO 8601. */
   timeout: z.string().optional(),
-  tags: z.union([Tag.transform((tag) => [tag]), z.array(Tag)]).optional(),
+  tags: z.union([TagText.transform((tag) => [tag]), z.array(TagText)]).optional(),
 });
 export type CreateTokenBody = z.infer<typeof CreateTokenBody>;
 

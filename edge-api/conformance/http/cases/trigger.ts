@@ -235,6 +235,31 @@ export const triggerCases = (platform: () => Platform) =>
       expect(expectError(await post({ options }), 422, "unprocessable").error).toContain(word);
     });
 
+    test.each([
+      ["idempotencyKey", { idempotencyKey: "a\0" }],
+      ["tags", { tags: ["x", "a\0"] }],
+      ["tags", { tags: "\0" }],
+      ["concurrencyKey", { concurrencyKey: "a\0" }],
+      ["queue", { queue: { name: "a\0" } }],
+      ["gates", { gates: [{ queue: "a\0" }] }],
+      ["gates", { gates: [{ queue: "a", concurrencyKey: "\ud800" }] }],
+      ["debounce", { debounce: { key: "a\0", delay: "1m" } }],
+      ["externalDeploymentId", { externalDeploymentId: "a\0" }],
+    ])("400 for a NUL in %s, which would be kept as something else: %j", async (name, options) => {
+      expect(expectError(await post({ options }), 400, "bad_request").error).toContain(`options.${name}`);
+    });
+
+    test.each([
+      ["idempotencyKey", "/api/v3/batches", { runCount: 1, idempotencyKey: "a\0" }],
+      ["idempotencyKey", "/api/v1/waitpoints/tokens", { idempotencyKey: "a\0" }],
+      ["tags", "/api/v1/waitpoints/tokens", { tags: ["a\0"] }],
+      ["tags", "/api/v1/runs/run_none/tags", { tags: "a\0" }],
+      ["queue", "/api/v1/runs/run_none/replay", { queue: "a\0" }],
+    ])("400 for a NUL in %s of %s", async (name, at, json) => {
+      const answer = await call(platform(), "POST", at, { token: platform().apiKey, json });
+      expect(expectError(answer, 400, "bad_request").error).toContain(name);
+    });
+
     test("a parent that has ended takes no more children: 422", async () => {
       const agent = await FakeAgent.enrol(platform());
       const lease = await agent.execute("hello");
