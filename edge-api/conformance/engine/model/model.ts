@@ -21,6 +21,9 @@ import {
   worldTasks,
 } from "./places.ts";
 
+/** What would go on at an agent that was heard within this time keeps its slots free. */
+const keptForMs = 60_000;
+
 export type TriggerAnswer = { kind: string; runId?: string; replaced?: string | null };
 export type AttemptOutcome = {
   outcome: "completed" | "failed" | "canceled" | "lost";
@@ -146,12 +149,25 @@ export class Model extends ModelState {
     return counts;
   }
 
+  /** The same with what new work of an agent must leave free: for runs that go on at others which are heard. */
+  private heldOrKept(agent: string): Map<string, number> {
+    const counts = this.held();
+    const isKept = (run: ModelRun) =>
+      run.state === "queued" &&
+      run.isParked &&
+      run.agent !== agent &&
+      (this.beatsMs.get(run.agent ?? "") ?? 0) > this.nowMs - keptForMs;
+    for (const run of this.all(isKept))
+      for (const counter of this.room.countersOf(run)) counts.set(counter, (counts.get(counter) ?? 0) + 1);
+    return counts;
+  }
+
   /** What an agent could take now: after its claims there must be nothing, unless its own slots are full. */
   claimable(agent: string): ModelRun[] {
-    const held = this.held();
+    const [held, heldOrKept] = [this.held(), this.heldOrKept(agent)];
     return this.all(
       (run) => run.state === "queued" && (run.isParked ? run.agent === agent : this.serves(agent, run)),
-    ).filter((run) => this.room.isFree(run, held));
+    ).filter((run) => this.room.isFree(run, run.isParked ? held : heldOrKept));
   }
 
   unacknowledged(agent: string): ModelRun[] {
@@ -181,6 +197,13 @@ export class Model extends ModelState {
       const max = this.room.maxOf(counter);
       if (max !== null && (held.get(counter) ?? 0) > max)
         faults.push(`${counter} holds ${held.get(counter)} of ${max}`);
+    }
+    const heldOrKept = this.heldOrKept(agent);
+    const isNew = (run: ModelRun) => !run.isContinuation;
+    for (const counter of new Set(taken.filter(isNew).flatMap((run) => this.room.countersOf(run)))) {
+      const max = this.room.maxOf(counter);
+      if (max !== null && (heldOrKept.get(counter) ?? 0) > max)
+        faults.push(`new work took what ${counter} keeps for what goes on elsewhere`);
     }
     for (const run of taken) {
       const closed = this.room.countersOf(run).filter((counter) => this.room.isPaused(counter));
@@ -284,6 +307,8 @@ export class Model extends ModelState {
     const known = [...this.batches.values()].find(
       ({ key, status }) => key !== null && key === batch.key && status !== "ABORTED",
     );
+    if (known !== undefined && known.runCount !== batch.runCount)
+      return { kind: "other_count", id: known.id };
     if (known === undefined) this.batches.set(batch.id, batch);
     parent?.batches.push(known?.id ?? batch.id);
     return { kind: known === undefined ? "created" : "cached", id: known?.id ?? batch.id };
