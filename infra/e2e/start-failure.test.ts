@@ -77,7 +77,7 @@ describe.concurrent("what cannot start says why", () => {
     });
     expect(answer.status).toBe(200);
     const { code, output } = await ended(agent);
-    expect(code).toBe(1);
+    expect(code).toBe(78);
     expect(output.split("\n").filter((line) => line.includes("was revoked"))).toHaveLength(1);
     expect(output).not.toContain("    at ");
   });
