@@ -4,6 +4,8 @@ import { Room } from "./model-room.ts";
 import type { ModelBatch, ModelRun, Wait } from "./model-run.ts";
 import { agentLabels } from "./places.ts";
 
+/** What would go on at an agent that was heard within this time keeps its slots free. Units: milliseconds. */
+const keptForMs = 60_000;
 const keyReleasers: readonly RunState[] = ["failed", "crashed", "system_failure", "timed_out", "expired"];
 
 /** What there is in the reference, and what follows by itself from the end of a run, a token or a batch. */
@@ -102,6 +104,28 @@ export class ModelState {
   protected settle(batch: ModelBatch): void {
     if (batch.status === "PROCESSING" && this.openCount(batch) === 0)
       batch.status = batch.hasFailed ? "PARTIAL_FAILED" : "COMPLETED";
+  }
+
+  private countersOf(runs: readonly ModelRun[]): Map<string, number> {
+    const counts = new Map<string, number>();
+    for (const run of runs)
+      for (const counter of this.room.countersOf(run)) counts.set(counter, (counts.get(counter) ?? 0) + 1);
+    return counts;
+  }
+
+  /** How many runs hold each counter. */
+  held(): Map<string, number> {
+    return this.countersOf(this.all(({ hasLease }) => hasLease));
+  }
+
+  /** The same with what new work of an agent must leave free: for runs that go on at others which are heard. */
+  protected heldOrKept(agent: string): Map<string, number> {
+    const isKept = (run: ModelRun) =>
+      run.state === "queued" &&
+      run.isParked &&
+      run.agent !== agent &&
+      (this.beatsMs.get(run.agent ?? "") ?? 0) > this.nowMs - keptForMs;
+    return this.countersOf(this.all((run) => run.hasLease || isKept(run)));
   }
 }
 

@@ -21,9 +21,6 @@ import {
   worldTasks,
 } from "./places.ts";
 
-/** What would go on at an agent that was heard within this time keeps its slots free. */
-const keptForMs = 60_000;
-
 export type TriggerAnswer = { kind: string; runId?: string; replaced?: string | null };
 export type AttemptOutcome = {
   outcome: "completed" | "failed" | "canceled" | "lost";
@@ -140,27 +137,6 @@ export class Model extends ModelState {
   }
 
   /* Claims and leases */
-
-  /** How many runs hold each counter. */
-  held(): Map<string, number> {
-    const counts = new Map<string, number>();
-    for (const run of this.all(({ hasLease }) => hasLease))
-      for (const counter of this.room.countersOf(run)) counts.set(counter, (counts.get(counter) ?? 0) + 1);
-    return counts;
-  }
-
-  /** The same with what new work of an agent must leave free: for runs that go on at others which are heard. */
-  private heldOrKept(agent: string): Map<string, number> {
-    const counts = this.held();
-    const isKept = (run: ModelRun) =>
-      run.state === "queued" &&
-      run.isParked &&
-      run.agent !== agent &&
-      (this.beatsMs.get(run.agent ?? "") ?? 0) > this.nowMs - keptForMs;
-    for (const run of this.all(isKept))
-      for (const counter of this.room.countersOf(run)) counts.set(counter, (counts.get(counter) ?? 0) + 1);
-    return counts;
-  }
 
   /** What an agent could take now: after its claims there must be nothing, unless its own slots are full. */
   claimable(agent: string): ModelRun[] {

@@ -3,7 +3,7 @@ import type { Database } from "../database.ts";
 import { jsonbText } from "../jsonb-text.ts";
 import { type Claim, ClaimAnswer, leasesTold, wholeLeases } from "./claim-answer.ts";
 import type { ClaimRequest } from "./claim-request.ts";
-import { hasWorkElsewhere, isRoomy, lanesToCall, placesOf } from "./lane-fragments.ts";
+import { hasWorkElsewhere, isRoomy, keptSlots, lanesToCall, placesOf } from "./lane-fragments.ts";
 import { cpuOf, memoryMbOf } from "./machine-fragments.ts";
 
 const Answer = z.union([ClaimAnswer, z.object({ kind: z.literal("crossed") })]);
@@ -36,9 +36,6 @@ const crossedMax = 5;
  * which all are dealt: the sum can never pass a counter's room.
  */
 const now = "(select at from clock)";
-
-/** An agent that was not heard for so long may be gone: nothing is kept free for what it would go on with. Beats are far closer. */
-const heardWithin = "1 minute";
 
 const statement = `
 with clock as materialized (select app_now() as at),
@@ -102,24 +99,7 @@ continuing as (
   order by q.position_at
   limit (select free from agent)
 ),
-going_on as (
-  select q.environment_id, q.lane_id, l.counter_ids, count(*)::int as count
-  from queue_entries q cross join lateral (select id, counter_ids from lanes where id = q.lane_id limit 1) l
-  where q.environment_id = any(array(select environment_id from envs))
-    and q.agent_id is not null and q.agent_id <> (select id from agent)
-    and exists (select from agents a where a.id = q.agent_id and a.beat_at > ${now} - interval '${heardWithin}')
-  group by q.environment_id, q.lane_id, l.counter_ids
-),
-kept as (
-  select id, sum(count)::int as count
-  from (
-    select environment_id as id, count from going_on
-    union all
-    select lane_id, count from going_on
-    union all
-    select c.id, g.count from going_on g cross join lateral unnest(g.counter_ids) as c(id)
-  ) k group by id
-),
+${keptSlots(now)},
 lanes_wanted as (
   select l.id, l.counter_ids from envs e cross join lateral (
     select o.id, o.counter_ids from places g cross join lateral (

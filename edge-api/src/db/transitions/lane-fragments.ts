@@ -108,3 +108,30 @@ export const laneMaxOf = (queueId: string, environmentId: string): string => `(
   select ${laneMax("q", "s")}
   from queues q join environment_slots s on s.environment_id = ${environmentId}
   where q.id = ${queueId})`;
+
+/** An agent that was not heard for so long may be gone: nothing is kept free for what it would go on with. Beats are far closer. */
+const heardWithin = "1 minute";
+
+/**
+ * Slots that new work leaves free: those of runs which go on at other agents that are heard.
+ * Needs `envs(environment_id)`, `agent(id)`. Gives `kept(id, count)`: of an environment, a lane, or a counter of one.
+ */
+export const keptSlots = (now: string): string => `
+going_on as (
+  select q.environment_id, q.lane_id, l.counter_ids, count(*)::int as count
+  from queue_entries q cross join lateral (select id, counter_ids from lanes where id = q.lane_id limit 1) l
+  where q.environment_id = any(array(select environment_id from envs))
+    and q.agent_id is not null and q.agent_id <> (select id from agent)
+    and exists (select from agents a where a.id = q.agent_id and a.beat_at > ${now} - interval '${heardWithin}')
+  group by q.environment_id, q.lane_id, l.counter_ids
+),
+kept as (
+  select id, sum(count)::int as count
+  from (
+    select environment_id as id, count from going_on
+    union all
+    select lane_id, count from going_on
+    union all
+    select c.id, g.count from going_on g cross join lateral unnest(g.counter_ids) as c(id)
+  ) k group by id
+)`;
