@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { StartError } from "../ports/container-runtime.ts";
 import { makeBundle } from "../testing/make-bundle.ts";
 import { createBundleStore } from "./bundles.ts";
@@ -12,7 +12,10 @@ let root: string;
 beforeEach(async () => {
   root = await mkdtemp(join(tmpdir(), "longshore-bundles-"));
 });
-afterEach(() => rm(root, { recursive: true, force: true }));
+afterEach(() => {
+  vi.useRealTimers();
+  return rm(root, { recursive: true, force: true });
+});
 
 const kib = 1024;
 const never = new AbortController().signal;
@@ -65,6 +68,7 @@ test("what is fetched ahead is there for the run that comes", async () => {
 });
 
 test("beyond the quota what was not used for longest goes, and who has it keeps it", async () => {
+  vi.useFakeTimers({ toFake: ["Date"], now: Date.now() }); // all of it within one millisecond
   const part = "x".repeat(100 * kib);
   const { dir, fetched, hashes, place } = await begin(250 * kib, {
     a: `a${part}`,

@@ -145,6 +145,7 @@ export const createBundleStore = (
 ): BundleStore => {
   const underWay = new Map<string, Promise<string>>();
   const inUse = new Map<string, number>();
+  let lastUseMs = 0;
 
   /** I3 */
   const evict = async (): Promise<void> => {
@@ -223,8 +224,9 @@ export const createBundleStore = (
   /** The same as if a run had come for it: what is new is not the first to go. */
   const touch = async (hash: string, signal: AbortSignal): Promise<string> => {
     const found = await find(hash, signal);
-    const now = new Date();
-    await utimes(found, now, now);
+    // Two uses in one millisecond would be of one age, and the older of them not the first to go.
+    lastUseMs = Math.max(Date.now(), lastUseMs + 1);
+    await utimes(found, lastUseMs / 1000, lastUseMs / 1000);
     return found;
   };
 
