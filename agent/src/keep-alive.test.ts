@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { afterEach, expect, test } from "vitest";
 import { type Harness, makeHarness } from "./testing/harness.ts";
 import { makeLease } from "./testing/make-lease.ts";
@@ -31,6 +32,12 @@ const tasks = {
     };
   }`,
   pid: `run: () => process.pid`,
+  shout: `run: () => {
+    // Far more than the pipes hold, the last of it without a line feed.
+    for (let nth = 0; nth < 3_000; nth++) console.log(nth + "x".repeat(1_000));
+    process.stdout.write("the last");
+    process.stderr.write("the last of all\\n");
+  }`,
   uncaught: `run: () => { setTimeout(() => { throw new Error("later"); }, 5); return new Promise(() => {}); }`,
   listens: `run: (_, { signal }) => new Promise((_, reject) => {
     console.log("up");
@@ -107,4 +114,31 @@ test("a run that broke its process, or was cancelled, is the last in it", { time
   harness.api.order({ kind: "cancel", runId: listening.runId, epoch: 1, reason: "by hand" });
   expect(await harness.final(listening.runId)).toMatchObject({ kind: "canceled" });
   expect((await run("pid")).output).not.toBe(second.output);
+});
+
+test("a kept process stands still once no run follows, and goes on for the next", {
+  timeout: 40_000,
+}, async () => {
+  const { run } = await begin(50);
+  const { output: pid } = await run("pid");
+  const state = (): string | undefined => /\) (\w) /.exec(readFileSync(`/proc/${pid}/stat`, "utf8"))?.[1];
+  await harness.api.until("its rest", () => state() === "T");
+  expect((await run("pid")).output).toBe(pid);
+  await harness.api.until("its rest", () => state() === "T");
+});
+
+test("all that a run in a kept process said comes before its end", { timeout: 40_000 }, async () => {
+  const { run } = await begin(50);
+  await run("pid");
+  for (const _ of [1, 2]) {
+    const { runId, final } = await run("shout");
+    expect(final).toMatchObject({ kind: "completed" });
+    const kinds = harness.factsOf(runId).map(({ kind }) => kind);
+    expect(kinds.at(-1)).toBe("completed");
+    const lines = harness.lines(runId);
+    expect(lines).toHaveLength(3_002);
+    expect(lines).toEqual(
+      expect.arrayContaining(["the last", "the last of all", `2999${"x".repeat(1_000)}`]),
+    );
+  }
 });

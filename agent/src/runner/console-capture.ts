@@ -17,7 +17,8 @@ const levelOf: Record<string, LogLevel> = {
  * it was said, and a level goes with each line. What is written to stdout and stderr directly stays as it is.
  *
  * `markNow`: the mark of the run that speaks; null when it is over: nobody hears it any more.
- * The streams are pipes, which Node writes synchronously: a line said just before `process.exit` arrives.
+ * The streams are pipes, which Node writes synchronously as long as their reader keeps up: a line said just before
+ * `process.exit` arrives.
  */
 export const captureConsole = (markNow: () => string | null) => {
   const out = process.stdout.write.bind(process.stdout);
@@ -52,11 +53,6 @@ export const captureConsole = (markNow: () => string | null) => {
       }
     };
   }
-  const toBoth = (mark: string, word: "begin" | "end"): void => {
-    const line = `${mark}${JSON.stringify(word satisfies MarkedLine)}\n`;
-    out(line);
-    err(line);
-  };
   return {
     log(level: LogLevel, message: string, attributes?: Record<string, unknown>): void {
       const at = new Date().toISOString();
@@ -67,10 +63,17 @@ export const captureConsole = (markNow: () => string | null) => {
         emit({ at, level, stream: "logger", message });
       }
     },
-    /** Before these marks the streams hold what an earlier run left. */
-    begin: (mark: string): void => toBoth(mark, "begin"),
-    /** After these marks the streams hold nothing more of the run. */
-    end: (mark: string): void => toBoth(mark, "end"),
+    /**
+     * The streams get nothing more of the run. Shape: whether they still hold some of it back (their reader is behind);
+     * then an end mark follows it on both.
+     */
+    end(mark: string): boolean {
+      if (process.stdout.writableLength === 0 && process.stderr.writableLength === 0) return false;
+      const line = `${mark}${JSON.stringify("end" satisfies MarkedLine)}\n`;
+      out(line);
+      err(line);
+      return true;
+    },
     /** Swallows what a run that is over writes to the streams directly. */
     muteStreams(): void {
       for (const [stream, write] of [

@@ -14,7 +14,7 @@ import { mapStacks } from "./map-stacks.ts";
  * The process that runs task runs: forked by the runner before there is a job, so that Node is up when one comes, or
  * before the next one, so that the code is loaded too. It serves one run, or with keep-alive several, one at a time.
  *
- * I1  Exactly one `done` is sent for a run, after everything the task wrote and the end marks.
+ * I1  Exactly one `done` is sent for a run, after everything the task wrote.
  * I2  Nothing of the user's is loaded before the runner says which code.
  * I3  Nothing of a run reaches the next one in a kept process: environment, folder, host and signal are its own, and what
  *     its left-over callbacks say is dropped.
@@ -143,7 +143,7 @@ const putBack = (env: NodeJS.ProcessEnv): void => {
   if (process.cwd() !== home) process.chdir(home);
 };
 
-const begin = (job: RunnerJob, mark: string): { scope: Scope; go: () => Promise<void> } => {
+const begin = (job: RunnerJob, mark: string, isFirst: boolean): { scope: Scope; go: () => Promise<void> } => {
   const abort = new AbortController();
   const wiring = createExecutorHost(
     Object.freeze(job.context),
@@ -154,9 +154,9 @@ const begin = (job: RunnerJob, mark: string): { scope: Scope; go: () => Promise<
   );
   const finish = (outcome: AttemptOutcome, isReusable: boolean): void => {
     if (scope.isOver) return; // I1
-    captured.end(mark);
+    const isMarked = captured.end(mark);
     scope.isOver = true;
-    send({ t: "done", outcome, isReusable: isReusable && !wiring.isWaiting() });
+    send({ t: "done", outcome, isReusable: isReusable && !wiring.isWaiting(), isMarked });
   };
   const scope: Scope = {
     mark,
@@ -177,7 +177,7 @@ const begin = (job: RunnerJob, mark: string): { scope: Scope; go: () => Promise<
   const go = async (): Promise<void> => {
     startCatching();
     installHost(isKept ? hostOfCaller : wiring.host);
-    send({ t: "started" });
+    if (isFirst) send({ t: "started" });
     const outcome = await execute(job, abort.signal);
     finish(outcome, !abort.signal.aborted);
   };
@@ -185,11 +185,10 @@ const begin = (job: RunnerJob, mark: string): { scope: Scope; go: () => Promise<
 };
 
 const run = async ({ job, mark }: Extract<ToExecutor, { t: "run" }>): Promise<void> => {
-  if (current) {
-    putBack((await code)?.env ?? {});
-    captured.begin(mark);
-  } else if (code === null) Object.assign(process.env, job.env); // I2
-  const { scope, go } = begin(job, mark);
+  const isFirst = current === null;
+  if (!isFirst) putBack((await code)?.env ?? {});
+  else if (code === null) Object.assign(process.env, job.env); // I2
+  const { scope, go } = begin(job, mark, isFirst);
   current = scope;
   aheadMark = null;
   if (job.keepAlive && !isKept) {

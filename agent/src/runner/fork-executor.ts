@@ -24,9 +24,10 @@ export const forkExecutor = (
   const own = Object.entries(process.env).filter(([name]) => !name.startsWith("LONGSHORE_"));
   const limit = oldSpaceMb === null ? [] : [`--max-old-space-size=${oldSpaceMb}`];
   const inspect = process.env.LONGSHORE_INSPECT ? [process.env.LONGSHORE_INSPECT] : [];
-  return fork(modulePath, [], {
+  const executor = fork(modulePath, [], {
     env: { ...Object.fromEntries(own), ...env },
     execArgv: [...limit, ...inspect],
     stdio: ["ignore", "pipe", "pipe", "ipc"],
   }) as Executor;
+  return executor.on("error", () => {}); // a failed kill or send; the exit tells what matters
 };

@@ -32,6 +32,15 @@ const signal = (pid: number, name: NodeJS.Signals): void => {
   }
 };
 
+const isInit = (pid: number): boolean => pid <= 1;
+
+/** Whether nobody is in this container but its first process, this one, and `other`. Cost: one look, nobody is stopped. */
+export const areAlone = (other: number | undefined): boolean => {
+  const found = pids().filter((pid) => !Number.isNaN(pid));
+  const isKnown = (pid: number): boolean => isInit(pid) || pid === process.pid || pid === other;
+  return found.length > 0 && found.every(isKnown);
+};
+
 /**
  * Ends what runs have started and left behind. In a container that is every other process but the `kept` one; a runner
  * among foreign processes ends those of its own group. Where there is no /proc nothing is found.
@@ -48,7 +57,7 @@ export const killStrangers = (isAlone: boolean, kept: number | undefined): boole
   for (let pass = 0; pass < passesMax; pass++) {
     const before = sent.size;
     for (const pid of pids()) {
-      if (!(pid > 1) || pid === process.pid || pid === kept) continue;
+      if (Number.isNaN(pid) || isInit(pid) || pid === process.pid || pid === kept) continue;
       const one = look(pid);
       if (one === null || sent.has(one.name) || (!isAlone && one.group !== group)) continue;
       sent.add(one.name);

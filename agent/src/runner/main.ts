@@ -4,7 +4,7 @@ import type { AgentFrame, RunnerJob } from "@longshore/shared/contract/runner-pr
 import { readMemoryBytes } from "./cgroup-memory.ts";
 import { emptyFolder } from "./empty-folder.ts";
 import { hide } from "./hide.ts";
-import { killStrangers } from "./kill-strangers.ts";
+import { areAlone, killStrangers } from "./kill-strangers.ts";
 import { createLink } from "./link.ts";
 import { type RunningJob, runJob } from "./run-job.ts";
 import { createSpare, type ReadyExecutor } from "./spare.ts";
@@ -14,7 +14,8 @@ import { createSpare, type ReadyExecutor } from "./spare.ts";
  *
  * I1  A job that was accepted once (run and epoch) is never executed again, however often it is sent.
  * I2  Runs come one at a time. Between them nothing of the last one runs, and nothing ticks: an idle runner costs no
- *     processor.
+ *     processor. A kept process, in which the last run's callbacks are in the next one's time anyway, stands still only
+ *     once no run follows.
  * I3  Without its agent a run is frozen before its lease can have passed to another (L1).
  * I4  A process finds no file of another. Where that, or I2, cannot be had, the runner ends and its container with it.
  */
@@ -55,7 +56,12 @@ let beats: NodeJS.Timeout | null = null;
 
 const sayReady = (isPrepared: boolean): void =>
   link.send({ t: "ready", isPrepared, memoryBytes: isAlone ? readMemoryBytes() : null });
-const spare = createSpare(executorPath, sayReady);
+const spare = createSpare(executorPath, {
+  ready: sayReady,
+  rested(kept) {
+    if (!killStrangers(isAlone, kept)) end(4); // I2
+  },
+});
 const forkAhead = (): void => spare.fork(givenOldSpace > 0 ? givenOldSpace : null);
 // A job is on its way already: Node's own start overlaps with its way.
 if (process.env.LONGSHORE_SPARE === "1") forkAhead();
@@ -75,8 +81,10 @@ const emptyWritable = async (): Promise<boolean> => {
   return Promise.race([emptied, late]);
 };
 const getReady = async (job: RunnerJob, kept: ReadyExecutor | null): Promise<void> => {
-  if (!killStrangers(isAlone, kept?.executor.pid)) return end(4); // I2
-  if (kept) return spare.keep(kept, job); // It may have files open: they stay for the next run in it.
+  const isDeserted = kept !== null && isAlone && areAlone(kept.executor.pid);
+  if (!isDeserted && !killStrangers(isAlone, kept?.executor.pid)) return end(4); // I2
+  // To end others, all had to stand still.
+  if (kept) return spare.keep(kept, job, isAlone && !isDeserted); // It may have files open: they stay for the next run in it.
   if (!keepsWarm) return;
   if (isAlone) {
     held = [];

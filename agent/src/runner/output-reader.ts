@@ -7,7 +7,7 @@ import type { Mask } from "./mask-secrets.ts";
 const lineCharsMax = 32 * 1024;
 const stderrLinesKept = 20;
 
-export type OutputLine = Exclude<MarkedLine, "begin" | "end">;
+export type OutputLine = Exclude<MarkedLine, "end">;
 
 const pieces = (text: string): string[] => {
   if (text.length <= lineCharsMax) return [text];
@@ -29,8 +29,6 @@ export const readOutput = (
   mark: string,
   onLine: (line: OutputLine) => void,
   mask: Mask,
-  /** The process served a run before: what stands before this run's mark is not its own. */
-  isUsed = false,
 ) => {
   const tail: string[] = [];
   const say = (line: OutputLine): void => {
@@ -50,34 +48,38 @@ export const readOutput = (
       message: text,
     });
   };
-  const marked = (stream: "stdout" | "stderr", json: string): "begin" | "end" | null => {
+  /** Shape: whether it says that the run's part of the stream ends here. */
+  const marked = (stream: "stdout" | "stderr", json: string): boolean => {
     let line: MarkedLine;
     try {
       line = JSON.parse(json) as MarkedLine;
     } catch {
       raw(stream, json); // the task wrote the mark itself
-      return null;
+      return false;
     }
-    if (line === "begin" || line === "end") return line;
+    if (line === "end") return true;
     say(line);
-    return null;
+    return false;
   };
 
+  const takeUp = { stdout: () => {}, stderr: () => {} };
   const read = (stream: "stdout" | "stderr"): Promise<void> =>
     new Promise((resolve) => {
       // A line longer than the limit is cut by hand below, so the splitter's own limit is out of reach.
       const splitter = lineSplitter(Number.POSITIVE_INFINITY);
       let pending = 0;
-      let isOurs = !isUsed;
+      let hasEnded = false;
       const onText = (text: string): void => {
+        if (hasEnded) return;
         const at = text.indexOf(mark);
-        if (at !== 0 && isOurs) raw(stream, at === -1 ? text : text.slice(0, at));
-        if (at === -1) return;
-        const word = marked(stream, text.slice(at + mark.length));
-        if (word === "begin") isOurs = true;
-        if (word !== "end") return;
-        isOurs = false;
+        if (at !== 0) raw(stream, at === -1 ? text : text.slice(0, at));
+        if (at === -1 || !marked(stream, text.slice(at + mark.length))) return;
+        hasEnded = true;
         resolve();
+      };
+      takeUp[stream] = () => {
+        const rest = splitter.rest();
+        if (rest) onText(rest);
       };
       if (streams[stream].readableEncoding !== "utf8") streams[stream].setEncoding("utf8");
       streams[stream].on("data", (piece: string) => {
@@ -94,21 +96,25 @@ export const readOutput = (
         }
       });
       streams[stream].on("close", () => {
-        const rest = splitter.rest();
-        if (rest) onText(rest);
+        takeUp[stream]();
         resolve();
       });
     });
   const ended = Promise.all([read("stdout"), read("stderr")]).then(() => undefined);
   return {
     ended,
+    /** Nothing more is to come: text without a line feed at its end is a line. */
+    close(): void {
+      takeUp.stdout();
+      takeUp.stderr();
+    },
     stderrTail: (): string => tail.join("\n"),
-    /** Lets go of the streams of a process that goes on. */
+    /** Lets go of the streams of a process that goes on: what it says until its next run is dropped. */
     detach(): void {
       for (const stream of [streams.stdout, streams.stderr]) {
         stream.removeAllListeners("data");
         stream.removeAllListeners("close");
-        stream.pause();
+        stream.resume();
       }
     },
   };

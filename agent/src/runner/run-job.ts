@@ -12,6 +12,8 @@ import type { ReadyExecutor } from "./spare.ts";
 
 /** How long the output of a dead executor is waited for: a grandchild may hold the pipe open. */
 const outputGraceMs = 500;
+/** How long the start of a run in a kept process may wait for company on its way. Units: milliseconds. */
+const startGatherMs = 5;
 /** A run whose time is over: its signal is aborted, then SIGTERM, then SIGKILL. */
 const timeUp = { termAfterMs: 1_000, killAfterMs: 3_000 };
 
@@ -32,6 +34,9 @@ export type RunningJob = {
   kill(signal: NodeJS.Signals): void;
 };
 
+/** What was in a pipe before this is read after it: each turn of the event loop empties what it finds. */
+const twoTurns = (): Promise<void> => new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+
 /**
  * Drives one executor through one run.
  *
@@ -39,6 +44,8 @@ export type RunningJob = {
  * I2  Time is counted only while the run executes: not in waits, and not while it is frozen.
  * I3  What the task does after its cancellation or time-out does not change how the run ends.
  * I4  What ends beside its own wait (a race, a second wait, a crash) is told at once, under the epoch of that wait.
+ * I5  The start is told first. A process that has served a run starts as it is given one and says nothing of it: most runs
+ *     in kept processes are over sooner than each word of them could be sent by itself.
  */
 export const runJob = (
   { executor, mark, served }: ReadyExecutor,
@@ -66,14 +73,22 @@ export const runJob = (
   const timers = new Set<NodeJS.Timeout>();
   let durationTimer: NodeJS.Timeout | null = null;
 
+  let untoldStart: string | null = null;
+  const tellStart = (): void => {
+    if (untoldStart === null) return;
+    const at = untoldStart;
+    untoldStart = null;
+    to.fact({ kind: "started", runId: job.runId, epoch, at });
+  };
   const tell = (fact: Distribute<RunnerFact>): number => {
+    tellStart(); // I5
     if (fact.kind !== "log") logs.flush();
     return to.fact({ ...fact, runId: job.runId, epoch, at: new Date().toISOString() } as RunnerFact);
   };
   const logs = createLogBatch(job.attempt, (lines) => void tell({ kind: "log", lines }));
   const secrets = createMask(secretsOf(job.env, job.secretEnv ?? []));
   const say = limitLog((line) => logs.add(line));
-  const output = readOutput(executor, mark, (line) => void (isOver || say(line)), secrets, served > 0);
+  const output = readOutput(executor, mark, (line) => void (isOver || say(line)), secrets);
   const send = (message: ToExecutor): void => {
     if (executor.connected) executor.send(message, () => {}); // a dead executor is met by its exit
   };
@@ -127,14 +142,24 @@ export const runJob = (
     };
   };
   const keeps = (): boolean => served + 1 < (job.keepAlive?.maxExecutions ?? 0) && executor.connected;
-  const conclude = async (outcome: () => AttemptOutcome, isReusable = false): Promise<void> => {
+  /** Resolves when all that the run has written is read. */
+  const outputRead = (isMarked: boolean): Promise<void> => {
+    executor.stdout.resume();
+    executor.stderr.resume();
+    if (!isMarked) return twoTurns();
+    const grace = new Promise<void>((resolve) => after(outputGraceMs, resolve));
+    return Promise.race([output.ended, grace]);
+  };
+  const conclude = async (
+    outcome: () => AttemptOutcome,
+    isMarked = true,
+    isReusable = false,
+  ): Promise<void> => {
     if (isOver || concluding) return;
     concluding = true;
     stopClock();
-    const grace = new Promise<void>((resolve) => after(outputGraceMs, resolve));
-    executor.stdout.resume();
-    executor.stderr.resume();
-    await Promise.race([output.ended, grace]);
+    await outputRead(isMarked);
+    output.close();
     for (const timer of timers) clearTimeout(timer);
     tell(finalFact(outcome())); // I1
     isOver = true;
@@ -160,10 +185,11 @@ export const runJob = (
         openWait = tell({ kind: "waiting", waits: message.waits });
         return;
       case "request":
+        tellStart();
         to.request(message);
         return;
       case "done":
-        void conclude(() => message.outcome, message.isReusable); // I4
+        void conclude(() => message.outcome, message.isMarked, message.isReusable); // I4
     }
   };
   const onExit = (code: number | null, signal: NodeJS.Signals | null): void => {
@@ -176,8 +202,12 @@ export const runJob = (
   };
   executor.on("message", onMessage);
   executor.on("exit", onExit);
-  executor.on("error", () => {}); // a failed kill or send; the exit tells what matters
   send({ t: "run", job, mark });
+  if (served > 0) {
+    untoldStart = new Date().toISOString();
+    startClock();
+    after(startGatherMs, tellStart);
+  }
 
   return {
     job,

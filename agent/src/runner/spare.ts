@@ -6,6 +6,8 @@ import type { FromExecutor, ToExecutor } from "./ipc.ts";
 /** An executor that can be given a run. `served`: how many it has had. */
 export type ReadyExecutor = { executor: Executor; mark: string; served: number };
 
+/** A kept process for which no run comes within this is stopped. Units: milliseconds. */
+const restAfterMs = 100;
 /** Code that is not loaded by then is stopped where it is; its run lets it go on. Units: milliseconds. */
 const prepareMsMax = 15_000;
 
@@ -13,6 +15,7 @@ type Spare = ReadyExecutor & {
   oldSpaceMb: number | null;
   /** What it has loaded, with which environment; null while it holds no code. */
   code: Pick<RunnerJob, "bundleDir" | "entry" | "env"> | null;
+  isStopped: boolean;
 };
 
 export const newMark = (): string => `\u0001${randomBytes(12).toString("hex")} `;
@@ -32,9 +35,18 @@ const fits = ({ code, executor, oldSpaceMb }: Spare, job: RunnerJob): boolean =>
  * The executor of the next run.
  *
  * I1  One that holds code is stopped (SIGSTOP) until its run comes: what the user's modules started costs no processor.
+ *     One that has just served a run is stopped only when the next does not follow at once: to stop and wake a process of
+ *     ten threads costs more than a short run does.
  * I2  One that does not fit the run that comes is thrown away.
  */
-export const createSpare = (executorPath: string, onReady: (isPrepared: boolean) => void) => {
+export const createSpare = (
+  executorPath: string,
+  on: {
+    ready(isPrepared: boolean): void;
+    /** The kept process was stopped. */
+    rested(kept: number | undefined): void;
+  },
+) => {
   let spare: Spare | null = null;
   let timer: NodeJS.Timeout | null = null;
 
@@ -46,13 +58,14 @@ export const createSpare = (executorPath: string, onReady: (isPrepared: boolean)
   const hold = (one: Spare): void => {
     spare = one;
     one.executor.once("exit", () => forget(one));
-    one.executor.on("error", () => {}); // a failed kill or send; the exit tells what matters
   };
   const rest = (one: Spare): void => {
     if (spare !== one) return;
     if (timer) clearTimeout(timer);
     one.executor.kill("SIGSTOP"); // I1
-    onReady(true);
+    one.isStopped = true;
+    if (one.served > 0) on.rested(one.executor.pid);
+    else on.ready(true);
   };
   const drop = (): void => {
     spare?.executor.kill("SIGKILL");
@@ -68,6 +81,7 @@ export const createSpare = (executorPath: string, onReady: (isPrepared: boolean)
         served: 0,
         oldSpaceMb,
         code: null,
+        isStopped: false,
       });
     },
     /** Forks one that loads the code of a run before the next run of it comes. */
@@ -79,6 +93,7 @@ export const createSpare = (executorPath: string, onReady: (isPrepared: boolean)
         served: 0,
         oldSpaceMb,
         code: { bundleDir, entry, env },
+        isStopped: false,
       };
       hold(one);
       executor.on("message", (message: FromExecutor) => {
@@ -88,11 +103,17 @@ export const createSpare = (executorPath: string, onReady: (isPrepared: boolean)
       executor.send(order, () => {});
       timer = setTimeout(() => rest(one), prepareMsMax);
     },
-    /** Holds on to one that has served a run. */
-    keep({ executor, served }: ReadyExecutor, { bundleDir, entry, env, oldSpaceMb }: RunnerJob): void {
-      const one: Spare = { executor, mark: newMark(), served, oldSpaceMb, code: { bundleDir, entry, env } };
+    /** Holds on to one that has served a run. `isStopped`: it stands still already. */
+    keep(
+      { executor, served }: ReadyExecutor,
+      { bundleDir, entry, env, oldSpaceMb }: RunnerJob,
+      isStopped: boolean,
+    ): void {
+      const code = { bundleDir, entry, env };
+      const one: Spare = { executor, mark: newMark(), served, oldSpaceMb, code, isStopped };
       hold(one);
-      rest(one);
+      if (!isStopped) timer = setTimeout(() => rest(one), restAfterMs);
+      on.ready(true);
     },
     /** The executor for this run: the spare if it fits (I2), else a new one. */
     take(job: RunnerJob): ReadyExecutor {
@@ -101,7 +122,7 @@ export const createSpare = (executorPath: string, onReady: (isPrepared: boolean)
         forget(one);
         one.executor.removeAllListeners("exit");
         one.executor.removeAllListeners("message");
-        one.executor.kill("SIGCONT");
+        if (one.isStopped) one.executor.kill("SIGCONT");
         return one;
       }
       drop();

@@ -143,27 +143,45 @@ const emptyPoolStart = async (ground: Ground, samples = 12): Promise<Figure[]> =
   }
 };
 
-/** Runs that do nothing, from a full queue: the rate between the first and the last end. */
-const sustained = async (ground: Ground, name: string, count: number, config = ""): Promise<Figure> => {
+/** The task's queue gives out nothing, or what it has. */
+const setPaused = async (ground: Ground, isPaused: boolean): Promise<void> => {
+  const { queues } = clientOf(ground);
+  const queue = { type: "task", name: "nothing" } as const;
+  await (isPaused ? queues.pause(queue) : queues.resume(queue));
+};
+
+/**
+ * Runs that do nothing, from a full queue to which nothing is added: the rate between the first and the last end, without
+ * the `warmUp` runs before them, in which the processes compile what they execute.
+ */
+const sustained = async (
+  ground: Ground,
+  name: string,
+  { warmUp, count }: { warmUp: number; count: number },
+  config = "",
+): Promise<Figure> => {
   await deploy(ground, config);
   const client = clientOf(ground);
   const agent = await agentOn(ground, { LONGSHORE_SLOTS: "8" });
   try {
-    const warmUp = Array.from({ length: 16 }, () => client.tasks.trigger("nothing", {}));
-    for (const { id } of await Promise.all(warmUp)) await client.runs.poll(id, { pollIntervalMs: 50 });
+    const first = Array.from({ length: 16 }, () => client.tasks.trigger("nothing", {}));
+    for (const { id } of await Promise.all(first)) await client.runs.poll(id, { pollIntervalMs: 50 });
+    await setPaused(ground, true);
     const { http, apiKey } = ground.stage;
     const headers = { authorization: `Bearer ${apiKey}` };
-    let left = count;
+    let left = warmUp + count;
     const feed = async () => {
       while (left-- > 0) await http.json("POST", "/api/v1/tasks/nothing/trigger", { payload: {} }, headers);
     };
     await Promise.all(Array.from({ length: 32 }, feed));
+    await setPaused(ground, false);
     const ended = async () =>
       (
         await ground.stage.sql.query<{ n: number; from: Date; to: Date }>(
           `select count(*)::int as n, min(finished_at) as from, max(finished_at) as to from
            (select finished_at from runs where state = 'completed' and task_slug = 'nothing'
-            order by finished_at offset 16) r`,
+            order by finished_at offset $1) r`,
+          [first.length + warmUp],
         )
       ).rows[0];
     for (;;) {
@@ -172,7 +190,7 @@ const sustained = async (ground: Ground, name: string, count: number, config = "
         const tookS = (seen.to.getTime() - seen.from.getTime()) / 1_000;
         return { name, runsPerS: rounded((count - 1) / tookS), n: count, slots: 8 };
       }
-      await new Promise((resolve) => setTimeout(resolve, 500));
+      await new Promise((resolve) => setTimeout(resolve, 1_000));
     }
   } finally {
     await agent.stop();
@@ -205,12 +223,12 @@ const measurements: Record<string, (ground: Ground) => Promise<Figure | Figure[]
   "agent.warm-start": (ground) => warmStart(ground),
   "agent.pooled-start": (ground) => pooledStart(ground),
   "agent.empty-pool-start": (ground) => emptyPoolStart(ground),
-  "agent.fresh-executors": (ground) => sustained(ground, "agent.fresh-executors", 600),
+  "agent.fresh-executors": (ground) => sustained(ground, "agent.fresh-executors", { warmUp: 40, count: 600 }),
   "agent.keep-alive": (ground) =>
     sustained(
       ground,
       "agent.keep-alive",
-      6_000,
+      { warmUp: 2_000, count: 8_000 },
       "processKeepAlive: { enabled: true, maxExecutionsPerProcess: 100000 }",
     ),
   "agent.memory": (ground) => memory(ground),

@@ -10,7 +10,7 @@ type Corkable = {
 export const writeTogether = (stream: Corkable, text: string): void => {
   if (stream.writableCorked === 0) {
     stream.cork();
-    queueMicrotask(() => stream.uncork());
+    setImmediate(() => stream.uncork());
   }
   stream.write(text);
 };
