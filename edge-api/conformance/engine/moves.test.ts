@@ -431,6 +431,23 @@ describe.each(drivers)("state moves on %s", (_name, available, open) => {
       expect(await p.trigger("a", key)).not.toBe(id);
     });
 
+    test("a run that has outlived its time is not started, and keeps nobody back", async () => {
+      const p = await place([{ id: "a" }]);
+      const late = await p.trigger("a", { ttlMs: 1_000 });
+      const now = Date.parse(String((await t.query("select app_now() as now"))[0]?.now));
+      const delayUntil = new Date(now + 500).toISOString();
+      const delayed = await p.trigger("a", { ttlMs: 1_000, delayUntil });
+      const next = await p.trigger("a");
+      await t.advance(600);
+      await promoteDueRuns(t.db);
+      await t.advance(1_001);
+      // The second claim repeats the lease of the first, which the agent has not acknowledged.
+      for (const free of [1, 5])
+        expect((await p.claim(free)).leases.map(({ runId }) => runId)).toEqual([next]);
+      expect((await expireRuns(t.db)).count).toBe(2);
+      for (const id of [late, delayed]) expect(await p.run(id)).toMatchObject({ state: "expired" });
+    });
+
     test("the same request makes one run, and a delayed run is not claimed", async () => {
       const p = await place([{ id: "a" }]);
       const id = await p.trigger("a", { requestKey: "r1", delayUntil: "2999-01-01T00:00:00.000Z" });

@@ -39,8 +39,8 @@ export const createPersonal = async (
   return CreatedPersonalToken.parse(answer.json);
 };
 
-export const createPublic = async (p: Platform, body: object): Promise<string> => {
-  const answer = await call(p, "POST", "/api/v1/auth/public-tokens", { token: p.apiKey, json: body });
+export const createPublic = async (p: Platform, body: object, token = p.apiKey): Promise<string> => {
+  const answer = await call(p, "POST", "/api/v1/auth/public-tokens", { token, json: body });
   if (answer.status !== 200) throw new Error(answer.text);
   return (answer.json as { token: string }).token;
 };
@@ -70,6 +70,13 @@ const endedKey = async (p: Platform): Promise<string> => {
   await call(p, "GET", "/api/v1/runs", { token: key });
   await call(p, "POST", `/api/v1/api-keys/${id}/revoke`, { token: p.apiKey });
   return key;
+};
+
+const tokenOfEndedKey = async (p: Platform): Promise<string> => {
+  const { id, key } = await createKey(p);
+  const token = await createPublic(p, { scopes: ["admin"] }, key);
+  await call(p, "POST", `/api/v1/api-keys/${id}/revoke`, { token: p.apiKey });
+  return token;
 };
 
 const expiredKey = async (p: Platform): Promise<string> => {
@@ -129,6 +136,7 @@ export const collectCredentials = async (p: Platform) => {
       "an agent's kind of token": bearer(await agentStyle(p)),
       "a revoked key": bearer(await endedKey(p)),
       "an expired key": bearer(expired),
+      "a token of a revoked key": bearer(await tokenOfEndedKey(p)),
       "a used one-time token": bearer(await usedOneTime(p)),
       "a revoked personal token": bearer(people.ended),
       "an expired personal token": bearer(people.expired),
@@ -177,6 +185,8 @@ export const sentences: Record<string, string> = {
   "an expired key": "Invalid or Missing API key",
   "an expired token": "Public Access Token has expired. Create a new one and try again.",
   "a token with a foreign signature": "Public Access Token is invalid.",
+  "a token of a revoked key":
+    "The key that this Public Access Token was made with was revoked or has expired.",
   "a used one-time token":
     "This one-time Public Access Token was used already. Create a new one and try again.",
   "a run token whose run is over": "The run this token belongs to is over.",

@@ -4,7 +4,7 @@ import { listProjects as listRows, readAccount, readPlace as readRow } from "../
 import { revokePersonalToken } from "../db/transitions/personal-tokens.ts";
 import { forgetCredential, type Person, type Principal } from "./authenticate.ts";
 import type { Deps } from "./deps.ts";
-import { signToken } from "./tokens.ts";
+import { signTokenFor } from "./tokens.ts";
 import { wireDate } from "./wire-date.ts";
 
 /** Life of a token that is bought with a personal one: no revoked person works on for longer. Units: seconds. */
@@ -46,7 +46,7 @@ export const readPlace = async (
 export const createPlaceToken = async (deps: Deps, principal: Principal): Promise<PlaceToken> => {
   const environment = await readPlace(deps, principal);
   const scopes = [...(principal.scopes ?? ["admin"])];
-  const token = await signToken(deps, principal.environmentId, { scopes }, placeTokenLifeS);
+  const token = await signTokenFor(deps, principal, { scopes }, placeTokenLifeS);
   const expiresAt = new Date(Date.now() + placeTokenLifeS * 1_000).toISOString();
   return { token, expiresAt, environment };
 };

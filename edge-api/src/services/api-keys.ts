@@ -105,6 +105,6 @@ export const revokeApiKey = async (
   requireKeeper(principal, "write", id);
   const ended = await revokeRow(deps.db, { id, environmentId: principal.environmentId }, graceS);
   if (ended === null) throw new AppError("not_found", "API key not found", { shouldRetry: false });
-  forgetCredential(deps, ended.keyHash);
+  forgetCredential(deps, ended.keyHash, id);
   return serialise(ended.row);
 };

@@ -1,5 +1,11 @@
 import { AppError } from "@longshore/shared/core/error-codes";
-import { findApiKey, findPersonalToken, isLeaseLive, type KeyRow } from "../db/queries/find-credentials.ts";
+import {
+  findApiKey,
+  findKeyEnd,
+  findPersonalToken,
+  isLeaseLive,
+  type KeyRow,
+} from "../db/queries/find-credentials.ts";
 import { isGranted, type Resource } from "../domain/scopes.ts";
 import type { Deps } from "./deps.ts";
 import { hashCredential, hashToken } from "./hash-token.ts";
@@ -14,6 +20,8 @@ export type Principal = {
   kind: PrincipalKind;
   environmentId: string;
   scopes: readonly string[] | null;
+  /** The API key that calls, or that the token was made with: tokens made for its holder end with it. */
+  keyId?: string;
   /** What a public token says of realtime feeds; tokens made for its holder say the same. */
   realtime?: TokenClaims["realtime"];
   /** Set for a token of one use. */
@@ -31,23 +39,30 @@ const cacheMs = 5_000;
 const cachedMax = 10_000;
 
 type Timed<T> = T & { endsAtMs: number };
-type Caches = { keys: ShortCache<Timed<KeyRow>>; people: ShortCache<Timed<Person>> };
+type Caches = {
+  keys: ShortCache<Timed<KeyRow>>;
+  /** Keys by their ids, for the tokens that were made with them. */
+  makers: ShortCache<Timed<object>>;
+  people: ShortCache<Timed<Person>>;
+};
 const caches = new WeakMap<Deps["db"], Caches>();
 
 const cachesOf = (db: Deps["db"]): Caches => {
   const known = caches.get(db) ?? {
     keys: new ShortCache(cacheMs, cachedMax),
+    makers: new ShortCache(cacheMs, cachedMax),
     people: new ShortCache(cacheMs, cachedMax),
   };
   caches.set(db, known);
   return known;
 };
 
-/** Forgets a revoked credential: this process asks the database at its next use. */
-export const forgetCredential = (deps: Pick<Deps, "db">, hash: string): void => {
-  const { keys, people } = cachesOf(deps.db);
+/** Forgets a revoked credential, and a key's tokens: this process asks the database at their next use. */
+export const forgetCredential = (deps: Pick<Deps, "db">, hash: string, keyId?: string): void => {
+  const { keys, makers, people } = cachesOf(deps.db);
   keys.deletePrefix(hash);
   people.delete(hash);
+  if (keyId !== undefined) makers.delete(keyId);
 };
 
 /** What has an end of its own ends then, also while it is remembered. */
@@ -100,7 +115,28 @@ export const authenticate = async (
       shouldRetry: false,
     });
   }
-  return { kind: "key", environmentId: row.environmentId, scopes: row.scopes, credentialId: row.id };
+  return {
+    kind: "key",
+    environmentId: row.environmentId,
+    scopes: row.scopes,
+    keyId: row.id,
+    credentialId: row.id,
+  };
+};
+
+/** Who revokes a key that has leaked ends all that was made with it. */
+const requireMaker = async (deps: Deps, keyId: string | undefined): Promise<void> => {
+  if (keyId === undefined) return;
+  const maker = await cachesOf(deps.db).makers.get(keyId, async () => {
+    const found = await findKeyEnd(deps.db, keyId);
+    return found === null ? null : timed(found);
+  });
+  if (maker === null || isOver(maker)) {
+    throw new AppError(
+      "unauthorized",
+      "The key that this Public Access Token was made with was revoked or has expired.",
+    );
+  }
 };
 
 const authenticateToken = async (deps: Deps, token: string): Promise<Caller> => {
@@ -113,7 +149,9 @@ const authenticateToken = async (deps: Deps, token: string): Promise<Caller> => 
     environmentId: claims.sub,
     scopes: claims.scopes,
     ...(claims.realtime === undefined ? {} : { realtime: claims.realtime }),
+    ...(claims.key === undefined ? {} : { keyId: claims.key }),
   };
+  await requireMaker(deps, claims.key);
   if (claims.token_use === "run") return authenticateRun(deps, claims, common);
   const credentialId = `token:${await hashToken(token)}`;
   if (claims.otu !== true) return { kind: "token", ...common, credentialId };

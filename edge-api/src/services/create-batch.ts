@@ -5,7 +5,7 @@ import { type CreateBatchAnswer, createBatch as makeBatch } from "../db/transiti
 import { type Principal, requireScope } from "./authenticate.ts";
 import type { Deps } from "./deps.ts";
 import { hashToken } from "./hash-token.ts";
-import { signToken } from "./tokens.ts";
+import { signTokenFor } from "./tokens.ts";
 import { branchArchived } from "./write-triggers.ts";
 
 /** How long the items of a batch may take to arrive. Units: milliseconds. */
@@ -83,7 +83,7 @@ export const createBatch = async (
     runCount: answer.runCount,
     isCached: body.idempotencyKey !== undefined && answer.kind === "cached" && answer.isSealed,
     ...(body.idempotencyKey === undefined ? {} : { idempotencyKey: body.idempotencyKey }),
-    token: await signToken(deps, environmentId, { pub: true, scopes }, handleTokenLifeS),
+    token: await signTokenFor(deps, principal, { pub: true, scopes }, handleTokenLifeS),
     claims: { sub: environmentId, pub: true, scopes },
   };
 };

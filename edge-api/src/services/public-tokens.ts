@@ -3,7 +3,7 @@ import { AppError } from "@longshore/shared/core/error-codes";
 import { requireCovered } from "./api-keys.ts";
 import type { Principal } from "./authenticate.ts";
 import type { Deps } from "./deps.ts";
-import { signToken } from "./tokens.ts";
+import { signTokenFor } from "./tokens.ts";
 import { secretText } from "./write-api-key.ts";
 
 /** Units: seconds. */
@@ -64,7 +64,7 @@ export const createPublicToken = async (
       ? {}
       : { realtime: columns === undefined ? {} : { skipColumns: columns } }),
   };
-  return { token: await signToken(deps, principal.environmentId, claims, lifeS) };
+  return { token: await signTokenFor(deps, principal, claims, lifeS) };
 };
 
 /** `POST /api/v1/auth/jwt/claims`. */

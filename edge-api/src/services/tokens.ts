@@ -16,6 +16,8 @@ const Claims = z.object({
   /** One-time: `jti` names it, since the text of a signature can be written in several ways. */
   otu: z.boolean().optional(),
   jti: z.string().optional(),
+  /** The API key that it was made with: it ends with that. */
+  key: z.string().optional(),
   exp: z.number().optional(),
   realtime: z.object({ skipColumns: z.array(z.string()).optional() }).optional(),
 });
@@ -63,6 +65,20 @@ export const signToken = async (
   const text = `${base64url.encode(JSON.stringify(header))}.${base64url.encode(JSON.stringify(payload))}`;
   return `${text}.${base64url.encode(deps.hmac(key.bytes, text))}`;
 };
+
+/** A token with some of the rights of `maker`. Units: `lifeS` seconds. */
+export const signTokenFor = (
+  deps: Pick<Deps, "secret" | "hmac">,
+  maker: { environmentId: string; keyId?: string | undefined },
+  claims: Omit<TokenClaims, "sub" | "exp" | "key">,
+  lifeS: number,
+): Promise<string> =>
+  signToken(
+    deps,
+    maker.environmentId,
+    maker.keyId === undefined ? claims : { ...claims, key: maker.keyId },
+    lifeS,
+  );
 
 /** What a token says, if this API signed it and it has not expired; `expired` and `invalid` apart, as clients show them. */
 export const verifyToken = async (

@@ -3,7 +3,7 @@ import type { Deps } from "./deps.ts";
 import { offloadPayload } from "./offload-packets.ts";
 import { requireRoom } from "./queue-depth.ts";
 import { debounceOf, type TriggerRequest, toTriggerItem } from "./to-trigger-item.ts";
-import { signToken } from "./tokens.ts";
+import { signTokenFor } from "./tokens.ts";
 import { writeTrigger } from "./write-triggers.ts";
 
 /** Life of the token a trigger answers with. Units: seconds. */
@@ -34,7 +34,7 @@ export const triggerRun = async (
   return {
     id: runId,
     isCached,
-    token: await signToken(deps, principal.environmentId, claims, handleTokenLifeS),
+    token: await signTokenFor(deps, principal, claims, handleTokenLifeS),
     claims: { sub: principal.environmentId, ...claims },
   };
 };

@@ -14,7 +14,7 @@ import { type Principal, requireScope } from "./authenticate.ts";
 import type { Deps } from "./deps.ts";
 import { makeWaitPoint } from "./make-wait-point.ts";
 import { isSigned, signText } from "./sign-text.ts";
-import { signToken } from "./tokens.ts";
+import { signTokenFor } from "./tokens.ts";
 import { wakeAfter } from "./wake.ts";
 import { wireDate } from "./wire-date.ts";
 
@@ -61,7 +61,7 @@ export const createWaitToken = async (
     id: made.id,
     isCached: made.isCached,
     url: await callbackOf(deps, origin, made.id),
-    token: await signToken(deps, environmentId, { pub: true, scopes }, handleTokenLifeS),
+    token: await signTokenFor(deps, principal, { pub: true, scopes }, handleTokenLifeS),
     claims: { sub: environmentId, pub: true, scopes },
   };
 };

@@ -142,8 +142,16 @@ export class Model extends ModelState {
   claimable(agent: string): ModelRun[] {
     const [held, heldOrKept] = [this.held(), this.heldOrKept(agent)];
     return this.all(
-      (run) => run.state === "queued" && (run.isParked ? run.agent === agent : this.serves(agent, run)),
+      (run) =>
+        run.state === "queued" &&
+        !this.isExpired(run) &&
+        (run.isParked ? run.agent === agent : this.serves(agent, run)),
     ).filter((run) => this.room.isFree(run, run.isParked ? held : heldOrKept));
+  }
+
+  /** It only waits for the move that says so. */
+  private isExpired({ expiresMs }: ModelRun): boolean {
+    return expiresMs !== null && expiresMs <= this.nowMs;
   }
 
   unacknowledged(agent: string): ModelRun[] {
@@ -156,11 +164,14 @@ export class Model extends ModelState {
     const taken = ids.map((id) => this.get(id));
     const faults = taken.flatMap((run) => {
       if (run.state !== "queued") return [`${run.id} was ${run.state}`];
+      if (this.isExpired(run)) return [`${run.id} had outlived its time`];
       if (!this.serves(agent, run)) return [`${run.id} asks for what ${agent} does not have`];
       return run.isParked && run.agent !== agent ? [`${run.id} belongs to ${run.agent}`] : [];
     });
     for (const run of taken.filter(({ isParked }) => !isParked)) {
-      const first = this.all((other) => isAhead(other, run) && !ids.includes(other.id));
+      const first = this.all(
+        (other) => isAhead(other, run) && !this.isExpired(other) && !ids.includes(other.id),
+      );
       faults.push(...first.map(({ id }) => `${id} was before ${run.id}`));
     }
     for (const run of taken) {
@@ -345,7 +356,7 @@ export class Model extends ModelState {
   }
 
   expire(): void {
-    const over = this.all(({ expiresMs }) => expiresMs !== null && expiresMs <= this.nowMs);
+    const over = this.all((run) => this.isExpired(run));
     this.finish(over, "expired");
   }
 

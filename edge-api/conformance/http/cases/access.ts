@@ -68,6 +68,21 @@ export const accessCases = (platform: () => Platform) =>
       expectError(await run(other.key), 401);
     });
 
+    test("tokens end with the key they were made with, also those made for a token's holder", async () => {
+      const { id, key } = await createKey(platform());
+      const token = await createPublic(platform(), { scopes: ["trigger:tasks", "read:all"] }, key);
+      const triggered = await api("POST", "/api/v1/tasks/hello/trigger", token, { payload: {} });
+      expect(triggered.status).toBe(200);
+      const handle = triggered.headers.get("x-trigger-jwt") ?? "";
+      const read = () => api("GET", `/api/v3/runs/${(triggered.json as { id: string }).id}`, handle);
+      expect((await read()).status).toBe(200);
+      await own("POST", `/api/v1/api-keys/${id}/revoke`, { graceSeconds: 600 });
+      expect([(await run(token)).status, (await read()).status]).toEqual([200, 200]);
+      await own("POST", `/api/v1/api-keys/${id}/revoke`);
+      expectError(await run(token), 401);
+      expectError(await read(), 401);
+    });
+
     test("a key that is another environment's cannot be ended: 404", async () => {
       const { id } = await createKey(platform());
       expectError(await api("POST", `/api/v1/api-keys/${id}/revoke`, platform().otherKey), 404, "not_found");

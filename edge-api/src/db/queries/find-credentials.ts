@@ -9,6 +9,12 @@ const Key = z.object({
 });
 export type KeyRow = z.infer<typeof Key>;
 
+const endsInMs = `1000 * extract(epoch from
+  least(k.expires_at, case when k.revoked_at is not null then k.grace_until end) - (select app_now()))`;
+const isLive = `
+  (k.revoked_at is null or k.grace_until > (select app_now()))
+  and (k.expires_at is null or k.expires_at > (select app_now()))`;
+
 /*
  * A key of a preview environment opens the branch that the caller names, and one of development the session of that name
  * if there is one; any other key ignores the name.
@@ -21,13 +27,10 @@ select coalesce((
       when e.type = 'preview' then b.id
       when e.type = 'development' then coalesce(b.id, e.id)
       else e.id end,
-    'endsInMs', 1000 * extract(epoch from least(k.expires_at, case when k.revoked_at is not null then k.grace_until end)
-      - (select app_now())))
+    'endsInMs', ${endsInMs})
   from api_keys k join environments e on e.id = k.environment_id
   left join environments b on b.parent_environment_id = e.id and b.branch_name = $2 and b.archived_at is null
-  where k.key_hash = $1
-    and (k.revoked_at is null or k.grace_until > (select app_now()))
-    and (k.expires_at is null or k.expires_at > (select app_now()))), 'null'::json)::text`;
+  where k.key_hash = $1 and ${isLive}), 'null'::json)::text`;
 
 /**
  * The environment and scopes of an API key that works, also in its grace; null for any other text.
@@ -38,6 +41,16 @@ export const findApiKey = async (
   keyHash: string,
   branch: string | null,
 ): Promise<KeyRow | null> => Key.nullable().parse(await db.call(keyStatement, [keyHash, branch]));
+
+const KeyEnd = z.object({ endsInMs: z.number().nullable() });
+
+const keyEndStatement = `
+select coalesce((
+  select json_build_object('endsInMs', ${endsInMs}) from api_keys k where k.id = $1 and ${isLive}), 'null'::json)::text`;
+
+/** When an API key ends by itself; null when it does not work any more. Units: `endsInMs` until then. */
+export const findKeyEnd = async (db: Database, keyId: string): Promise<z.infer<typeof KeyEnd> | null> =>
+  KeyEnd.nullable().parse(await db.call(keyEndStatement, [keyId]));
 
 const Person = z.object({ id: z.string(), userId: z.string(), endsInMs: z.number().nullable() });
 export type PersonRow = z.infer<typeof Person>;

@@ -126,6 +126,8 @@ export const queueEntries = pgTable(
     agentId: text("agent_id"),
     /** That of its run; empty for the default one. */
     machine: text("machine").notNull().default(""),
+    /** That of its run: nothing is started later. */
+    expiresAt: at("expires_at"),
   },
   (t) => [
     index("queue_entries_lane").on(t.laneId, t.positionAt, t.runId).where(sql`agent_id is null`),

@@ -22,7 +22,8 @@ const crossedMax = 5;
  * may be more of them than are looked at. A continuation comes before all new work, and alone if nothing else is there.
  * A lane that was emptied of several runs is left open, and closed by the claim that finds it empty: more are likely to come,
  * and would each have to open it again. Not where runs ask for a place: nobody may come who serves it.
- * An entry is taken by deleting it; what a concurrent cancel has deleted is simply not taken. Leases that a report is
+ * An entry is taken by deleting it; what a concurrent cancel has deleted is simply not taken. What has outlived its time to
+ * live is passed over: it is due to expire, and may be so late when no API was there. Leases that a report is
  * ending meanwhile are not waited for: that report waits for the slots this statement holds. A pause of a queue or a limit
  * holds back what has not begun; a continuation takes its slots all the same. What would go on at other agents that are
  * heard has its slots kept: new work never takes the last of a lane, a counter or an environment before it.
@@ -159,7 +160,7 @@ candidates as (
     ${cpuOf("q.machine")} <= (select cpu from room) and ${memoryMbOf("q.machine")} <= (select memory_mb from room), true)
   from lanes_open l cross join lateral (
     select run_id, position_at, machine from queue_entries
-    where lane_id = l.id and agent_id is null
+    where lane_id = l.id and agent_id is null and (expires_at is null or expires_at > ${now})
     order by position_at, run_id
     limit greatest(0, least((select free from agent), coalesce(l.room_for_new, 2147483647)))
   ) q

@@ -18,11 +18,11 @@ moved as (
         then (select app_now()) + r.ttl_ms * interval '1 millisecond' end
   from due d
   where r.id = d.id and r.state = 'delayed'
-  returning r.id, r.environment_id, r.lane_id, r.priority, r.attempt, r.machine
+  returning r.id, r.environment_id, r.lane_id, r.priority, r.attempt, r.machine, r.expires_at
 ),
 queued as (
-  insert into queue_entries (run_id, lane_id, environment_id, position_at, machine)
-  select id, lane_id, environment_id, (select app_now()) - priority * interval '1 second', machine from moved
+  insert into queue_entries (run_id, lane_id, environment_id, position_at, machine, expires_at)
+  select id, lane_id, environment_id, (select app_now()) - priority * interval '1 second', machine, expires_at from moved
 ),
 lanes_locked as (
   select id from lanes

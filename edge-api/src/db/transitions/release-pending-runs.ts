@@ -85,11 +85,11 @@ moved as (
   from found f
   join lanes_opened o on o.queue_id = f.queue_id and o.concurrency_key = f."concurrencyKey" and o.limits_key = f.limits_key
   where r.id = f.id and r.state = 'pending_version'
-  returning r.id, r.environment_id, r.lane_id, r.state, r.priority, r.machine
+  returning r.id, r.environment_id, r.lane_id, r.state, r.priority, r.machine, r.expires_at
 ),
 queued as (
-  insert into queue_entries (run_id, lane_id, environment_id, position_at, machine)
-  select id, lane_id, environment_id, (select app_now()) - priority * interval '1 second', machine from moved where state = 'queued'
+  insert into queue_entries (run_id, lane_id, environment_id, position_at, machine, expires_at)
+  select id, lane_id, environment_id, (select app_now()) - priority * interval '1 second', machine, expires_at from moved where state = 'queued'
 ),
 logged as (
   insert into run_events (run_id, at, kind, from_state, to_state)

@@ -287,9 +287,9 @@ made as (
   returning id, state
 ),
 queued as (
-  insert into queue_entries (run_id, lane_id, environment_id, position_at, machine)
+  insert into queue_entries (run_id, lane_id, environment_id, position_at, machine, expires_at)
   select "id", lane, "environmentId", ${now} - "priority" * interval '1 second',
-    coalesce("machine", task_machine, '')
+    coalesce("machine", task_machine, ''), ${now} + ttl_ms * interval '1 millisecond'
   from placed where state = 'queued'
 ),
 tagged as (
