@@ -72,7 +72,10 @@ export const finaliseDeployment = async (
   return serialiseDeployment(row);
 };
 
-/** `POST /api/v1/deployments/:id/promote`: new runs take this version from now on. Errors: `not_found`, `unprocessable`. */
+/**
+ * `POST /api/v1/deployments/:id/promote`: new runs take this version from now on.
+ * Errors: `not_found`; `unprocessable` when it is not finalised, or declares a schedule that this runtime cannot plan.
+ */
 export const promoteDeployment = async (
   deps: Deps,
   principal: Principal,
@@ -99,7 +102,7 @@ export const promoteDeployment = async (
  * `POST /api/v1/deployments/rollback`: new runs take the named version, or the usable one before the current. `from`
  * makes a repeated request harmless: it is refused once another version is current.
  *
- * Errors: `not_found`; `unprocessable` when there is nothing to go back to, or `from` is not current.
+ * Errors: `not_found`; `unprocessable` when there is nothing to go back to, or `from` is not current, and as for `promoteDeployment`.
  */
 export const rollBackDeployment = async (
   deps: Deps,

@@ -6,11 +6,13 @@ import type {
 import { applyMetadata, MetadataKeyError, MetadataNumberError } from "@longshore/shared/core/apply-metadata";
 import { AppError } from "@longshore/shared/core/error-codes";
 import { readRunMetadata } from "../db/queries/read-run-metadata.ts";
+import { isDataFault } from "../db/retry-conflicts.ts";
 import { type MetadataWrite, writeRunMetadata } from "../db/transitions/edit-run.ts";
 import { type Principal, requireScope } from "./authenticate.ts";
 import type { Deps } from "./deps.ts";
 import { getReadableRun } from "./read-run.ts";
 import { metadataBytesMax } from "./to-trigger-item.ts";
+import { writeJson } from "./write-json.ts";
 
 /** Each round one writer at least gets through, so this many may write at once. */
 const triesMax = 100;
@@ -31,8 +33,20 @@ const change = (base: Record<string, unknown>, operations: readonly MetadataOper
 };
 
 const requireFit = (metadata: Record<string, unknown>): void => {
-  if (new TextEncoder().encode(JSON.stringify(metadata)).length > metadataBytesMax)
+  if (new TextEncoder().encode(writeJson(metadata, "metadata")).length > metadataBytesMax)
     throw new AppError("payload_too_large", `metadata is over the limit of ${metadataBytesMax} bytes.`);
+};
+
+/** Also for what is only compared, as the value that `remove` names is: written as JSON it would be another one. */
+const requireWritable = (body: UpdateMetadataBody): void => {
+  for (const [name, value] of Object.entries(body)) writeJson(value ?? null, name);
+};
+
+/** The database may hold less depth than this runtime writes. */
+const refuseUnstorable = (cause: unknown): never => {
+  if (!isDataFault(cause)) throw cause;
+  const message = "The metadata holds a value that cannot be stored, or is nested too deeply.";
+  throw new AppError("unprocessable", message, { cause });
 };
 
 /** What each member of the family is to have. A run without a parent or root is its own. */
@@ -56,7 +70,7 @@ const plan = (family: Family, body: UpdateMetadataBody): Map<string, MetadataWri
 /**
  * `PUT /api/v1/runs/:runId/metadata`: reads, changes and writes until nobody else wrote in between.
  *
- * Errors: `not_found`; `bad_request` for a key that is no path; `unprocessable` for a number that grows too large; `payload_too_large`; `unavailable` when others write all
+ * Errors: `not_found`; `bad_request` for a key that is no path; `unprocessable` for a number that is or grows too large, or a value that cannot be stored; `payload_too_large`; `unavailable` when others write all
  * the time. Cost: two round trips, and two more for each time that somebody else was first.
  */
 export const updateRunMetadata = async (
@@ -66,13 +80,17 @@ export const updateRunMetadata = async (
   body: UpdateMetadataBody,
 ): Promise<RunMetadata> => {
   requireScope(principal, "write", [{ type: "runs", id: runId }]);
+  requireWritable(body);
   for (let tries = 0; tries < triesMax; tries++) {
     if (tries > 0) await pause(deps.random() * Math.min(pauseMsMax, tries));
     const family = await readRunMetadata(deps.db, principal.environmentId, runId);
     if (family === null) throw new AppError("not_found", "Run not found", { shouldRetry: false });
     const writes = plan(family, body);
     const isWritten =
-      writes.size === 0 || (await writeRunMetadata(deps.db, principal.environmentId, [...writes.values()]));
+      writes.size === 0 ||
+      (await writeRunMetadata(deps.db, principal.environmentId, [...writes.values()]).catch(
+        refuseUnstorable,
+      ));
     if (isWritten) return { metadata: writes.get(runId)?.metadata ?? family.run.metadata ?? {} };
   }
   throw new AppError("unavailable", "The metadata of this run is being written by many at once; try again.");

@@ -5,6 +5,7 @@ import type { RunSchedule } from "@longshore/shared/contract/schedules";
 import { TaskError } from "@longshore/shared/contract/task-error";
 import type { findRun, RunRow, RunScheduleRow, RunSummaryRow } from "../db/queries/read-runs.ts";
 import { describeCron } from "../domain/describe-cron.ts";
+import { findInfinite } from "../domain/find-infinite.ts";
 import { isFinal } from "../domain/transitions.ts";
 import { legacyWireStatus, wireStatus } from "../domain/wire-status.ts";
 import { wireDate } from "./wire-date.ts";
@@ -99,7 +100,13 @@ export const serialiseError = (stored: unknown): WireRunError | null => {
   }
 };
 
-/** A packet as plain JSON: what superjson adds is left out, as the contract asks. */
+/** What every text has that holds a number which no double can: an exponent, or more digits than any. */
+const largeNumber = /\d[eE]\+?\d|\d{309}/;
+
+/**
+ * A packet as plain JSON: what superjson adds is left out, as the contract asks. A text that is no JSON, or that an answer
+ * could not write again because of a number such as `1e400`, is given as it is.
+ */
 export const plainPacket = (
   text: string | null,
   type: PacketType | string | null,
@@ -108,6 +115,7 @@ export const plainPacket = (
   if (type === "text/plain") return { value: text };
   try {
     const parsed: unknown = JSON.parse(text);
+    if (largeNumber.test(text) && findInfinite(parsed, "") !== null) return { value: text };
     return { value: type === "application/super+json" && isRecord(parsed) ? parsed.json : parsed };
   } catch {
     return { value: text };

@@ -7,6 +7,7 @@ import { newId } from "@longshore/shared/core/ids";
 import type { TriggerItem } from "../db/transitions/trigger-runs.ts";
 import { hashToken } from "./hash-token.ts";
 import { requirePacketPath } from "./packets.ts";
+import { writeJson } from "./write-json.ts";
 
 /** Most tags of a run. */
 export const tagsMax = 10;
@@ -116,18 +117,9 @@ const payloadOf = (body: TriggerBody): { payload: string | null; payloadType: Pa
   return { payload: packetText(body.payload, payloadType), payloadType };
 };
 
-/** Errors: a value so deep that it cannot be written as JSON. */
-const stringify = (value: unknown, name: string): string => {
-  try {
-    return JSON.stringify(value);
-  } catch (cause) {
-    throw new AppError("unprocessable", `The ${name} is nested too deeply.`, { cause });
-  }
-};
-
 /** Clients send packets as text; plain `curl` sends JSON, and a JSON text that is a string is a string payload. */
 const packetText = (payload: unknown, type: PacketType): string => {
-  if (typeof payload !== "string") return stringify(payload, "payload");
+  if (typeof payload !== "string") return writeJson(payload, "payload");
   if (type !== "application/json") return payload;
   try {
     JSON.parse(payload);
@@ -231,7 +223,7 @@ const metadataOf = (metadata: unknown): Record<string, unknown> | null => {
     throw new AppError("unprocessable", "metadata must be an object.");
   }
   const record = unwrapSuperjson(value as Record<string, unknown>);
-  if (new TextEncoder().encode(stringify(record, "metadata")).length > metadataBytesMax) {
+  if (new TextEncoder().encode(writeJson(record, "metadata")).length > metadataBytesMax) {
     throw new AppError("payload_too_large", `metadata is over the limit of ${metadataBytesMax} bytes.`);
   }
   return record;

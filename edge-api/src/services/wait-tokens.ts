@@ -17,6 +17,7 @@ import { isSigned, signText } from "./sign-text.ts";
 import { signTokenFor } from "./tokens.ts";
 import { wakeAfter } from "./wake.ts";
 import { wireDate } from "./wire-date.ts";
+import { writeJson } from "./write-json.ts";
 
 const tagsMax = 10;
 /** Life of the token that may complete a wait token. Units: seconds. */
@@ -146,8 +147,16 @@ export const listWaitTokens = async (
   };
 };
 
-const complete = async (deps: Deps, environmentId: string, id: string, data: unknown): Promise<void> => {
-  const output = data === undefined ? null : JSON.stringify(data);
+/** Errors: those of `writeJson`. */
+const outputOf = (data: unknown, name: string): string | null =>
+  data === undefined ? null : writeJson(data, name);
+
+const complete = async (
+  deps: Deps,
+  environmentId: string,
+  id: string,
+  output: string | null,
+): Promise<void> => {
   const { results, hints } = await completeTokens(deps.db, [
     { id, environmentId, output, outputType: "application/json" },
   ]);
@@ -155,7 +164,7 @@ const complete = async (deps: Deps, environmentId: string, id: string, data: unk
   await wakeAfter(deps, hints);
 };
 
-/** `POST /api/v1/waitpoints/tokens/:id/complete`; one that is complete stays as it is. Errors: `not_found`, `forbidden`. */
+/** `POST /api/v1/waitpoints/tokens/:id/complete`; one that is complete stays as it is. Errors: `not_found`, `forbidden`, `unprocessable`. */
 export const completeWaitToken = async (
   deps: Deps,
   principal: Principal,
@@ -163,11 +172,11 @@ export const completeWaitToken = async (
   data: unknown,
 ): Promise<{ success: true }> => {
   requireScope(principal, "write", [{ type: "waitpoints", id }]);
-  await complete(deps, principal.environmentId, id, data ?? undefined);
+  await complete(deps, principal.environmentId, id, outputOf(data ?? undefined, "data"));
   return { success: true };
 };
 
-/** `POST /api/v1/waitpoints/tokens/:id/callback/:hash`: who has the address may complete it. Errors: `unauthorized`, `not_found`. */
+/** `POST /api/v1/waitpoints/tokens/:id/callback/:hash`: who has the address may complete it. Errors: `unauthorized`, `not_found`, `unprocessable`. */
 export const completeByCallback = async (
   deps: Deps,
   id: string,
@@ -178,6 +187,6 @@ export const completeByCallback = async (
     throw new AppError("unauthorized", "This is not the callback address of a wait token.");
   const row = await findToken(deps.db, null, id);
   if (row === null) throw notFound();
-  await complete(deps, row.environmentId, id, await readData());
+  await complete(deps, row.environmentId, id, outputOf(await readData(), "body"));
   return { success: true };
 };

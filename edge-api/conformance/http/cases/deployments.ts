@@ -207,8 +207,14 @@ export const deploymentCases = (platform: () => Platform) =>
     });
 
     test("the list is filtered by status and time, and pages through what is left", async () => {
-      const { id } = Deployment.parse((await create("5".repeat(64), common)).json);
-      await api("POST", `/api/v1/deployments/${id}/fail`, { json: { error: { name: "E", message: "m" } } });
+      const makeFailed = async () => {
+        const made = Deployment.parse((await create("5".repeat(64), common)).json);
+        const error = { name: "E", message: "m" };
+        await api("POST", `/api/v1/deployments/${made.id}/fail`, { json: { error } });
+        return made.id;
+      };
+      const older = await makeFailed();
+      const id = await makeFailed();
       const list = async (query: string) =>
         (await api("GET", `/api/v1/deployments?${query}`)).json as {
           data: Deployment[];
@@ -217,6 +223,7 @@ export const deploymentCases = (platform: () => Platform) =>
       const failed = await list("status=FAILED&page[size]=1");
       expect(failed.data).toMatchObject([{ id, status: "FAILED" }]);
       const rest = await list(`status=FAILED&page[after]=${failed.pagination.next}`);
+      expect(rest.data[0]).toMatchObject({ id: older });
       for (const row of rest.data) expect([row.status, row.id < id]).toEqual(["FAILED", true]);
       expect((await list("status=BUILDING")).data).toEqual([]);
       expect((await list("period=1h&page[size]=1")).data).toMatchObject([{ id }]);

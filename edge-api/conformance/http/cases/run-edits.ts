@@ -109,6 +109,37 @@ export const runEditCases = (platform: () => Platform) =>
       expect(await metadata(id)).toEqual({ a: 1 });
     });
 
+    test.each([
+      ["metadata.a.b", '{"metadata":{"a":{"b":1e400}}}'],
+      ["operations.0.value", '{"operations":[{"type":"set","key":"a","value":-1e400}]}'],
+      [
+        "operations.1.value.x",
+        '{"operations":[{"type":"delete","key":"a"},{"type":"update","key":"a","value":{"x":1e400}}]}',
+      ],
+      ["operations.0.value.0", '{"operations":[{"type":"append","key":"a","value":[1e400]}]}'],
+      ["operations.0.value", '{"operations":[{"type":"remove","key":"a","value":1e400}]}'],
+      ["operations.0.value", '{"operations":[{"type":"increment","key":"a","value":1e400}]}'],
+      ["parentOperations.0.value", '{"parentOperations":[{"type":"set","key":"a","value":1e400}]}'],
+    ])("4xx for a number that no double holds, naming %s: %s", async (field, body) => {
+      const id = await delayed({ metadata: { a: [null, 1] } });
+      const headers = { "content-type": "application/json" };
+      const path = `/api/v1/runs/${id}/metadata`;
+      const answer = await call(platform(), "PUT", path, { token: platform().apiKey, body, headers });
+      expect([400, 422]).toContain(answer.status);
+      expect(expectError(answer, answer.status).error).toContain(field);
+      expect(await metadata(id)).toEqual({ a: [null, 1] });
+    });
+
+    test("422 for metadata nested beyond all use, and nothing is changed", async () => {
+      const id = await delayed({ metadata: { a: 1 } });
+      const body = `{"metadata":{"a":${"[".repeat(50_000)}${"]".repeat(50_000)}}}`;
+      const headers = { "content-type": "application/json" };
+      const path = `/api/v1/runs/${id}/metadata`;
+      const answer = await call(platform(), "PUT", path, { token: platform().apiKey, body, headers });
+      expect(expectError(answer, 422).error).toContain("metadata");
+      expect(await metadata(id)).toEqual({ a: 1 });
+    });
+
     test("a delayed run is given another time; one that is not delayed is not", async () => {
       const p = platform();
       const id = await delayed();

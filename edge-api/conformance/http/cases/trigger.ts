@@ -235,6 +235,65 @@ export const triggerCases = (platform: () => Platform) =>
       expect(expectError(await post({ options }), 422, "unprocessable").error).toContain(word);
     });
 
+    const postText = (path: string, body: string, contentType = "application/json") =>
+      call(platform(), "POST", path, {
+        token: platform().apiKey,
+        body,
+        headers: { "content-type": contentType },
+      });
+
+    test.each([
+      ["payload", '{"payload":1e400}'],
+      ["payload.a.1", '{"payload":{"a":[0,-1e400]}}'],
+      ["payload.json", '{"payload":{"json":1e400},"options":{"payloadType":"application/super+json"}}'],
+      ["metadata.a", '{"options":{"metadata":{"a":1e400}}}'],
+      ["metadata.a", '{"options":{"metadata":{"json":{"a":1e400}}}}'],
+      ["metadata.a", '{"options":{"metadata":"{\\"a\\":1e400}"}}'],
+      [
+        "metadata.a",
+        '{"options":{"metadata":"{\\"json\\":{\\"a\\":1e400}}","metadataType":"application/super+json"}}',
+      ],
+    ])("422 for a number that no double holds, naming %s: %s", async (field, body) => {
+      const { error } = expectError(await postText("/api/v1/tasks/hello/trigger", body), 422);
+      expect(error).toBe(`${field} is a number that is too large to be kept.`);
+      const id = await trigger(platform(), "hello");
+      if (!body.includes("metadata"))
+        expectError(await postText(`/api/v1/runs/${id}/replay`, body.replace(/,"options":.*/, "}")), 422);
+    });
+
+    test("a payload or metadata of such a number as text is kept as it came, and read as that text", async () => {
+      const payload = '{"a":1e400}';
+      const agent = await FakeAgent.enrol(platform());
+      const lease = await agent.execute("hello", { metadata: { json: payload } });
+      await agent.complete(lease, payload);
+      expect(await retrieve(platform(), lease.runId)).toMatchObject({
+        ...{ output: payload, metadata: { json: payload } },
+      });
+      const id = await trigger(platform(), "hello", {}, payload);
+      expect(await retrieve(platform(), id)).toMatchObject({ payload });
+      expect(await agent.lease(id)).toMatchObject({ payload });
+    });
+
+    test("in a batch such an item fails alone", async () => {
+      const made = await call(platform(), "POST", "/api/v3/batches", {
+        token: platform().apiKey,
+        json: { runCount: 3 },
+      });
+      const { id } = made.json as { id: string };
+      const lines = [
+        '{"index":0,"task":"hello","payload":{"a":1e400}}',
+        '{"index":1,"task":"hello","payload":{}}',
+        '{"index":2,"task":"hello","options":{"metadata":{"a":1e400}}}',
+      ];
+      const sent = await postText(`/api/v3/batches/${id}/items`, lines.join("\n"), "application/x-ndjson");
+      expect(sent).toMatchObject({ status: 200, json: { itemsAccepted: 3 } });
+      const batch = await call(platform(), "GET", `/api/v2/batches/${id}`, { token: platform().apiKey });
+      expect((batch.json as { processing: { errors: object[] } }).processing.errors).toMatchObject([
+        { index: 0, error: expect.stringContaining("payload.a is a number") },
+        { index: 2, error: expect.stringContaining("metadata.a is a number") },
+      ]);
+    });
+
     test.each([
       ["idempotencyKey", { idempotencyKey: "a\0" }],
       ["tags", { tags: ["x", "a\0"] }],

@@ -111,6 +111,30 @@ export const waitCases = (platform: () => Platform) =>
       await agent.complete(continued);
     });
 
+    test("422 for data with a number that no double holds, and the token stays open", async () => {
+      const { id, url } = await make();
+      const send = (at: string, body: string) =>
+        call(platform(), "POST", at, {
+          token: platform().apiKey,
+          body,
+          headers: { "content-type": "application/json" },
+        });
+      const completed = await send(`${tokens}/${id}/complete`, '{"data":{"a":1e400}}');
+      expect(expectError(completed, 422).error).toContain("data.a");
+      expect(expectError(await send(local(url), '{"a":1e400}'), 422).error).toContain("body.a");
+      expect(await read(id)).toMatchObject({ status: "WAITING" });
+    });
+
+    test("data nested beyond all use is taken or refused, naming it", async () => {
+      const { id } = await make();
+      const body = `{"data":${"[".repeat(50_000)}${"]".repeat(50_000)}}`;
+      const headers = { "content-type": "application/json" };
+      const path = `${tokens}/${id}/complete`;
+      const answer = await call(platform(), "POST", path, { token: platform().apiKey, body, headers });
+      expect([200, 422]).toContain(answer.status);
+      if (answer.status === 422) expect(expectError(answer, 422).error).toContain("data");
+    });
+
     test("a token that times out says so to the run that waits for it", async () => {
       const agent = await FakeAgent.enrol(platform());
       const lease = await agent.execute("hello");
