@@ -4,6 +4,7 @@ import { type Harness, makeHarness } from "./testing/harness.ts";
 import { makeLease } from "./testing/make-lease.ts";
 
 const prelude = `
+import { writeSync } from "node:fs";
 const strays = {};
 setInterval(() => {}, 1000);
 `;
@@ -37,6 +38,23 @@ const tasks = {
     for (let nth = 0; nth < 3_000; nth++) console.log(nth + "x".repeat(1_000));
     process.stdout.write("the last");
     process.stderr.write("the last of all\\n");
+  }`,
+  flood: `run: () => {
+    for (let nth = 0; nth < 60_000; nth++) console.log(nth + "x".repeat(1_000));
+    return process.pid;
+  }`,
+  mutters: `run: () => {
+    strays.timer = setInterval(() => { for (let nth = 0; nth < 20; nth++) writeSync(1, "stray\\n"); }, 0);
+  }`,
+  still: `run: () => clearInterval(strays.timer)`,
+  busyAfter: `run: () => {
+    setTimeout(() => { const end = Date.now() + 1_500; while (Date.now() < end); }, 10);
+    return process.pid;
+  }`,
+  stuckAfter: `run: () => { setTimeout(() => { for (;;); }, 5); return process.pid; }`,
+  sendsNothing: `run: async () => {
+    process.send(null);
+    await new Promise((resolve) => setTimeout(resolve, 100));
   }`,
   uncaught: `run: () => { setTimeout(() => { throw new Error("later"); }, 5); return new Promise(() => {}); }`,
   listens: `run: (_, { signal }) => new Promise((_, reject) => {
@@ -141,4 +159,54 @@ test("all that a run in a kept process said comes before its end", { timeout: 40
       expect.arrayContaining(["the last", "the last of all", `2999${"x".repeat(1_000)}`]),
     );
   }
+});
+
+test("a process that is behind with what its run said serves no other", { timeout: 60_000 }, async () => {
+  const { run } = await begin(50);
+  const first = await run("flood");
+  const second = await run("pid");
+  expect(first.final).toMatchObject({ kind: "completed" });
+  expect(harness.lines(second.runId)).toEqual([]);
+});
+
+test("what an earlier run's callbacks write past the console is not the next run's", {
+  timeout: 60_000,
+}, async () => {
+  const { run } = await begin(50);
+  for (let nth = 0; nth < 10; nth++) {
+    await run("mutters");
+    expect(harness.lines((await run("still")).runId)).toEqual([]);
+  }
+});
+
+test("a run starts when its process reads it, and a cancel that comes with it is its own", {
+  timeout: 60_000,
+}, async () => {
+  const { lease, run } = await begin(50);
+  await run("busyAfter");
+  const next = lease("listens");
+  harness.api.lease(next);
+  await new Promise((resolve) => setTimeout(resolve, 500)); // its process has it, and no time to read it
+  expect(harness.factsOf(next.runId)).toEqual([]);
+  harness.api.order({ kind: "cancel", runId: next.runId, epoch: 1, reason: "by hand" });
+  // By itself, long before it would be ended by force.
+  expect(await harness.final(next.runId, 8_000)).toMatchObject({ kind: "canceled" });
+});
+
+test("a run does not count as started in a process that an earlier one holds up", {
+  timeout: 60_000,
+}, async () => {
+  const { lease, run } = await begin(50);
+  await run("stuckAfter");
+  const next = lease("pid");
+  harness.api.lease(next);
+  await new Promise((resolve) => setTimeout(resolve, 1_000));
+  expect(harness.factsOf(next.runId)).toEqual([]);
+  harness.api.order({ kind: "cancel", runId: next.runId, epoch: 1, reason: "by hand" });
+  expect(await harness.final(next.runId, 20_000)).toMatchObject({ kind: "canceled" });
+});
+
+test("what a task sends to its runner by itself is nothing to it", { timeout: 40_000 }, async () => {
+  const { run } = await begin(50);
+  expect((await run("sendsNothing")).final).toMatchObject({ kind: "completed" });
 });

@@ -53,6 +53,11 @@ export const captureConsole = (markNow: () => string | null) => {
       }
     };
   }
+  const toBoth = (mark: string, word: "begin" | "end"): void => {
+    const line = `${mark}${JSON.stringify(word satisfies MarkedLine)}\n`;
+    out(line);
+    err(line);
+  };
   return {
     log(level: LogLevel, message: string, attributes?: Record<string, unknown>): void {
       const at = new Date().toISOString();
@@ -63,15 +68,15 @@ export const captureConsole = (markNow: () => string | null) => {
         emit({ at, level, stream: "logger", message });
       }
     },
+    /** Before these marks the streams hold what an earlier run left. */
+    begin: (mark: string): void => toBoth(mark, "begin"),
     /**
      * The streams get nothing more of the run. Shape: whether they still hold some of it back (their reader is behind);
      * then an end mark follows it on both.
      */
     end(mark: string): boolean {
       if (process.stdout.writableLength === 0 && process.stderr.writableLength === 0) return false;
-      const line = `${mark}${JSON.stringify("end" satisfies MarkedLine)}\n`;
-      out(line);
-      err(line);
+      toBoth(mark, "end");
       return true;
     },
     /** Swallows what a run that is over writes to the streams directly. */

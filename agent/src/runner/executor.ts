@@ -32,14 +32,15 @@ const failed = (error: ReturnType<typeof internalError>): AttemptOutcome => ({
 /** Tells a left-over callback of an earlier run from the run that is on now. Only kept processes pay for it. */
 const scopes = new AsyncLocalStorage<Scope>();
 
-/** The code that this process holds: the environment as it left it, and why it could not be loaded. */
-type Code = { env: NodeJS.ProcessEnv; failure: AttemptOutcome | null };
 type Spot = { bundleDir: string; entry: string };
 
 /** The folder that runs start in. */
 let home = process.cwd();
-let code: Promise<Code> | null = null;
-const loadCode = ({ bundleDir, entry }: Spot): Promise<Code> => {
+/** The environment as the code left it. */
+let loadedEnv: NodeJS.ProcessEnv = {};
+/** Why the code could not be loaded; null when it was. */
+let code: Promise<AttemptOutcome | null> | null = null;
+const loadCode = ({ bundleDir, entry }: Spot): Promise<AttemptOutcome | null> => {
   // Out of any run's scope: what the code does by itself belongs to whichever run is on.
   code ??= scopes.exit(async () => {
     let failure: AttemptOutcome | null = null;
@@ -52,7 +53,8 @@ const loadCode = ({ bundleDir, entry }: Spot): Promise<Code> => {
     } catch (error) {
       failure = failed(internalError("COULD_NOT_IMPORT_TASK", error, "The tasks could not be loaded: "));
     }
-    return { env: { ...process.env }, failure };
+    loadedEnv = { ...process.env };
+    return failure;
   });
   return code;
 };
@@ -71,7 +73,7 @@ const notFound = (task: string): string =>
     : `This version has no task with the id "${task}".`;
 
 const pickTask = async (job: RunnerJob): Promise<RegisteredTask | AttemptOutcome> => {
-  const { failure } = await loadCode(job);
+  const failure = await loadCode(job);
   if (failure) return failure;
   const task = findTask(job.task);
   if (task) return task;
@@ -143,7 +145,7 @@ const putBack = (env: NodeJS.ProcessEnv): void => {
   if (process.cwd() !== home) process.chdir(home);
 };
 
-const begin = (job: RunnerJob, mark: string, isFirst: boolean): { scope: Scope; go: () => Promise<void> } => {
+const begin = (job: RunnerJob, mark: string): { scope: Scope; go: () => Promise<void> } => {
   const abort = new AbortController();
   const wiring = createExecutorHost(
     Object.freeze(job.context),
@@ -177,7 +179,7 @@ const begin = (job: RunnerJob, mark: string, isFirst: boolean): { scope: Scope; 
   const go = async (): Promise<void> => {
     startCatching();
     installHost(isKept ? hostOfCaller : wiring.host);
-    if (isFirst) send({ t: "started" });
+    send({ t: "started" });
     const outcome = await execute(job, abort.signal);
     finish(outcome, !abort.signal.aborted);
   };
@@ -185,10 +187,12 @@ const begin = (job: RunnerJob, mark: string, isFirst: boolean): { scope: Scope; 
 };
 
 const run = async ({ job, mark }: Extract<ToExecutor, { t: "run" }>): Promise<void> => {
-  const isFirst = current === null;
-  if (!isFirst) putBack((await code)?.env ?? {});
-  else if (code === null) Object.assign(process.env, job.env); // I2
-  const { scope, go } = begin(job, mark, isFirst);
+  // Nothing is awaited until the run is the current one: a cancel may be the next message.
+  if (current) {
+    putBack(loadedEnv);
+    captured.begin(mark);
+  } else if (code === null) Object.assign(process.env, job.env); // I2
+  const { scope, go } = begin(job, mark);
   current = scope;
   aheadMark = null;
   if (job.keepAlive && !isKept) {

@@ -9,10 +9,7 @@ export type AbortCode = Extract<InternalErrorCode, "TASK_RUN_CANCELLED" | "MAX_D
 
 /** Runner → executor, over the channel of `fork`. */
 export type ToExecutor =
-  /**
-   * `mark` starts the lines on the executor's output that are meant for the runner. One that has served a run before
-   * does not say `started`: it holds the code, and starts as it reads this.
-   */
+  /** `mark` starts the lines on the executor's output that are meant for the runner. */
   | { t: "run"; job: RunnerJob; mark: string }
   /** Load this code now; a run of it comes later, with the same mark. */
   | { t: "prepare"; bundleDir: string; entry: string; mark: string }
@@ -39,5 +36,8 @@ export type FromExecutor =
    */
   | { t: "done"; outcome: AttemptOutcome; isReusable: boolean; isMarked: boolean };
 
-/** What a marked line on the output holds: a log line, or word that the run's part of this stream ends here. */
-export type MarkedLine = Pick<LogLine, "at" | "level" | "stream" | "message" | "attributes"> | "end";
+/** What a marked line on the output holds: a log line, or word that the run's part of this stream begins or ends here. */
+export type MarkedLine =
+  | Pick<LogLine, "at" | "level" | "stream" | "message" | "attributes">
+  | "begin"
+  | "end";

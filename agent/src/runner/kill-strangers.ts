@@ -50,7 +50,7 @@ export const areAlone = (other: number | undefined): boolean => {
  * Shape: whether none is left. Cost: a pass over /proc, mostly two.
  */
 export const killStrangers = (isAlone: boolean, kept: number | undefined): boolean => {
-  // To all but this process and the first, in one step that no fork slips through. The kept one rests now anyway.
+  // To all but this process and the first, in one step that no fork slips through. The kept one, too, until its next run.
   if (isAlone) signal(-1, "SIGSTOP");
   const group = look(process.pid)?.group;
   const sent = new Set<string>();

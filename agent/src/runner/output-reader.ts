@@ -7,7 +7,7 @@ import type { Mask } from "./mask-secrets.ts";
 const lineCharsMax = 32 * 1024;
 const stderrLinesKept = 20;
 
-export type OutputLine = Exclude<MarkedLine, "end">;
+export type OutputLine = Exclude<MarkedLine, "begin" | "end">;
 
 const pieces = (text: string): string[] => {
   if (text.length <= lineCharsMax) return [text];
@@ -29,6 +29,8 @@ export const readOutput = (
   mark: string,
   onLine: (line: OutputLine) => void,
   mask: Mask,
+  /** The process served a run before: what stands before this run's mark is not its own. */
+  isUsed = false,
 ) => {
   const tail: string[] = [];
   const say = (line: OutputLine): void => {
@@ -48,33 +50,35 @@ export const readOutput = (
       message: text,
     });
   };
-  /** Shape: whether it says that the run's part of the stream ends here. */
-  const marked = (stream: "stdout" | "stderr", json: string): boolean => {
+  const marked = (stream: "stdout" | "stderr", json: string): "begin" | "end" | null => {
     let line: MarkedLine;
     try {
       line = JSON.parse(json) as MarkedLine;
     } catch {
       raw(stream, json); // the task wrote the mark itself
-      return false;
+      return null;
     }
-    if (line === "end") return true;
+    if (line === "begin" || line === "end") return line;
     say(line);
-    return false;
+    return null;
   };
 
+  let charsRead = 0;
   const takeUp = { stdout: () => {}, stderr: () => {} };
   const read = (stream: "stdout" | "stderr"): Promise<void> =>
     new Promise((resolve) => {
       // A line longer than the limit is cut by hand below, so the splitter's own limit is out of reach.
       const splitter = lineSplitter(Number.POSITIVE_INFINITY);
       let pending = 0;
-      let hasEnded = false;
+      let isOurs = !isUsed;
       const onText = (text: string): void => {
-        if (hasEnded) return;
         const at = text.indexOf(mark);
-        if (at !== 0) raw(stream, at === -1 ? text : text.slice(0, at));
-        if (at === -1 || !marked(stream, text.slice(at + mark.length))) return;
-        hasEnded = true;
+        if (at !== 0 && isOurs) raw(stream, at === -1 ? text : text.slice(0, at));
+        if (at === -1) return;
+        const word = marked(stream, text.slice(at + mark.length));
+        if (word === "begin") isOurs = true;
+        if (word !== "end") return;
+        isOurs = false;
         resolve();
       };
       takeUp[stream] = () => {
@@ -83,6 +87,7 @@ export const readOutput = (
       };
       if (streams[stream].readableEncoding !== "utf8") streams[stream].setEncoding("utf8");
       streams[stream].on("data", (piece: string) => {
+        charsRead += piece.length;
         const lines = splitter.push(piece);
         pending = lines.length > 0 ? piece.length - piece.lastIndexOf("\n") - 1 : pending + piece.length;
         lines.forEach(onText);
@@ -103,6 +108,8 @@ export const readOutput = (
   const ended = Promise.all([read("stdout"), read("stderr")]).then(() => undefined);
   return {
     ended,
+    /** How much has come on both streams. */
+    charsRead: (): number => charsRead,
     /** Nothing more is to come: text without a line feed at its end is a line. */
     close(): void {
       takeUp.stdout();

@@ -34,8 +34,8 @@ export type RunningJob = {
   kill(signal: NodeJS.Signals): void;
 };
 
-/** What was in a pipe before this is read after it: each turn of the event loop empties what it finds. */
-const twoTurns = (): Promise<void> => new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+/** What was in a stream when a turn of the event loop began has been read when it ends. */
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /**
  * Drives one executor through one run.
@@ -44,8 +44,8 @@ const twoTurns = (): Promise<void> => new Promise((resolve) => setImmediate(() =
  * I2  Time is counted only while the run executes: not in waits, and not while it is frozen.
  * I3  What the task does after its cancellation or time-out does not change how the run ends.
  * I4  What ends beside its own wait (a race, a second wait, a crash) is told at once, under the epoch of that wait.
- * I5  The start is told first. A process that has served a run starts as it is given one and says nothing of it: most runs
- *     in kept processes are over sooner than each word of them could be sent by itself.
+ * I5  The start is told first. That in a process which has served a run waits a moment for company: most runs in kept
+ *     processes are over sooner than each word of them could be sent by itself.
  */
 export const runJob = (
   { executor, mark, served }: ReadyExecutor,
@@ -88,7 +88,7 @@ export const runJob = (
   const logs = createLogBatch(job.attempt, (lines) => void tell({ kind: "log", lines }));
   const secrets = createMask(secretsOf(job.env, job.secretEnv ?? []));
   const say = limitLog((line) => logs.add(line));
-  const output = readOutput(executor, mark, (line) => void (isOver || say(line)), secrets);
+  const output = readOutput(executor, mark, (line) => void (isOver || say(line)), secrets, served > 0);
   const send = (message: ToExecutor): void => {
     if (executor.connected) executor.send(message, () => {}); // a dead executor is met by its exit
   };
@@ -142,13 +142,23 @@ export const runJob = (
     };
   };
   const keeps = (): boolean => served + 1 < (job.keepAlive?.maxExecutions ?? 0) && executor.connected;
-  /** Resolves when all that the run has written is read. */
-  const outputRead = (isMarked: boolean): Promise<void> => {
+  /** Reads what the run has written. Shape: whether that is all of it. */
+  const readAll = async (isMarked: boolean): Promise<boolean> => {
     executor.stdout.resume();
     executor.stderr.resume();
-    if (!isMarked) return twoTurns();
-    const grace = new Promise<void>((resolve) => after(outputGraceMs, resolve));
-    return Promise.race([output.ended, grace]);
+    if (isMarked) {
+      const grace = new Promise<boolean>((resolve) => after(outputGraceMs, () => resolve(false)));
+      return Promise.race([output.ended.then(() => true), grace]);
+    }
+    // All of it is in the streams: they are empty when a turn brings no more.
+    await turn(); // this one may have begun before
+    await turn();
+    const endsAt = performance.now() + outputGraceMs;
+    for (let before = -1; before !== output.charsRead(); await turn()) {
+      if (performance.now() > endsAt) return false;
+      before = output.charsRead();
+    }
+    return true;
   };
   const conclude = async (
     outcome: () => AttemptOutcome,
@@ -158,12 +168,13 @@ export const runJob = (
     if (isOver || concluding) return;
     concluding = true;
     stopClock();
-    await outputRead(isMarked);
-    output.close();
+    const isWhole = await readAll(isMarked);
+    if (isWhole) output.close();
     for (const timer of timers) clearTimeout(timer);
     tell(finalFact(outcome())); // I1
     isOver = true;
-    if (isReusable && !ending && keeps()) {
+    // What is left in the streams would be the next run's.
+    if (isReusable && isWhole && !ending && keeps()) {
       executor.off("message", onMessage);
       executor.off("exit", onExit);
       output.detach();
@@ -174,10 +185,13 @@ export const runJob = (
   };
 
   const onMessage = (message: FromExecutor): void => {
-    if (isOver || concluding) return;
+    // The task itself may have sent anything.
+    if (isOver || concluding || typeof message !== "object" || message === null) return;
     switch (message.t) {
       case "started":
-        tell({ kind: "started" });
+        untoldStart = new Date().toISOString();
+        if (served > 0) after(startGatherMs, tellStart);
+        else tellStart();
         startClock();
         return;
       case "waiting":
@@ -203,11 +217,6 @@ export const runJob = (
   executor.on("message", onMessage);
   executor.on("exit", onExit);
   send({ t: "run", job, mark });
-  if (served > 0) {
-    untoldStart = new Date().toISOString();
-    startClock();
-    after(startGatherMs, tellStart);
-  }
 
   return {
     job,

@@ -15,7 +15,6 @@ type Spare = ReadyExecutor & {
   oldSpaceMb: number | null;
   /** What it has loaded, with which environment; null while it holds no code. */
   code: Pick<RunnerJob, "bundleDir" | "entry" | "env"> | null;
-  isStopped: boolean;
 };
 
 export const newMark = (): string => `\u0001${randomBytes(12).toString("hex")} `;
@@ -63,7 +62,6 @@ export const createSpare = (
     if (spare !== one) return;
     if (timer) clearTimeout(timer);
     one.executor.kill("SIGSTOP"); // I1
-    one.isStopped = true;
     if (one.served > 0) on.rested(one.executor.pid);
     else on.ready(true);
   };
@@ -81,7 +79,6 @@ export const createSpare = (
         served: 0,
         oldSpaceMb,
         code: null,
-        isStopped: false,
       });
     },
     /** Forks one that loads the code of a run before the next run of it comes. */
@@ -93,7 +90,6 @@ export const createSpare = (
         served: 0,
         oldSpaceMb,
         code: { bundleDir, entry, env },
-        isStopped: false,
       };
       hold(one);
       executor.on("message", (message: FromExecutor) => {
@@ -110,7 +106,7 @@ export const createSpare = (
       isStopped: boolean,
     ): void {
       const code = { bundleDir, entry, env };
-      const one: Spare = { executor, mark: newMark(), served, oldSpaceMb, code, isStopped };
+      const one: Spare = { executor, mark: newMark(), served, oldSpaceMb, code };
       hold(one);
       if (!isStopped) timer = setTimeout(() => rest(one), restAfterMs);
       on.ready(true);
@@ -122,7 +118,8 @@ export const createSpare = (
         forget(one);
         one.executor.removeAllListeners("exit");
         one.executor.removeAllListeners("message");
-        if (one.isStopped) one.executor.kill("SIGCONT");
+        // Stopped here, or with its last run by the fence.
+        one.executor.kill("SIGCONT");
         return one;
       }
       drop();

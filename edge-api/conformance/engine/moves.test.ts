@@ -448,6 +448,34 @@ describe.each(drivers)("state moves on %s", (_name, available, open) => {
       for (const id of [late, delayed]) expect(await p.run(id)).toMatchObject({ state: "expired" });
     });
 
+    test("lanes of nothing but what has outlived its time give way to others", async () => {
+      const p = await place([{ id: "a" }]);
+      for (let nth = 0; nth < 20; nth++) await p.trigger("a", { ttlMs: 1_000, concurrencyKey: `k${nth}` });
+      const live = await p.trigger("a", { concurrencyKey: "live" });
+      await t.advance(1_001);
+      const first = await p.claim(1);
+      expect(first).toMatchObject({ passedOver: true, leases: [] });
+      expect((await p.claim(1)).leases.map(({ runId }) => runId)).toEqual([live]);
+    });
+
+    test("time to live is counted from the end of a delay, and not any more once a run was claimed", async () => {
+      const p = await place([{ id: "a" }]);
+      const now = Date.parse(String((await t.query("select app_now() as now"))[0]?.now));
+      const delayUntil = new Date(now + 500).toISOString();
+      const late = await p.trigger("a", { ttlMs: 1_000, delayUntil });
+      await t.advance(3_600_000); // nobody was there
+      await promoteDueRuns(t.db);
+      expect((await p.claim(1)).leases).toEqual([]);
+      await expireRuns(t.db);
+      expect(await p.run(late)).toMatchObject({ state: "expired" });
+      const released = await p.trigger("a", { ttlMs: 1_000 });
+      await p.claim(1);
+      await releaseRuns(t.db, p.agent, [{ runId: released, epoch: 1, reason: "no room", retryable: true }]);
+      await t.advance(3_600_000);
+      await promoteDueRuns(t.db);
+      expect((await p.claim(1)).leases.map(({ runId }) => runId)).toEqual([released]);
+    });
+
     test("the same request makes one run, and a delayed run is not claimed", async () => {
       const p = await place([{ id: "a" }]);
       const id = await p.trigger("a", { requestKey: "r1", delayUntil: "2999-01-01T00:00:00.000Z" });

@@ -124,7 +124,7 @@ export const authenticate = async (
   };
 };
 
-/** Who revokes a key that has leaked ends all that was made with it. */
+/** Who revokes a key that has leaked ends its tokens too; keys that were made with it are in the list of keys. Cost: as for a key. */
 const requireMaker = async (deps: Deps, keyId: string | undefined): Promise<void> => {
   if (keyId === undefined) return;
   const maker = await cachesOf(deps.db).makers.get(keyId, async () => {

@@ -3,6 +3,8 @@
  * promise must not be shared between requests on runtimes that tie I/O to one.
  */
 export class ShortCache<T> {
+  /** Counts what was forgotten: what was asked for before may be what is to be forgotten. */
+  private forgotten = 0;
   private readonly entries = new Map<string, { value: T; untilMs: number }>();
 
   constructor(
@@ -13,20 +15,23 @@ export class ShortCache<T> {
   async get(key: string, load: () => Promise<T | null>): Promise<T | null> {
     const known = this.entries.get(key);
     if (known !== undefined && known.untilMs > performance.now()) return known.value;
+    const before = this.forgotten;
     const value = await load();
     this.entries.delete(key);
-    if (value === null) return null;
+    if (value === null || before !== this.forgotten) return value;
     this.entries.set(key, { value, untilMs: performance.now() + this.ttlMs });
     if (this.entries.size > this.entriesMax) this.dropOldest();
     return value;
   }
 
   delete(key: string): void {
+    this.forgotten++;
     this.entries.delete(key);
   }
 
   /** Forgets every entry whose key begins so. Cost: a look at each entry. */
   deletePrefix(prefix: string): void {
+    this.forgotten++;
     for (const key of this.entries.keys()) if (key.startsWith(prefix)) this.entries.delete(key);
   }
 

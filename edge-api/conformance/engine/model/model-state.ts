@@ -56,12 +56,9 @@ export class ModelState {
   }
 
   protected queue(run: ModelRun): void {
-    const isNew = run.attempt === 0 && run.ttlMs !== null;
-    Object.assign(run, {
-      state: "queued",
-      dueMs: null,
-      expiresMs: isNew ? this.nowMs + (run.ttlMs ?? 0) : null,
-    });
+    const isNew = run.epoch === 0 && run.ttlMs !== null;
+    const expiresMs = isNew ? (run.dueMs ?? this.nowMs) + (run.ttlMs ?? 0) : null;
+    Object.assign(run, { state: "queued", dueMs: null, expiresMs });
     run.positionMs = this.nowMs - run.priority * 1_000;
   }
 

@@ -23,7 +23,8 @@ const crossedMax = 5;
  * A lane that was emptied of several runs is left open, and closed by the claim that finds it empty: more are likely to come,
  * and would each have to open it again. Not where runs ask for a place: nobody may come who serves it.
  * An entry is taken by deleting it; what a concurrent cancel has deleted is simply not taken. What has outlived its time to
- * live is passed over: it is due to expire, and may be so late when no API was there. Leases that a report is
+ * live is passed over: it is due to expire, and may be so late when no API was there. A lane of nothing else gives up its
+ * turn. Leases that a report is
  * ending meanwhile are not waited for: that report waits for the slots this statement holds. A pause of a queue or a limit
  * holds back what has not begun; a continuation takes its slots all the same. What would go on at other agents that are
  * heard has its slots kept: new work never takes the last of a lane, a counter or an environment before it.
@@ -282,16 +283,18 @@ lane_counts as materialized (
     l.id in (select lane_id from misfits)
       and (select count(*) from lanes_locked o
         where o.environment_id = l.environment_id and o.id in (select id from lanes_wanted)
-      ) >= greatest((select free from agent), 16) as is_passed_over
+      ) >= greatest((select free from agent), 16) as is_passed_over,
+    l.id in (select id from lanes_open where takes_new and coalesce(room_for_new, 1) > 0)
+      and l.id not in (select lane_id from candidates) as is_barren
   from lanes_locked l
 ),
 lanes_counted as (
   update lanes l
   set running = l.running + c.count + c.gate_count, has_work = c.has_more or (c.count > 1 and l.region = ''), blocked_by = c.blocked_by,
-      turn_at = case when c.count > 0 or not c.has_more or c.is_passed_over then ${now} else l.turn_at end
+      turn_at = case when c.count > 0 or not c.has_more or c.is_passed_over or c.is_barren then ${now} else l.turn_at end
   from lane_counts c
   where l.id = c.id and l.id = any(array(select id from lane_counts))
-    and (c.count > 0 or c.gate_count > 0 or c.is_passed_over or l.has_work <> c.has_more or l.blocked_by is distinct from c.blocked_by)
+    and (c.count > 0 or c.gate_count > 0 or c.is_passed_over or c.is_barren and c.has_more or l.has_work <> c.has_more or l.blocked_by is distinct from c.blocked_by)
   returning l.id, l.has_work, c.has_more, l.running, l.running_max, l.blocked_by
 ),
 unblocked as (
@@ -350,7 +353,7 @@ select (case
     'orders', (select coalesce(json_agg(json_build_object(
       'kind', kind, 'runId', run_id, 'epoch', epoch, 'reason', reason)), '[]') from orders),
     'emptied', (select coalesce(json_agg(id), '[]') from lanes_counted where not has_work or blocked_by is not null),
-    'passedOver', exists (select from lane_counts where is_passed_over and count = 0),
+    'passedOver', exists (select from lane_counts where is_passed_over and count = 0 or is_barren and has_more),
     'forOthers', case when exists (select from moved) then false else exists (select from misfits) or ${hasWorkElsewhere("agent", "places")} end,
     'keptForOthers', exists (select from kept),
     'asideChanged', exists (select from lanes_counted where blocked_by is not null) or exists (select from unblocked),

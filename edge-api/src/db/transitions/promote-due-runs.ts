@@ -14,8 +14,7 @@ with due as (
 moved as (
   update runs r
   set state = 'queued', due_at = null, queued_at = (select app_now()), updated_at = (select app_now()),
-      expires_at = case when r.attempt = 0 and r.ttl_ms is not null
-        then (select app_now()) + r.ttl_ms * interval '1 millisecond' end
+      expires_at = case when r.lease_epoch = 0 and r.ttl_ms is not null then r.due_at + r.ttl_ms * interval '1 millisecond' end
   from due d
   where r.id = d.id and r.state = 'delayed'
   returning r.id, r.environment_id, r.lane_id, r.priority, r.attempt, r.machine, r.expires_at
