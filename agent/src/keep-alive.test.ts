@@ -41,7 +41,6 @@ const tasks = {
   }`,
   flood: `run: () => {
     for (let nth = 0; nth < 60_000; nth++) console.log(nth + "x".repeat(1_000));
-    return process.pid;
   }`,
   mutters: `run: () => {
     strays.timer = setInterval(() => { for (let nth = 0; nth < 20; nth++) writeSync(1, "stray\\n"); }, 0);
@@ -76,6 +75,8 @@ const begin = async (maxExecutions: number) => {
   };
   return {
     lease,
+    cancel: (runId: string): void =>
+      harness.api.order({ kind: "cancel", runId, epoch: 1, reason: "by hand" }),
     async run(task: keyof typeof tasks, env?: Record<string, string>) {
       const made = lease(task, env);
       harness.api.lease(made);
@@ -121,7 +122,7 @@ test("another environment is another process", { timeout: 40_000 }, async () => 
 });
 
 test("a run that broke its process, or was cancelled, is the last in it", { timeout: 40_000 }, async () => {
-  const { lease, run } = await begin(50);
+  const { cancel, lease, run } = await begin(50);
   const first = await run("pid");
   expect((await run("uncaught")).final).toMatchObject({ kind: "failed" });
   const second = await run("pid");
@@ -129,7 +130,7 @@ test("a run that broke its process, or was cancelled, is the last in it", { time
   const listening = lease("listens");
   harness.api.lease(listening);
   await harness.api.until("its first line", () => harness.lines(listening.runId).includes("up"));
-  harness.api.order({ kind: "cancel", runId: listening.runId, epoch: 1, reason: "by hand" });
+  cancel(listening.runId);
   expect(await harness.final(listening.runId)).toMatchObject({ kind: "canceled" });
   expect((await run("pid")).output).not.toBe(second.output);
 });
@@ -161,7 +162,7 @@ test("all that a run in a kept process said comes before its end", { timeout: 40
   }
 });
 
-test("a process that is behind with what its run said serves no other", { timeout: 60_000 }, async () => {
+test("what a process is behind with is not the next run's", { timeout: 60_000 }, async () => {
   const { run } = await begin(50);
   const first = await run("flood");
   const second = await run("pid");
@@ -182,13 +183,13 @@ test("what an earlier run's callbacks write past the console is not the next run
 test("a run starts when its process reads it, and a cancel that comes with it is its own", {
   timeout: 60_000,
 }, async () => {
-  const { lease, run } = await begin(50);
+  const { cancel, lease, run } = await begin(50);
   await run("busyAfter");
   const next = lease("listens");
   harness.api.lease(next);
   await new Promise((resolve) => setTimeout(resolve, 500)); // its process has it, and no time to read it
   expect(harness.factsOf(next.runId)).toEqual([]);
-  harness.api.order({ kind: "cancel", runId: next.runId, epoch: 1, reason: "by hand" });
+  cancel(next.runId);
   // By itself, long before it would be ended by force.
   expect(await harness.final(next.runId, 8_000)).toMatchObject({ kind: "canceled" });
 });
@@ -196,13 +197,13 @@ test("a run starts when its process reads it, and a cancel that comes with it is
 test("a run does not count as started in a process that an earlier one holds up", {
   timeout: 60_000,
 }, async () => {
-  const { lease, run } = await begin(50);
+  const { cancel, lease, run } = await begin(50);
   await run("stuckAfter");
   const next = lease("pid");
   harness.api.lease(next);
   await new Promise((resolve) => setTimeout(resolve, 1_000));
   expect(harness.factsOf(next.runId)).toEqual([]);
-  harness.api.order({ kind: "cancel", runId: next.runId, epoch: 1, reason: "by hand" });
+  cancel(next.runId);
   expect(await harness.final(next.runId, 20_000)).toMatchObject({ kind: "canceled" });
 });
 

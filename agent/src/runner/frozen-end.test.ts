@@ -37,7 +37,7 @@ beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), "longshore-frozen-"));
   const files = await taskFiles({
     pid: "run: () => process.pid",
-    slow: "run: () => new Promise((resolve) => setTimeout(resolve, 300))",
+    slow: "run: () => new Promise((resolve) => setTimeout(resolve, 1_000))",
   });
   for (const [name, text] of Object.entries(files)) await writeFile(join(dir, name), text);
   const address = join(dir, "agent.sock");
@@ -73,29 +73,31 @@ const start = (task: string): string => {
     runId,
     context,
     task,
-    ...{
-      epoch: 1,
-      attempt: 1,
-      payload: null,
-      payloadType: "application/json",
-      bundleDir: dir,
-      entry: "tasks.mjs",
-    },
-    ...{ env: {}, secretEnv: [], maxDurationS: null, oldSpaceMb: null, keepAlive: { maxExecutions: 50 } },
+    epoch: 1,
+    attempt: 1,
+    payload: null,
+    payloadType: "application/json",
+    bundleDir: dir,
+    entry: "tasks.mjs",
+    env: {},
+    secretEnv: [],
+    maxDurationS: null,
+    oldSpaceMb: null,
+    keepAlive: { maxExecutions: 50 },
   };
   sayLease();
   socket.write(encodeLine({ t: "run", job }));
   return runId;
 };
-const isCompleted = (id: string) => (): boolean =>
-  facts.some((fact) => fact.runId === id && fact.kind === "completed");
+const hasSaid = (id: string, kind: RunnerFact["kind"]) => (): boolean =>
+  facts.some((fact) => fact.runId === id && fact.kind === kind);
 
 test("a kept process that was stopped by the fence with its end on the way goes on with the next run", {
   timeout: 40_000,
 }, async () => {
-  await until("the first", isCompleted(start("pid")));
+  await until("the first", hasSaid(start("pid"), "completed"));
   const second = start("slow");
-  await sleep(100);
+  await until("its start", hasSaid(second, "started"));
   // The host, or the container, stands still until the lease is over; the run's end is in the pipe by then.
   process.kill(runner.pid as number, "SIGSTOP");
   await sleep(fenceMs + 500);
@@ -104,7 +106,7 @@ test("a kept process that was stopped by the fence with its end on the way goes 
     if (fact.runId === second && fact.kind === "completed") third = start("pid");
   };
   process.kill(runner.pid as number, "SIGCONT");
-  await until("the second", isCompleted(second));
+  await until("the second", hasSaid(second, "completed"));
   const beats = setInterval(sayLease, 500);
-  await until("the third", isCompleted(third)).finally(() => clearInterval(beats));
+  await until("the third", hasSaid(third, "completed")).finally(() => clearInterval(beats));
 });

@@ -6,11 +6,11 @@ import type {
 import { applyMetadata, MetadataKeyError, MetadataNumberError } from "@longshore/shared/core/apply-metadata";
 import { AppError } from "@longshore/shared/core/error-codes";
 import { readRunMetadata } from "../db/queries/read-run-metadata.ts";
-import { isDataFault } from "../db/retry-conflicts.ts";
 import { type MetadataWrite, writeRunMetadata } from "../db/transitions/edit-run.ts";
 import { type Principal, requireScope } from "./authenticate.ts";
 import type { Deps } from "./deps.ts";
 import { getReadableRun } from "./read-run.ts";
+import { refuseDataFault } from "./refuse-unstorable.ts";
 import { metadataBytesMax } from "./to-trigger-item.ts";
 import { writeJson } from "./write-json.ts";
 
@@ -42,12 +42,9 @@ const requireWritable = (body: UpdateMetadataBody): void => {
   for (const [name, value] of Object.entries(body)) writeJson(value ?? null, name);
 };
 
-/** The database may hold less depth than this runtime writes. */
-const refuseUnstorable = (cause: unknown): never => {
-  if (!isDataFault(cause)) throw cause;
-  const message = "The metadata holds a value that cannot be stored, or is nested too deeply.";
-  throw new AppError("unprocessable", message, { cause });
-};
+const refuseUnstorable = refuseDataFault(
+  "The metadata holds a value that cannot be stored, or is nested too deeply.",
+);
 
 /** What each member of the family is to have. A run without a parent or root is its own. */
 const plan = (family: Family, body: UpdateMetadataBody): Map<string, MetadataWrite> => {

@@ -11,6 +11,7 @@ import type { Deps } from "./deps.ts";
 import { groupCommit } from "./group-commit.ts";
 import { offloadPayload } from "./offload-packets.ts";
 import { requireRoom } from "./queue-depth.ts";
+import { refuseDataFault } from "./refuse-unstorable.ts";
 import { type Debounce, debounceOf, type TriggerRequest, toTriggerItem } from "./to-trigger-item.ts";
 import { wakeAfter } from "./wake.ts";
 
@@ -242,10 +243,7 @@ export const branchArchived = (): AppError =>
 const inTheWay = (): AppError =>
   new AppError("unavailable", "Other triggers with this idempotency key are in the way; try again.");
 
-const refuseUnstorable = (cause: unknown): never => {
-  if (!isDataFault(cause)) throw cause;
-  throw new AppError("unprocessable", "The request holds a value that cannot be stored.", { cause });
-};
+const refuseUnstorable = refuseDataFault();
 
 const refusalOf = (outcome: TriggerOutcome, item: TriggerItem): AppError | null => {
   switch (outcome.kind) {

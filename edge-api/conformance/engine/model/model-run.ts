@@ -105,3 +105,35 @@ export const newRun = (spec: TriggerSpec, queue: string, machine: string, nowMs:
   ...{ ttlMs: spec.ttlMs, expiresMs: null, priority: spec.priority, positionMs: 0 },
   ...{ children: [], batches: [], parent: spec.parent, open: [], key: spec.key, external: spec.external },
 });
+
+/** An item of a batch that could not be triggered. */
+export const failedItem = (
+  id: string,
+  task: string,
+  parent: string | null,
+  machine: string,
+  nowMs: number,
+): ModelRun => ({
+  ...newRun(
+    {
+      ...{
+        id,
+        task,
+        lane: "",
+        limits: [],
+        gates: [],
+        labels: {},
+        ttlMs: null,
+        delayMs: 0,
+        priority: 0,
+        key: null,
+        keyLifeMs: 0,
+      },
+      ...{ request: null, debounce: null, parent, resumes: false, external: null },
+    },
+    "",
+    machine,
+    nowMs,
+  ),
+  state: "system_failure",
+});

@@ -3,6 +3,7 @@ import type { RunState } from "@longshore/shared/contract/run-status";
 import { laneOf } from "./model-room.ts";
 import {
   type Answer,
+  failedItem,
   type ModelBatch,
   type ModelRun,
   newRun,
@@ -310,7 +311,7 @@ export class Model extends ModelState {
       batch.items.set(index, runId);
       if (!isFault) continue;
       batch.hasFailed = true;
-      this.runs.set(runId, failedItem(runId, task, batch.parent, this.nowMs));
+      this.runs.set(runId, failedItem(runId, task, batch.parent, smallMachine, this.nowMs));
     }
     if (batch.items.size === batch.runCount) batch.status = "PROCESSING";
     this.settle(batch);
@@ -383,28 +384,3 @@ const isAhead = (other: ModelRun, run: ModelRun): boolean =>
   laneOf(other) === laneOf(run) &&
   JSON.stringify(other.labels) === JSON.stringify(run.labels) &&
   other.positionMs < run.positionMs;
-
-const failedItem = (id: string, task: string, parent: string | null, nowMs: number): ModelRun => ({
-  ...newRun(
-    {
-      ...{
-        id,
-        task,
-        lane: "",
-        limits: [],
-        gates: [],
-        labels: {},
-        ttlMs: null,
-        delayMs: 0,
-        priority: 0,
-        key: null,
-        keyLifeMs: 0,
-      },
-      ...{ request: null, debounce: null, parent, resumes: false, external: null },
-    },
-    "",
-    smallMachine,
-    nowMs,
-  ),
-  state: "system_failure",
-});
