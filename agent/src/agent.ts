@@ -59,7 +59,7 @@ export type AgentDeps = {
   clock?: Clock;
   logger?: Logger;
   random?: () => number;
-  /** Folder with `runner.mjs` and `executor.mjs`; built from source when absent. */
+  /** Folder with `runner.cjs` and `executor.cjs`; built from source when absent. */
   runnerDir?: string;
   /** Gives up starting (enrolment waits for the API). */
   signal?: AbortSignal;

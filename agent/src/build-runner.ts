@@ -8,8 +8,8 @@ const here = dirname(fileURLToPath(import.meta.url));
 const defaultOut = resolve(here, "../dist");
 /** All that a runner is made of. */
 export const runnerFiles = [
-  "runner.mjs",
-  "executor.mjs",
+  "runner.cjs",
+  "executor.cjs",
   ...hideProcessors.map((processor) => `hide-${processor}.node`),
 ];
 const stampName = "runner.stamp.json";
@@ -39,10 +39,11 @@ const build = async (outDir: string): Promise<void> => {
   const result = await esbuild.build({
     entryPoints: { runner: join(here, "runner/main.ts"), executor: join(here, "runner/executor.ts") },
     outdir: outDir,
-    outExtension: { ".js": ".mjs" },
+    outExtension: { ".js": ".cjs" },
     bundle: true,
     platform: "node",
-    format: "esm",
+    // Node starts what is no ES module sooner, by a tenth; the code of the runs is one all the same.
+    format: "cjs",
     target: "node20",
     metafile: true,
     absWorkingDir: here,
@@ -59,7 +60,7 @@ const build = async (outDir: string): Promise<void> => {
 let underWay: Promise<string> | null = null;
 
 /**
- * Bundles what runs inside containers: `runner.mjs` and `executor.mjs`, without dependencies, and the libraries that hide
+ * Bundles what runs inside containers: `runner.cjs` and `executor.cjs`, without dependencies, and the libraries that hide
  * a runner.
  *
  * Shape: the folder that holds them. Cost: about 100 ms; a few when nothing it is made of has changed. An installed

@@ -63,9 +63,14 @@ const tasks = {
     return process.pid;
   }`,
   stuckAfter: `run: () => { whenOver(() => { for (;;); }); return process.pid; }`,
-  sendsNothing: `run: async () => {
-    process.send(null);
+  sends: `run: () => ({ send: typeof process.send })`,
+  writesNothing: `run: async () => {
+    writeSync(3, "null\\n7\\n");
     await new Promise((resolve) => setTimeout(resolve, 100));
+  }`,
+  writesJunk: `run: async () => {
+    writeSync(3, "}{\\n");
+    await new Promise(() => {});
   }`,
   uncaught: `run: () => { setTimeout(() => { throw new Error("later"); }, 5); return new Promise(() => {}); }`,
   listens: `run: (_, { signal }) => new Promise((_, reject) => {
@@ -219,7 +224,14 @@ test("a run does not count as started in a process that an earlier one holds up"
   expect(await harness.final(next.runId, 20_000)).toMatchObject({ kind: "canceled" });
 });
 
-test("what a task sends to its runner by itself is nothing to it", { timeout: 40_000 }, async () => {
+test("what a task writes into its runner's channel is nothing, or its own end", {
+  timeout: 40_000,
+}, async () => {
   const { run } = await begin(50);
-  expect((await run("sendsNothing")).final).toMatchObject({ kind: "completed" });
+  const first = await run("pid");
+  expect((await run("sends")).output).toEqual({ send: "undefined" });
+  expect((await run("writesNothing")).final).toMatchObject({ kind: "completed" });
+  expect((await run("pid")).output).toBe(first.output);
+  expect((await run("writesJunk")).final).toMatchObject({ kind: "failed" });
+  expect((await run("pid")).output).not.toBe(first.output);
 });

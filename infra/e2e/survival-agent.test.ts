@@ -97,7 +97,7 @@ describe.skipIf(!hasRealParts)("what happens to the runs of an agent that", () =
     const top = (await docker.getContainer(container).top({ ps_args: "-eo pid,stat,args" })) as {
       Processes: string[][];
     };
-    const executors = top.Processes.filter(([, , command]) => command?.includes("executor.mjs"));
+    const executors = top.Processes.filter(([, , command]) => command?.includes("executor.cjs"));
     expect(executors.map(([, state]) => state?.[0])).toEqual(["T"]);
 
     first.kill("SIGCONT");

@@ -37,7 +37,7 @@ const writing = [
   ...[
     "/longshore/bundle/tasks.mjs",
     "/longshore/bundle/new",
-    "/longshore/bin/runner.mjs",
+    "/longshore/bin/runner.cjs",
     "/longshore/bin/new",
   ],
   ...[

@@ -58,7 +58,7 @@ export const containerOptions = (
     name: `longshore-${spec.labels.key}`,
     Image: spec.image ?? config.image,
     Entrypoint: ["node"],
-    Cmd: ["/longshore/bin/runner.mjs"],
+    Cmd: ["/longshore/bin/runner.cjs"],
     WorkingDir: "/tmp",
     User: user,
     Env: Object.entries({ HOME: "/tmp", LONGSHORE_HIDE: "1", ...spec.env }).map(

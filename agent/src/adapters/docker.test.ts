@@ -24,6 +24,7 @@ const tasks = {
       tmp: attempt("/tmp/file"), agentDir: fs.readdirSync("/longshore/agent"),
       docker: fs.existsSync("/var/run/docker.sock"), interfaces: Object.keys((await import("node:os")).networkInterfaces()),
       env: Object.keys(process.env).filter((name) => name.startsWith("LONGSHORE_")),
+      heaps: [heapMb(), await heapOfWorker()].map((mb) => mb >= 409 && mb < 470),
     };
   }`,
   eat: `run: async () => { console.log("eating"); const all = []; for (;;) all.push(Buffer.alloc(8 * 1024 * 1024, 1)); }`,
@@ -34,6 +35,16 @@ const tasks = {
   }`,
   endless: `run: () => { console.log("up"); return new Promise(() => setInterval(() => {}, 1000)); }`,
 };
+
+const prelude = `
+import { getHeapStatistics } from "node:v8";
+import { Worker } from "node:worker_threads";
+const heapMb = () => Math.round(getHeapStatistics().heap_size_limit / 1024 / 1024);
+const heapOfWorker = () => new Promise((resolve, reject) => {
+  const code = "const { getHeapStatistics } = require('v8'); require('worker_threads').parentPort.postMessage((" + heapMb + ")())";
+  new Worker(code, { eval: true }).once("message", resolve).once("error", reject);
+});
+`;
 
 /** What the engine builds an image of. */
 const packDockerfile = async (text: string): Promise<NodeJS.ReadableStream> => {
@@ -53,7 +64,7 @@ describe.skipIf(!available)("docker", () => {
     image = await testRunnerImage();
     const pool = { min: 0, buffer: 0, idleMs: 0, memoryMbMax: 1_024, forked: 0 };
     harness = await makeHarness({ runtime: "docker", runnerImage: image, network: "none", pool });
-    hash = await harness.bundle(tasks);
+    hash = await harness.bundle(tasks, prelude);
   }, 120_000);
   afterAll(() => harness?.close(), 30_000);
 
@@ -214,6 +225,7 @@ describe.skipIf(!available)("docker", () => {
         docker: false,
         interfaces: ["lo"],
         env: [],
+        heaps: [true, true], // 80 % of half a gigabyte, and what V8 adds for new objects
       });
     });
 

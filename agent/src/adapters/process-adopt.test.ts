@@ -8,7 +8,7 @@ test("what an earlier process of the agent has frozen is found frozen, and can b
   const root = await mkdtemp(join(tmpdir(), "longshore-adopt-"));
   const dir = join(root, "runs/one");
   await mkdir(join(dir, "b"), { recursive: true });
-  await writeFile(join(root, "runner.mjs"), "setInterval(() => {}, 1_000);");
+  await writeFile(join(root, "runner.cjs"), "setInterval(() => {}, 1_000);");
   const first = createProcessRuntime(join(root, "runs"), "agent_a");
   const id = await first.start({
     labels: { key: "one" },

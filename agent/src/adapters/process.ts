@@ -135,7 +135,7 @@ export const createProcessRuntime = (runsDir: string, agentId: string): Containe
       }
       const base = passedOn.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : []));
       const log = openSync(join(spec.dir, "runner.log"), "a", 0o600);
-      const child = spawn(process.execPath, [join(spec.runnerDir, "runner.mjs")], {
+      const child = spawn(process.execPath, [join(spec.runnerDir, "runner.cjs")], {
         cwd: spec.bundleDir,
         env: { ...Object.fromEntries(base), ...spec.env },
         detached: true, // I2

@@ -13,7 +13,7 @@ export type StartSpec = {
   socketDir: string;
   /** Where code appears once the container is bound to a deployment. With `socketDir` all that a container sees of `dir`. */
   bundleDir: string;
-  /** Holds `runner.mjs` and `executor.mjs`. */
+  /** Holds `runner.cjs` and `executor.cjs`. */
   runnerDir: string;
   /** No run waits for it: it is made to be ready. */
   isAhead: boolean;

@@ -1,3 +1,4 @@
+import "./keep-code-cache.ts"; // before all that loads any of Node
 import { AsyncLocalStorage } from "node:async_hooks";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -7,8 +8,10 @@ import { internalError } from "@longshore/sdk/lifecycle/task-error";
 import type { RunnerJob } from "@longshore/shared/contract/runner-protocol";
 import { captureConsole } from "./console-capture.ts";
 import { createExecutorHost } from "./executor-host.ts";
-import type { AbortCode, FromExecutor, ToExecutor } from "./ipc.ts";
+import type { AbortCode, ToExecutor } from "./ipc.ts";
+import { keepHeapOfWorkers } from "./keep-code-cache.ts";
 import { mapStacks } from "./map-stacks.ts";
+import { openChannel } from "./runner-channel.ts";
 
 /**
  * The process that runs task runs: forked by the runner before there is a job, so that Node is up when one comes, or
@@ -19,9 +22,7 @@ import { mapStacks } from "./map-stacks.ts";
  * I3  Nothing of a run reaches the next one in a kept process: environment, folder, host and signal are its own, and what
  *     its left-over callbacks say is dropped.
  */
-const send = (message: FromExecutor): void => {
-  process.send?.(message);
-};
+const send = openChannel((message) => receive(message));
 
 const failed = (error: ReturnType<typeof internalError>): AttemptOutcome => ({
   kind: "failed",
@@ -53,6 +54,7 @@ const loadCode = ({ bundleDir, entry }: Spot): Promise<AttemptOutcome | null> =>
     } catch (error) {
       failure = failed(internalError("COULD_NOT_IMPORT_TASK", error, "The tasks could not be loaded: "));
     }
+    keepHeapOfWorkers();
     loadedEnv = { ...process.env };
     return failure;
   });
@@ -202,7 +204,7 @@ const run = async ({ job, mark }: Extract<ToExecutor, { t: "run" }>): Promise<vo
   await (isKept ? scopes.run(scope, go) : go());
 };
 
-process.on("message", (message: ToExecutor) => {
+const receive = (message: ToExecutor): void => {
   switch (message.t) {
     case "prepare":
       aheadMark = message.mark;
@@ -214,10 +216,9 @@ process.on("message", (message: ToExecutor) => {
       void run(message);
       return;
     case "abort":
-      return current?.abort(message.code, message.reason);
+      current?.abort(message.code, message.reason);
+      return;
     default:
       current?.receive(message);
   }
-});
-// Without its runner nobody hears it: an orphan must not go on working.
-process.once("disconnect", () => process.exit(1));
+};

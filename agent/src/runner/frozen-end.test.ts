@@ -55,7 +55,7 @@ beforeEach(async () => {
     LONGSHORE_RUNNER_TOKEN: "t",
     LONGSHORE_FENCE_MS: String(fenceMs),
   };
-  const main = join(await buildRunner(), "runner.mjs");
+  const main = join(await buildRunner(), "runner.cjs");
   runner = spawn(process.execPath, [main], { detached: true, stdio: "inherit", cwd: dir, env });
   await until("the runner", () => isReady);
 });

@@ -7,7 +7,12 @@ import type { InternalErrorCode } from "@longshore/shared/contract/task-error";
 /** Why a run is ended from outside: the code of its signal's reason. */
 export type AbortCode = Extract<InternalErrorCode, "TASK_RUN_CANCELLED" | "MAX_DURATION_EXCEEDED">;
 
-/** Runner → executor, over the channel of `fork`. */
+/** Where an executor finds the channel to its runner: JSON lines both ways. */
+export const channelFd = 3;
+/** Longest message that a runner takes from an executor, whose code may write anything. Units: characters. */
+export const messageCharsMax = 256 * 1024 * 1024;
+
+/** Runner → executor. */
 export type ToExecutor =
   /** `mark` starts the lines on the executor's output that are meant for the runner. */
   | { t: "run"; job: RunnerJob; mark: string }

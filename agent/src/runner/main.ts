@@ -1,5 +1,4 @@
 import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
 import type { AgentFrame, RunnerJob } from "@longshore/shared/contract/runner-protocol";
 import { readMemoryBytes } from "./cgroup-memory.ts";
 import { emptyFolder } from "./empty-folder.ts";
@@ -45,9 +44,11 @@ const fenceMs = Number(process.env.LONGSHORE_FENCE_MS) || defaultFenceMs;
 /** Often enough that two lost answers do not freeze the run. Units: milliseconds. */
 const beatMs = Math.min(beatMsMax, fenceMs / 3);
 let isFenced = false;
+/** Where it is made to: see build-runner.ts. */
+const folder = dirname(process.argv[1] as string);
 // Before there is an executor: none may ever look in here.
-hide();
-const executorPath = join(dirname(fileURLToPath(import.meta.url)), "executor.mjs");
+hide(folder);
+const executorPath = join(folder, "executor.cjs");
 const givenOldSpace = Number(process.env.LONGSHORE_OLD_SPACE_MB);
 
 const accepted = new Set<string>();

@@ -89,9 +89,6 @@ export const runJob = (
   const secrets = createMask(secretsOf(job.env, job.secretEnv ?? []));
   const say = limitLog((line) => logs.add(line));
   const output = readOutput(executor, mark, (line) => void (isOver || say(line)), secrets, served > 0);
-  const send = (message: ToExecutor): void => {
-    if (executor.connected) executor.send(message, () => {}); // a dead executor is met by its exit
-  };
   const after = (ms: number, act: () => void): void => {
     timers.add(setTimeout(act, ms));
   };
@@ -120,7 +117,11 @@ export const runJob = (
   const onTimeUp = (): void => {
     if (ending) return;
     ending = { kind: "time_up" };
-    send({ t: "abort", code: "MAX_DURATION_EXCEEDED", reason: "The run exceeded its maximum duration." });
+    executor.send({
+      t: "abort",
+      code: "MAX_DURATION_EXCEEDED",
+      reason: "The run exceeded its maximum duration.",
+    });
     after(timeUp.termAfterMs, () => executor.kill("SIGTERM"));
     after(timeUp.killAfterMs, () => executor.kill("SIGKILL"));
   };
@@ -141,7 +142,7 @@ export const runJob = (
       executedMs: ms,
     };
   };
-  const keeps = (): boolean => served + 1 < (job.keepAlive?.maxExecutions ?? 0) && executor.connected;
+  const keeps = (): boolean => served + 1 < (job.keepAlive?.maxExecutions ?? 0) && executor.isUp();
   /** Reads what the run has written. Shape: whether that is all of it. */
   const readAll = async (isMarked: boolean): Promise<boolean> => {
     executor.stdout.resume();
@@ -175,8 +176,7 @@ export const runJob = (
     isOver = true;
     // What is left in the streams would be the next run's.
     if (isReusable && isWhole && !ending && keeps()) {
-      executor.off("message", onMessage);
-      executor.off("exit", onExit);
+      executor.tell({});
       output.detach();
       return to.onOver({ executor, mark, served: served + 1 });
     }
@@ -214,9 +214,8 @@ export const runJob = (
       return { kind: "failed", error: exitError(end, job.context.machine?.memory ?? null) };
     });
   };
-  executor.on("message", onMessage);
-  executor.on("exit", onExit);
-  send({ t: "run", job, mark });
+  executor.tell({ message: onMessage, exit: onExit });
+  executor.send({ t: "run", job, mark });
 
   return {
     job,
@@ -228,15 +227,15 @@ export const runJob = (
       epoch = newEpoch;
       if (!ending) startClock();
       if (moved) tell({ kind: "started" });
-      send({ t: "continue", waits });
+      executor.send({ t: "continue", waits });
     },
     cancel(graceMs) {
       if (ending || isOver) return;
       ending = { kind: "canceled" };
-      send({ t: "abort", code: "TASK_RUN_CANCELLED", reason: "The run was cancelled." });
+      executor.send({ t: "abort", code: "TASK_RUN_CANCELLED", reason: "The run was cancelled." });
       after(graceMs, () => executor.kill("SIGKILL"));
     },
-    answer: send,
+    answer: executor.send,
     holdOutput(hold) {
       if (isOver || concluding) return;
       for (const stream of [executor.stdout, executor.stderr]) hold ? stream.pause() : stream.resume();

@@ -1,7 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { RunnerJob } from "@longshore/shared/contract/runner-protocol";
-import { canTakeEnvironment, type Executor, forkExecutor } from "./fork-executor.ts";
-import type { FromExecutor, ToExecutor } from "./ipc.ts";
+import { canTakeEnvironment, type Executor, forkExecutor, type Listener } from "./fork-executor.ts";
 
 /** An executor that can be given a run. `served`: how many it has had. */
 export type ReadyExecutor = { executor: Executor; mark: string; served: number };
@@ -25,7 +24,7 @@ const isSameEnvironment = (a: Record<string, string>, b: Record<string, string>)
 };
 
 const fits = ({ code, executor, oldSpaceMb }: Spare, job: RunnerJob): boolean => {
-  if (!executor.connected || oldSpaceMb !== job.oldSpaceMb) return false;
+  if (!executor.isUp() || oldSpaceMb !== job.oldSpaceMb) return false;
   if (code === null) return canTakeEnvironment(job.env);
   return code.bundleDir === job.bundleDir && code.entry === job.entry && isSameEnvironment(code.env, job.env);
 };
@@ -54,9 +53,9 @@ export const createSpare = (
     spare = null;
     if (timer) clearTimeout(timer);
   };
-  const hold = (one: Spare): void => {
+  const hold = (one: Spare, message?: Listener["message"]): void => {
     spare = one;
-    one.executor.once("exit", () => forget(one));
+    one.executor.tell({ ...(message && { message }), exit: () => forget(one) });
   };
   const rest = (one: Spare): void => {
     if (spare !== one) return;
@@ -91,12 +90,10 @@ export const createSpare = (
         oldSpaceMb,
         code: { bundleDir, entry, env },
       };
-      hold(one);
-      executor.on("message", (message: FromExecutor) => {
-        if (message.t === "prepared") rest(one);
+      hold(one, (message) => {
+        if (message?.t === "prepared") rest(one);
       });
-      const order: ToExecutor = { t: "prepare", bundleDir, entry, mark: one.mark };
-      executor.send(order, () => {});
+      executor.send({ t: "prepare", bundleDir, entry, mark: one.mark });
       timer = setTimeout(() => rest(one), prepareMsMax);
     },
     /** Holds on to one that has served a run. `isStopped`: it stands still already. */
@@ -116,8 +113,6 @@ export const createSpare = (
       const one = spare;
       if (one && fits(one, job)) {
         forget(one);
-        one.executor.removeAllListeners("exit");
-        one.executor.removeAllListeners("message");
         // Stopped here, or with its last run by the fence.
         one.executor.kill("SIGCONT");
         return one;

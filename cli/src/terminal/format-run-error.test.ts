@@ -9,7 +9,7 @@ test.each([
     "Error: boom",
     `    at Object.run (${folder}/src/trigger/a.ts:6:34)`,
     `    at callRun (${folder}/node_modules/@longshore/sdk/dist/index.js:3:2704)`,
-    "    at async go (file:///home/ada/shop/.longshore/agent/runner/5d/executor.mjs:236:19)",
+    "    at async go (file:///home/ada/shop/.longshore/agent/runner/5d/executor.cjs:236:19)",
     "    at process.processTicksAndRejections (node:internal/process/task_queues:95:5)",
     "[cause] TypeError: deep",
     `    at ${folder}/src/lib.ts:1:2`,

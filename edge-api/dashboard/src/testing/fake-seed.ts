@@ -5,7 +5,7 @@ const agent = { agentId: "agent_01kfra1", agentName: "fra-build-1" };
 const stack = `Error: SMTP 421: too many connections from this address
     at SmtpClient.send (/app/src/lib/smtp.ts:88:13)
     at async sendWelcomeEmail.run (/app/src/tasks/emails.ts:31:5)
-    at async Executor.execute (/runner/executor.mjs:142:18)`;
+    at async Executor.execute (/runner/executor.cjs:142:18)`;
 
 /** The same numbers each time, so that screenshots do not differ for nothing. */
 const sequence = () => {
