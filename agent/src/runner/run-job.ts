@@ -8,10 +8,9 @@ import { createLogBatch } from "./log-batch.ts";
 import { limitLog } from "./log-limit.ts";
 import { createMask, secretsOf } from "./mask-secrets.ts";
 import { readOutput } from "./output-reader.ts";
+import { readRest } from "./read-rest.ts";
 import type { ReadyExecutor } from "./spare.ts";
 
-/** How long the output of a dead executor is waited for: a grandchild may hold the pipe open. */
-const outputGraceMs = 500;
 /** How long the start of a run in a kept process may wait for company on its way. Units: milliseconds. */
 const startGatherMs = 5;
 /** A run whose time is over: its signal is aborted, then SIGTERM, then SIGKILL. */
@@ -33,9 +32,6 @@ export type RunningJob = {
   thaw(): void;
   kill(signal: NodeJS.Signals): void;
 };
-
-/** What was in a stream when a turn of the event loop began has been read when it ends. */
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /**
  * Drives one executor through one run.
@@ -143,24 +139,6 @@ export const runJob = (
     };
   };
   const keeps = (): boolean => served + 1 < (job.keepAlive?.maxExecutions ?? 0) && executor.isUp();
-  /** Reads what the run has written. Shape: whether that is all of it. */
-  const readAll = async (isMarked: boolean): Promise<boolean> => {
-    executor.stdout.resume();
-    executor.stderr.resume();
-    if (isMarked) {
-      const grace = new Promise<boolean>((resolve) => after(outputGraceMs, () => resolve(false)));
-      return Promise.race([output.ended.then(() => true), grace]);
-    }
-    // All of it is in the streams: they are empty when a turn brings no more.
-    await turn(); // this one may have begun before
-    await turn();
-    const endsAt = performance.now() + outputGraceMs;
-    for (let before = -1; before !== output.charsRead(); await turn()) {
-      if (performance.now() > endsAt) return false;
-      before = output.charsRead();
-    }
-    return true;
-  };
   const conclude = async (
     outcome: () => AttemptOutcome,
     isMarked = true,
@@ -169,7 +147,9 @@ export const runJob = (
     if (isOver || concluding) return;
     concluding = true;
     stopClock();
-    const isWhole = await readAll(isMarked);
+    executor.stdout.resume();
+    executor.stderr.resume();
+    const isWhole = await readRest(output, isMarked);
     if (isWhole) output.close();
     for (const timer of timers) clearTimeout(timer);
     tell(finalFact(outcome())); // I1

@@ -5,7 +5,7 @@ import { canTakeEnvironment, type Executor, forkExecutor, type Listener } from "
 /** An executor that can be given a run. `served`: how many it has had. */
 export type ReadyExecutor = { executor: Executor; mark: string; served: number };
 
-/** A kept process for which no run comes within this is stopped. Units: milliseconds. */
+/** A process with code for which no run comes within this is stopped. Units: milliseconds. */
 const restAfterMs = 100;
 /** Code that is not loaded by then is stopped where it is; its run lets it go on. Units: milliseconds. */
 const prepareMsMax = 15_000;
@@ -33,8 +33,7 @@ const fits = ({ code, executor, oldSpaceMb }: Spare, job: RunnerJob): boolean =>
  * The executor of the next run.
  *
  * I1  One that holds code is stopped (SIGSTOP) until its run comes: what the user's modules started costs no processor.
- *     One that has just served a run is stopped only when the next does not follow at once: to stop and wake a process of
- *     ten threads costs more than a short run does.
+ *     But not when the run follows at once: to stop and wake a process of ten threads costs more than a short run does.
  * I2  One that does not fit the run that comes is thrown away.
  */
 export const createSpare = (
@@ -62,7 +61,12 @@ export const createSpare = (
     if (timer) clearTimeout(timer);
     one.executor.kill("SIGSTOP"); // I1
     if (one.served > 0) on.rested(one.executor.pid);
-    else on.ready(true);
+  };
+  const isReady = (one: Spare): void => {
+    if (spare !== one) return;
+    if (timer) clearTimeout(timer);
+    timer = setTimeout(() => rest(one), restAfterMs);
+    on.ready(true);
   };
   const drop = (): void => {
     spare?.executor.kill("SIGKILL");
@@ -91,10 +95,13 @@ export const createSpare = (
         code: { bundleDir, entry, env },
       };
       hold(one, (message) => {
-        if (message?.t === "prepared") rest(one);
+        if (message?.t === "prepared") isReady(one);
       });
       executor.send({ t: "prepare", bundleDir, entry, mark: one.mark });
-      timer = setTimeout(() => rest(one), prepareMsMax);
+      timer = setTimeout(() => {
+        rest(one);
+        on.ready(true);
+      }, prepareMsMax);
     },
     /** Holds on to one that has served a run. `isStopped`: it stands still already. */
     keep(
@@ -105,8 +112,8 @@ export const createSpare = (
       const code = { bundleDir, entry, env };
       const one: Spare = { executor, mark: newMark(), served, oldSpaceMb, code };
       hold(one);
-      if (!isStopped) timer = setTimeout(() => rest(one), restAfterMs);
-      on.ready(true);
+      if (isStopped) on.ready(true);
+      else isReady(one);
     },
     /** The executor for this run: the spare if it fits (I2), else a new one. */
     take(job: RunnerJob): ReadyExecutor {

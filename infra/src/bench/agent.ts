@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
+import { setTimeout } from "node:timers/promises";
 import { createClient } from "@longshore/sdk";
 import type Docker from "dockerode";
 import { deployProject } from "longshore/deploy/deploy";
@@ -89,6 +90,9 @@ const dockerRun = async ({ docker, image }: Ground): Promise<number> => {
   return tookMs;
 };
 
+/** A prepared executor is stopped by then: what is measured is the start after a pause. Units: milliseconds. */
+const restMs = 250;
+
 const warmStart = async (ground: Ground, samples = 40): Promise<Figure> => {
   await deploy(ground);
   const agent = await agentOn(ground, { LONGSHORE_SLOTS: "1" });
@@ -97,6 +101,7 @@ const warmStart = async (ground: Ground, samples = 40): Promise<Figure> => {
     const tookMs: number[] = [];
     for (let nth = 0; nth < samples; nth++) {
       await agent.until("a prepared executor", ({ pool }) => pool.prepared === 1);
+      await setTimeout(restMs);
       tookMs.push(await firstLine(ground));
     }
     return { name: "agent.warm-start", ...percentiles(tookMs) };
@@ -190,7 +195,7 @@ const sustained = async (
         const tookS = (seen.to.getTime() - seen.from.getTime()) / 1_000;
         return { name, runsPerS: rounded((count - 1) / tookS), n: count, slots: 8 };
       }
-      await new Promise((resolve) => setTimeout(resolve, 1_000));
+      await setTimeout(1_000);
     }
   } finally {
     await agent.stop();
