@@ -1,7 +1,7 @@
 import { claimRuns } from "@longshore/edge-api/db/transitions/claim-runs";
 import type { AttemptEnd } from "@longshore/edge-api/db/transitions/end-attempts";
 import { triggerRuns } from "@longshore/edge-api/db/transitions/trigger-runs";
-import { afterAll, beforeAll, describe } from "vitest";
+import { describe } from "vitest";
 import {
   claimRequest,
   openTestPglite,
@@ -11,6 +11,7 @@ import {
   type TestDatabase,
   triggerItem,
 } from "./fixture.ts";
+import { openLater } from "./open-later.ts";
 
 const serverUrl = process.env.LONGSHORE_TEST_DATABASE_URL;
 const drivers: [string, boolean, () => Promise<TestDatabase>][] = [
@@ -68,23 +69,7 @@ export const describeMoves = (
 ): void =>
   describe.each(drivers)(`${subject} on %s`, (_name, available, open) => {
     describe.skipIf(!available)("each one statement", () => {
-      let opened: TestDatabase | undefined;
-      const database = (): TestDatabase => {
-        if (opened === undefined) throw new Error("the database is not open yet");
-        return opened;
-      };
-      beforeAll(async () => {
-        opened = await open();
-      }, 60_000);
-      afterAll(() => opened?.close());
-      const t: TestDatabase = {
-        get db() {
-          return database().db;
-        },
-        query: (text, values) => database().query(text, values),
-        advance: (ms) => database().advance(ms),
-        close: () => database().close(),
-      };
+      const t = openLater(open);
       cases(t, placesIn(t));
     });
   });
