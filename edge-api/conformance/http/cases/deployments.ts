@@ -187,10 +187,9 @@ export const deploymentCases = (platform: () => Platform) =>
       expect(error).toBe(`${field} is a number that is too large to be kept.`);
     });
 
-    test("what is nested deeper than can be written is refused as the caller's", async () => {
+    test("what is nested deeper than can be kept is refused as the caller's", async () => {
       const deep = `${"[".repeat(50_000)}${"]".repeat(50_000)}`;
-      const schema = expectError(await createWith(manifestWith(deep), "{}"), 422, "unprocessable");
-      expect(schema.error).toBe("The manifest is nested too deeply.");
+      expectError(await createWith(manifestWith(deep), "{}"), 422, "unprocessable");
       expectError(await createWith(manifestWith("{}"), `{"a":${deep}}`), 400, "bad_request");
     });
 
