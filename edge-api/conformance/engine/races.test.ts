@@ -4,16 +4,20 @@ import { completeTokens } from "@longshore/edge-api/db/transitions/complete-toke
 import { createWaitPoint } from "@longshore/edge-api/db/transitions/create-wait-point";
 import { endAttempts } from "@longshore/edge-api/db/transitions/end-attempts";
 import { revokeAgent } from "@longshore/edge-api/db/transitions/enrol-agent";
-import { expireRuns } from "@longshore/edge-api/db/transitions/expire-runs";
+import { expireNamedRuns, expireRuns } from "@longshore/edge-api/db/transitions/expire-runs";
 import { releaseRuns } from "@longshore/edge-api/db/transitions/release-runs";
 import { settleLanes } from "@longshore/edge-api/db/transitions/settle-lanes";
 import { startRuns } from "@longshore/edge-api/db/transitions/start-runs";
 import { triggerRuns } from "@longshore/edge-api/db/transitions/trigger-runs";
 import { waitRuns } from "@longshore/edge-api/db/transitions/wait-runs";
 import { wakeSettledRuns } from "@longshore/edge-api/db/transitions/wake-settled-runs";
+import type { Principal } from "@longshore/edge-api/services/authenticate";
+import { triggerRun } from "@longshore/edge-api/services/trigger-run";
+import type { TriggerOptions } from "@longshore/shared/contract/trigger";
 import { newId } from "@longshore/shared/core/ids";
 import pg from "pg";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { depsOf } from "./deps-of.ts";
 import { cancelOne, claimRequest, openTestPostgres, seed, triggerItem, triggerLinked } from "./fixture.ts";
 
 const serverUrl = process.env.LONGSHORE_TEST_DATABASE_URL;
@@ -274,6 +278,61 @@ describe.skipIf(serverUrl === undefined)("crossing statements on Postgres", () =
     await other.query("commit");
     expect(await second).toMatchObject([{ kind: "again" }]);
     expect(await triggerRuns(t.db, [p.item(key)])).toMatchObject([{ kind: "cached", runId: first?.runId }]);
+  });
+
+  describe("a trigger that meets a run which has outlived its time", () => {
+    const keyed = { idempotencyKey: "k" };
+    const meet = async () => {
+      const p = await place();
+      const principal: Principal = { kind: "key", environmentId: p.environmentId, scopes: null };
+      const request = { task: "a", requestKey: null, idempotencyKey: null, idempotencyKeyTtl: null };
+      const trigger = async (options: TriggerOptions = keyed) => {
+        const { id, isCached } = await triggerRun(depsOf(t.db), principal, { ...request, body: { options } });
+        return { id, isCached };
+      };
+      const late = (await trigger({ ...keyed, ttl: 1 })).id;
+      return { ...p, trigger, late };
+    };
+
+    test("is answered with it when a claim that began in time takes it", async () => {
+      const p = await meet();
+      await other.query("begin");
+      expect(await claimRuns(held, claimRequest(p.agent, 1))).toMatchObject({ leases: [{ runId: p.late }] });
+      await t.advance(1_000);
+      const triggering = p.trigger();
+      await untilBlocked();
+      await other.query("commit");
+      expect(await triggering).toEqual({ id: p.late, isCached: true });
+      expect(await p.state(p.late)).toBe("leased");
+    });
+
+    test("makes its own run when the sweep is about to end it, and keeps the key", async () => {
+      const p = await meet();
+      await t.advance(1_000);
+      await other.query("begin");
+      expect(await expireRuns(held)).toMatchObject({ count: 1 });
+      const triggering = p.trigger();
+      await untilBlocked();
+      await other.query("commit");
+      const made = await triggering;
+      expect(made).toMatchObject({ isCached: false });
+      expect(await p.trigger()).toEqual({ ...made, isCached: true });
+      expect(await p.state(p.late)).toBe("expired");
+    });
+
+    test("keeps the key when a sweep begins before its end of that run is written", async () => {
+      const p = await meet();
+      await t.advance(1_000);
+      await other.query("begin");
+      expect(await expireNamedRuns(held, [p.late])).toMatchObject({ count: 1 });
+      const sweeping = expireRuns(t.db);
+      const [made] = await triggerRuns(held, [
+        p.item({ ...keyed, idempotencyExpiresAt: "2999-01-01T00:00:00.000Z" }),
+      ]);
+      await other.query("commit");
+      expect(await sweeping).toMatchObject({ count: 0 });
+      expect(await p.trigger()).toEqual({ id: made?.runId, isCached: true });
+    });
   });
 
   test("two claims cannot take a limited queue beyond its limit", async () => {

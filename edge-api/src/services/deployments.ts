@@ -14,10 +14,12 @@ import { type Principal, requireOutsider, requireScope } from "./authenticate.ts
 import type { Deps } from "./deps.ts";
 import { forgetBundles } from "./news-of-bundles.ts";
 import { planDeclaredSchedules } from "./plan-declared-schedules.ts";
+import { refuseDataFault } from "./refuse-unstorable.ts";
 import { releasePending } from "./release-pending.ts";
 import { checkManifest, resolveManifest } from "./resolve-manifest.ts";
 import { serialiseDeployment } from "./serialise-deployment.ts";
 import { poolOf, wakeAfter } from "./wake.ts";
+import { writeJson } from "./write-json.ts";
 
 const requireDeploy = (principal: Principal): void => {
   requireOutsider(principal);
@@ -26,7 +28,10 @@ const requireDeploy = (principal: Principal): void => {
 
 const missing = () => new AppError("not_found", "Deployment not found", { shouldRetry: false });
 
-/** `POST /api/v1/deployments`: a version that nothing uses yet. Errors: those of `checkManifest`. */
+/**
+ * `POST /api/v1/deployments`: a version that nothing uses yet.
+ * Errors: those of `checkManifest`; `unprocessable` for what could not be kept as it came, in `git` or a task's `payloadSchema`.
+ */
 export const createDeployment = async (
   deps: Deps,
   principal: Principal,
@@ -34,7 +39,9 @@ export const createDeployment = async (
 ): Promise<Deployment> => {
   requireDeploy(principal);
   checkManifest(body.manifest);
-  const row = await rows.createDeployment(deps.db, {
+  writeJson(body.manifest, "manifest");
+  writeJson(body.git ?? null, "git");
+  const made = rows.createDeployment(deps.db, {
     id: newId("deployment"),
     environmentId: principal.environmentId,
     shortCode: randomText(8),
@@ -43,6 +50,7 @@ export const createDeployment = async (
     externalId: body.externalId ?? null,
     git: body.git ?? null,
   });
+  const row = await made.catch(refuseDataFault());
   return serialiseDeployment(row);
 };
 

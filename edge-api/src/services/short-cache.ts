@@ -8,7 +8,8 @@ export class ShortCache<T> {
   private readonly entries = new Map<string, { value: T; untilMs: number }>();
 
   constructor(
-    private readonly ttlMs: number,
+    /** How long an answer is kept, or how long that one is. */
+    private readonly ttlMs: number | ((value: T) => number),
     private readonly entriesMax: number,
   ) {}
 
@@ -19,7 +20,8 @@ export class ShortCache<T> {
     const value = await load();
     this.entries.delete(key);
     if (value === null || before !== this.forgotten) return value;
-    this.entries.set(key, { value, untilMs: performance.now() + this.ttlMs });
+    const ttlMs = typeof this.ttlMs === "number" ? this.ttlMs : this.ttlMs(value);
+    this.entries.set(key, { value, untilMs: performance.now() + ttlMs });
     if (this.entries.size > this.entriesMax) this.dropOldest();
     return value;
   }

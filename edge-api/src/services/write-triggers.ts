@@ -3,6 +3,7 @@ import { AppError } from "@longshore/shared/core/error-codes";
 import { newId } from "@longshore/shared/core/ids";
 import { isDataFault } from "../db/retry-conflicts.ts";
 import { cancelRuns } from "../db/transitions/cancel-runs.ts";
+import { expireNamedRuns } from "../db/transitions/expire-runs.ts";
 import { openLane } from "../db/transitions/open-lane.ts";
 import { pushBackRun } from "../db/transitions/push-back-run.ts";
 import { type TriggerItem, type TriggerOutcome, triggerRuns } from "../db/transitions/trigger-runs.ts";
@@ -62,6 +63,7 @@ export const writeTrigger = async (
     const outcome = await writeItem(item).catch(refuseUnstorable);
     if (outcome.kind === "again") continue;
     if (outcome.kind === "lane_missing") await openLimitedLane(deps, item, outcome);
+    else if (outcome.kind === "expired") await endOutlived(deps, [outcome]);
     else return settle(deps, outcome, item);
   }
   throw inTheWay();
@@ -75,6 +77,14 @@ const settle = async (deps: Deps, outcome: TriggerOutcome, item: TriggerItem): P
   await endReplaced(deps, item, outcome);
   if (needsLink(outcome, item)) await linkParent(deps, item, outcome.runId ?? "");
   return { id: outcome.runId ?? "", isCached: outcome.kind === "cached" };
+};
+
+/** Ends the runs that these triggers met although their time to live is over: no sweep was there yet. */
+const endOutlived = async (deps: Deps, outcomes: readonly TriggerOutcome[]): Promise<void> => {
+  const runIds = outcomes.flatMap(({ kind, runId }) => (kind === "expired" && runId !== null ? [runId] : []));
+  if (runIds.length === 0) return;
+  const expired = await expireNamedRuns(deps.db, runIds);
+  await wakeAfter(deps, expired.hints);
 };
 
 const needsLink = (outcome: TriggerOutcome, item: TriggerItem): boolean =>
@@ -186,6 +196,7 @@ const writeGroup = async (deps: Deps, group: readonly Entry[], results: TriggerR
   const together = group.filter(({ debounce }) => debounce === null);
   const items = together.map(({ item }) => item);
   const outcomes = items.length === 0 ? [] : await triggerRuns(deps.db, items).catch(orNothing);
+  await endOutlived(deps, outcomes);
   const alone = new Set(group.filter(({ debounce }) => debounce !== null));
   const pools = new Set<string>();
   for (const [nth, entry] of together.entries()) {
@@ -194,6 +205,7 @@ const writeGroup = async (deps: Deps, group: readonly Entry[], results: TriggerR
       outcome === undefined ||
       outcome.kind === "again" ||
       outcome.kind === "lane_missing" ||
+      outcome.kind === "expired" ||
       needsLink(outcome, entry.item)
     ) {
       alone.add(entry);

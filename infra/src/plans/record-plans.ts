@@ -8,7 +8,7 @@ import type { RunFilter } from "@longshore/edge-api/db/queries/run-filter";
 import { claimRuns } from "@longshore/edge-api/db/transitions/claim-runs";
 import { completeDueWaits } from "@longshore/edge-api/db/transitions/complete-due-waits";
 import { endAttempts } from "@longshore/edge-api/db/transitions/end-attempts";
-import { expireRuns } from "@longshore/edge-api/db/transitions/expire-runs";
+import { expireNamedRuns, expireRuns } from "@longshore/edge-api/db/transitions/expire-runs";
 import { promoteDueRuns } from "@longshore/edge-api/db/transitions/promote-due-runs";
 import { settleBatches } from "@longshore/edge-api/db/transitions/settle-batches";
 import { settleFinalisers } from "@longshore/edge-api/db/transitions/settle-finalisers";
@@ -176,6 +176,7 @@ export const recordPlans = async (stage: Stage): Promise<RecordedPlan[]> => {
     await record("promote due", () => promoteDueRuns(db));
     await record("complete waits", () => completeDueWaits(db));
     await record("expire", () => expireRuns(db));
+    await record("expire named", () => expireNamedRuns(db, ["run_absent"]));
     await record("schedules due", () => findDueSchedules(db, 100));
     await record("finalisers due", () => findDueFinalisers(db, 100));
     await record("settle finalisers", () => settleFinalisers(db, [{ runId: "run_absent", kind: "over" }]));

@@ -22,6 +22,15 @@ export type AssembleBundleBody = z.infer<typeof AssembleBundleBody>;
 /** Units: characters of JSON. */
 const gitCharactersMax = 16_384;
 
+/** What is nested too deeply to be written is longer as well. */
+const isShort = (git: object): boolean => {
+  try {
+    return JSON.stringify(git).length <= gitCharactersMax;
+  } catch {
+    return false;
+  }
+};
+
 export const CreateDeploymentBody = z.object({
   bundleHash: BundleHash,
   manifest: BundleManifest,
@@ -31,7 +40,7 @@ export const CreateDeploymentBody = z.object({
   /** What the caller knows of the commit; shown as it came. */
   git: z
     .record(z.string().max(100), z.unknown())
-    .refine((git) => JSON.stringify(git).length <= gitCharactersMax, `at most ${gitCharactersMax} characters`)
+    .refine(isShort, `at most ${gitCharactersMax} characters`)
     .optional(),
 });
 export type CreateDeploymentBody = z.infer<typeof CreateDeploymentBody>;

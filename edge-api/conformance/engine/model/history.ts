@@ -19,6 +19,7 @@ const weights: Record<string, number> = {
     trigger: 12,
     child: 14,
     debounce: 4,
+    outlive: 4,
     reschedule: 2,
     resetKey: 1,
     deploy: 3,

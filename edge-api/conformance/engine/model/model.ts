@@ -84,7 +84,10 @@ export class Model extends ModelState {
     if (replayed !== undefined) return { kind: "replayed", runId: replayed };
     const place = this.placeOf(spec);
     const live = place === null ? null : this.liveIn(place);
-    const known = this.knownByKey(spec.key) ?? (place?.policy === "skip" ? (live?.id ?? null) : null);
+    const keyed = this.knownByKey(spec.key);
+    const met = keyed ?? live?.id ?? null;
+    if (met !== null && this.isExpired(this.get(met))) return { kind: "expired", runId: met };
+    const known = keyed ?? (place?.policy === "skip" ? (live?.id ?? null) : null);
     if (known !== null) {
       if (parent !== null && spec.resumes) {
         if (this.waitsFor(known, parent.id)) return { kind: "deadlock" };
@@ -356,8 +359,9 @@ export class Model extends ModelState {
     this.wake((wait) => ("dueMs" in wait ? wait.dueMs <= this.nowMs : this.isDone(wait)));
   }
 
-  expire(): void {
-    const over = this.all((run) => this.isExpired(run));
+  /** All that have outlived their time, or those of them that are named. */
+  expire(ids?: readonly string[]): void {
+    const over = this.all((run) => this.isExpired(run) && (ids?.includes(run.id) ?? true));
     this.finish(over, "expired");
   }
 

@@ -6,6 +6,7 @@ import {
   promoteDeployment,
 } from "@longshore/edge-api/db/transitions/deployments";
 import { rescheduleRun, resetIdempotencyKey } from "@longshore/edge-api/db/transitions/edit-run";
+import { expireNamedRuns } from "@longshore/edge-api/db/transitions/expire-runs";
 import { linkBatchItems } from "@longshore/edge-api/db/transitions/link-batch-items";
 import { openLane } from "@longshore/edge-api/db/transitions/open-lane";
 import { pushBackRun } from "@longshore/edge-api/db/transitions/push-back-run";
@@ -60,7 +61,7 @@ const laneAt = (n: number): string => ["", "x", "y"][n % 3] ?? "";
 const limitsAt = (n: number): string[] =>
   [["all"], ["each"], ["few"], ["all", "each"], ["each", "few"]][n % 5] ?? [];
 
-/** Triggers as the service does: puts off, makes the lane, ends the replaced run. */
+/** Triggers as the service does: puts off, makes the lane, ends what has outlived its time, and the replaced run. */
 const triggerOne = async (game: Game, spec: TriggerSpec): Promise<void> => {
   const { model, t, environmentId } = game;
   const item = itemOf(game, spec);
@@ -90,6 +91,12 @@ const triggerOne = async (game: Game, spec: TriggerSpec): Promise<void> => {
     ...(wanted.runId === undefined ? {} : { runId: wanted.runId }),
   });
   expect(outcome.replacedRunId).toBe(wanted.replaced ?? null);
+  if (wanted.kind === "expired") {
+    const ids = [wanted.runId ?? ""];
+    expect(await expireNamedRuns(t.db, ids)).toMatchObject({ count: 1 });
+    model.expire(ids);
+    return triggerOne(game, spec);
+  }
   if (outcome.replacedRunId !== null) await cancelMany(game, [outcome.replacedRunId]);
 };
 
@@ -172,6 +179,16 @@ const debounce = async (game: Game, { a, b, c }: Step) => {
   if (a % 4 === 0) return;
   await advance(game, 1_500);
   await triggerOne(game, { ...spec, id: newId("run"), request: null });
+};
+
+/** Once, and once more when the first has outlived its time. */
+const outlive = async (game: Game, { a, b, c }: Step) => {
+  const task = ["a", "skip", "replace", "c"][a % 4] ?? "a";
+  const keyed = c % 3 > 0 ? { key: `k${task}${b % 2}`, keyLifeMs: 3_600_000 } : {};
+  const spec = { ...plainSpec(task, laneAt(b)), ttlMs: 1_000, ...keyed };
+  await triggerOne(game, spec);
+  await advance(game, 1_000);
+  await triggerOne(game, { ...spec, id: newId("run"), ttlMs: null });
 };
 
 const reschedule = async (game: Game, { a, b }: Step) => {
@@ -275,6 +292,7 @@ export const triggerMoves = {
   many,
   crowd,
   debounce,
+  outlive,
   reschedule,
   resetKey,
   deploy,

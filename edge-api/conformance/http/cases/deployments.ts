@@ -13,7 +13,7 @@ export const deploymentCases = (platform: () => Platform) =>
     const api = (
       method: string,
       path: string,
-      options: { json?: unknown; body?: BodyInit; token?: string } = {},
+      options: { json?: unknown; body?: BodyInit; token?: string; headers?: Record<string, string> } = {},
     ) => call(platform(), method, path, { token: platform().apiKey, ...options });
     const create = (bundleHash: string, tasks: object[]) =>
       api("POST", "/api/v1/deployments", { json: { bundleHash, manifest: manifestOf(tasks) } });
@@ -166,6 +166,31 @@ export const deploymentCases = (platform: () => Platform) =>
       expectError(await api("GET", "/api/v1/deployments/current", { token }), 404, "not_found");
       const tooMuch = { ...json, git: { text: "x".repeat(17_000) } };
       expectError(await api("POST", "/api/v1/deployments", { json: tooMuch }), 400);
+    });
+
+    const createWith = async (manifest: string, git: string) => {
+      const body = `{"bundleHash":"${(await upload()).hash}","manifest":${manifest},"git":${git}}`;
+      return api("POST", "/api/v1/deployments", { body, headers: { "content-type": "application/json" } });
+    };
+    const manifestWith = (payloadSchema: string) =>
+      JSON.stringify(manifestOf([{ id: "a" }, { id: "b", payloadSchema: "here" }])).replace(
+        '"here"',
+        payloadSchema,
+      );
+
+    test.each([
+      ["git.a.1", "{}", '{"a":[null,-1e400]}'],
+      ["manifest.tasks.1.payloadSchema", "1e400", "{}"],
+      ["manifest.tasks.1.payloadSchema.maximum", '{"type":"number","default":null,"maximum":1e400}', "{}"],
+    ])("422 for a number that no double holds, naming %s", async (field, payloadSchema, git) => {
+      const { error } = expectError(await createWith(manifestWith(payloadSchema), git), 422, "unprocessable");
+      expect(error).toBe(`${field} is a number that is too large to be kept.`);
+    });
+
+    test("what is nested deeper than can be kept is refused as the caller's", async () => {
+      const deep = `${"[".repeat(50_000)}${"]".repeat(50_000)}`;
+      expectError(await createWith(manifestWith(deep), "{}"), 422, "unprocessable");
+      expectError(await createWith(manifestWith("{}"), `{"a":${deep}}`), 400, "bad_request");
     });
 
     test("a deployment that is failed keeps its first reason, and is never finalised", async () => {

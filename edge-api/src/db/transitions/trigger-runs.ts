@@ -63,6 +63,7 @@ const Outcome = z.object({
     "parent_missing",
     "archived",
     "lane_missing",
+    "expired",
     "again",
   ]),
   runId: z.string().nullable(),
@@ -89,8 +90,16 @@ const runLabels = labelsOf('i."labels"', "t");
  * left pointing at a run that was never made, when a later row was lost to a concurrent trigger; whoever sees such a row
  * takes it. The others never are. Rows are looked up by lateral joins of one: a plan that was made while the tables were
  * small must not come to read them whole, nor every key that has not expired.
+ *
+ * A key or a place of a queued run that has outlived its time to live is about to be free. It is not taken here: a claim that
+ * began in time may be on its way to that run, and only who holds its queue entry knows (expireNamedRuns).
  */
 const now = "(select at from clock)";
+
+/** Whether a run is queued and has outlived its time to live: no claim that begins now takes it. */
+const hasOutlived = (runId: string): string =>
+  `coalesce((select expires_at <= ${now} from queue_entries where run_id = ${runId}), false)`;
+
 const statement = `
 with clock as materialized (select app_now() as at),
 items as (
@@ -158,7 +167,7 @@ valid as (
     and ("parentRunId" is null or parent_id is not null) and not is_archived
 ),
 seen as (
-  select v.ord, k.run_id
+  select v.ord, k.run_id, ${hasOutlived("k.run_id")} as has_outlived
   from valid v
   cross join lateral (
     select run_id, expires_at from idempotency_keys
@@ -180,7 +189,8 @@ seen_requests as (
 seen_places as (
   select v.ord, k.run_id,
     case when v."debounceKey" is null then r.finished_at is null and r.id is not null
-         else coalesce(r.state = 'delayed' and r.attempt = 0, false) end as is_live
+         else coalesce(r.state = 'delayed' and r.attempt = 0, false) end as is_live,
+    v."debounceKey" is null and ${hasOutlived("k.run_id")} as has_outlived
   from valid v
   cross join lateral (
     select run_id from idempotency_keys
@@ -195,6 +205,7 @@ fresh as (
   from valid v left join seen_places s on s.ord = v.ord
   where not exists (select from seen s where s.ord = v.ord)
     and not exists (select from seen_requests s where s.ord = v.ord)
+    and not coalesce(s.has_outlived, false)
 ),
 places_taken as (
   insert into idempotency_keys (environment_id, task_slug, key, run_id, expires_at)
@@ -301,10 +312,11 @@ logged as (
   insert into run_events (run_id, at, kind, to_state) select "id", ${now}, 'trigger', state from placed
 ),
 answers as (
-  select r.ord, coalesce(m.id, q.run_id, s.run_id, case when p.is_live and r."debounceKey" is null and r.policy = 'skip'
-      then p.run_id end) as run_id,
+  select r.ord, coalesce(m.id, q.run_id, s.run_id, case when p.is_live and r."debounceKey" is null
+      and (r.policy = 'skip' or p.has_outlived) then p.run_id end) as run_id,
     m.id as made_id, m.state, p.run_id as place_run_id, coalesce(p.is_live, false) as place_is_live,
-    s.run_id as cached_id, q.run_id as replayed_id
+    s.run_id as cached_id, q.run_id as replayed_id,
+    coalesce(s.has_outlived, p.has_outlived, false) as has_outlived
   from resolved r
   left join made m on m.id = r."id"
   left join seen s on s.ord = r.ord
@@ -331,13 +343,14 @@ select coalesce(json_agg(json_build_object(
     when r."lockVersion" is not null and r.deployment_id is null then 'version_missing'
     when r.is_pending then case when r."parentRunId" is not null and r.parent_id is null then 'parent_missing'
       when a.made_id is not null then 'created' when a.replayed_id is not null then 'replayed'
-      when a.cached_id is not null then 'cached' else 'again' end
+      when a.has_outlived then 'expired' when a.cached_id is not null then 'cached' else 'again' end
     when r.found_task is null then 'task_missing'
     when r.queue_id is null then 'queue_missing'
     when r."parentRunId" is not null and r.parent_id is null then 'parent_missing'
     when r.limits_key <> '' and r.lane_id is null then 'lane_missing'
     when a.made_id is not null then 'created'
     when a.replayed_id is not null then 'replayed'
+    when a.has_outlived then 'expired'
     when a.run_id is not null then 'cached'
     else 'again' end
   ) order by r.ord), '[]')::text
@@ -348,7 +361,8 @@ from resolved r join answers a on a.ord = r.ord`;
  *
  * Shape: one outcome for each item, in order. `cached`: a live idempotency key names an earlier run. `replayed`: this
  * very request made one before. `again`: a concurrent trigger took the key; the same call now sees its run.
- * `archived`: its branch was put away. `lane_missing`: its place or limits need a lane that openLane makes. A parent that should wait for
+ * `expired`: a key or a place is held by the queued run `runId`, which has outlived its time; after expireNamedRuns of it the same call
+ * goes on. `archived`: its branch was put away. `lane_missing`: its place or limits need a lane that openLane makes. A parent that should wait for
  * a run which was there before is linked to it by waitForRun.
  * Cost: one round trip, whatever the count.
  */
