@@ -174,7 +174,7 @@ test.each([
       await harness.api.until("a poll that is held for long", () => harness.api.polls.length > held);
       await new Promise((resolve) => setTimeout(resolve, 1_500)); // longer than the fence under test
       harness.api.lease(lease);
-      expect(await harness.final(lease.runId, 5_000)).toMatchObject({ kind: "completed" });
+      expect(await harness.final(lease.runId, 10_000)).toMatchObject({ kind: "completed" });
       expect(warned.filter((message) => message.includes("frozen")).length).toBeLessThanOrEqual(freezes);
     } finally {
       await agent.stop();

@@ -1,10 +1,13 @@
 import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { nodeProgram } from "@longshore/shared/testing/node-program.fixture";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type FakeApi, startFakeApi } from "./testing/fake-api.fixture.ts";
 import { createProject } from "./testing/project.fixture.ts";
 
-const bin = fileURLToPath(new URL("../bin/longshore.js", import.meta.url));
+const root = fileURLToPath(new URL("../..", import.meta.url));
+/** What is in PATH where this is a workspace; it compiles at each start. */
+const bin = [fileURLToPath(new URL("../bin/longshore.js", import.meta.url))];
 let api: FakeApi;
 let project: Awaited<ReturnType<typeof createProject>>;
 
@@ -20,16 +23,18 @@ afterAll(async () => {
   await project.remove();
 });
 
-const longshore = (...args: string[]) =>
+const start = (program: readonly string[], args: readonly string[]) =>
   new Promise<{ code: number; stdout: string; stderr: string }>((resolve) => {
     const env = { PATH: process.env.PATH, LONGSHORE_API_URL: api.url, LONGSHORE_SECRET_KEY: api.key };
-    const child = execFile(process.execPath, [bin, ...args], { cwd: project.dir, env }, (_, stdout, stderr) =>
+    const options = { cwd: project.dir, env };
+    const child = execFile(process.execPath, [...program, ...args], options, (_, stdout, stderr) =>
       resolve({ code: child.exitCode ?? -1, stdout, stderr }),
     );
   });
+const longshore = (...args: string[]) => start(nodeProgram(root, "cli/src/main.ts"), args);
 
 test("deploy --json prints nothing but the deployment", async () => {
-  const { code, stdout, stderr } = await longshore("deploy", "--env", "dev", "--json");
+  const { code, stdout, stderr } = await start(bin, ["deploy", "--env", "dev", "--json"]);
   expect(code).toBe(0);
   expect(JSON.parse(stdout)).toMatchObject({
     version: "20260101.1",

@@ -44,11 +44,12 @@ const approve = async (client: Client, runId: string): Promise<void> => {
 /** Packages of its own, and the generated client; Prisma's schema engine, a download that `generate` never calls, is stood in for. */
 const preparePrisma = async (dir: string): Promise<boolean> => {
   const env = { ...process.env, PRISMA_SCHEMA_ENGINE_BINARY: process.execPath };
-  const run = (args: string[]) => runCommand("npx", args, { cwd: dir, env, timeoutMs: 180_000 });
-  const installed = await run([...pnpm, "install", "--frozen-lockfile", "--ignore-scripts"]);
+  const run = (command: string, args: string[]) =>
+    runCommand(command, args, { cwd: dir, env, timeoutMs: 180_000 });
+  const installed = await run("npx", [...pnpm, "install", "--frozen-lockfile", "--ignore-scripts"]);
   if (installed.code !== 0 && process.env.LONGSHORE_REQUIRE_ALL !== "1") return false;
   expect(installed.code, installed.output).toBe(0);
-  const generated = await run(["prisma", "generate"]);
+  const generated = await run(join(dir, "node_modules/.bin/prisma"), ["generate"]);
   expect(generated.code, generated.output).toBe(0);
   return true;
 };
@@ -118,23 +119,32 @@ describe.skipIf(!hasDocker)("the examples", () => {
   const temp = makeTempFolder("e2e-examples");
   const pythonBase = `longshore-test-python:${process.pid}`;
   const docker = { ...process.env, DOCKER_HOST: dockerHost ?? "" };
+  const prepared = new Map<string, Promise<boolean>>();
   let stage: Stage;
   beforeAll(async () => {
+    // Mostly downloads: the examples before them need not wait.
+    for (const { name, prepare } of examples) {
+      const preparing = prepare?.(join(root, "examples", name));
+      if (preparing !== undefined) prepared.set(name, preparing);
+      // Who tries the example hears of it.
+      preparing?.catch(() => undefined);
+    }
     stage = await startStage("examples");
     await stage.agent({ runtime: "docker", slots: 4 });
   }, 60_000);
   afterAll(async () => {
+    await Promise.allSettled(prepared.values());
     await stage?.close();
     await runCommand("docker", ["image", "rm", "-f", pythonBase], { env: docker });
     temp.remove();
   }, 120_000);
 
   /** The example as a person has it: its files and its packages, nothing built. */
-  const copyOf = async ({ name, prepare }: Example): Promise<string | null> => {
+  const copyOf = async ({ name }: Example): Promise<string | null> => {
     const from = join(root, "examples", name);
     const dir = join(temp.path, name);
     if (existsSync(dir)) return dir;
-    if (prepare && !(await prepare(from))) return null;
+    if ((await prepared.get(name)) === false) return null;
     cpSync(from, dir, { recursive: true, filter: (path) => !/node_modules|\.longshore/.test(path) });
     const packages = join(from, "node_modules");
     if (existsSync(packages)) symlinkSync(packages, join(dir, "node_modules"));

@@ -101,7 +101,9 @@ describe.each([
 
   // The container adds nothing to this: calls and waits leave it as they leave a process.
   if (runtime === "process")
-    test("its tasks wait for batches and manage their environment with their run's token", async () => {
+    test("its tasks wait for batches and manage their environment with their run's token", {
+      timeout: 90_000,
+    }, async () => {
       const { tasks } = stage.client;
       const items = [
         { sku: "tea", count: 2 },

@@ -2,11 +2,11 @@ import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { pathToFileURL } from "node:url";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+import { afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { lockFile } from "./lock-file.ts";
 
 let folder: string;
@@ -27,15 +27,26 @@ const end = async (child: ChildProcess): Promise<void> => {
   child.kill("SIGKILL");
   await gone;
 };
-const tsx = pathToFileURL(createRequire(import.meta.url).resolve("tsx")).href;
-const program = `
-  import { lockFile } from ${JSON.stringify(new URL("./lock-file.ts", import.meta.url).href)};
+const source = `
+  import { lockFile } from "./lock-file.ts";
   process.stdin.once("data", async () => {
     const said = await lockFile(process.argv[1], (pid) => new Error("taken by " + pid)).then(() => "held", (error) => error.message);
     process.stdout.write(said + "\\n");
   });
   process.stdout.write("ready\\n");
 `;
+/** Compiled once: doing so at each start takes longer than the locks. */
+let program: string;
+beforeAll(async () => {
+  const { outputFiles } = await build({
+    stdin: { contents: source, resolveDir: dirname(fileURLToPath(import.meta.url)) },
+    bundle: true,
+    platform: "node",
+    format: "esm",
+    write: false,
+  });
+  program = outputFiles[0]?.text ?? "";
+});
 const words = (child: ChildProcess): (() => Promise<string>) => {
   let text = "";
   child.stdout?.on("data", (part) => {
@@ -51,7 +62,7 @@ const words = (child: ChildProcess): (() => Promise<string>) => {
 
 /** A process that locks the file once it is told to; `elsewhere`: in a PID namespace and a /proc of its own, as in a container. */
 const locker = async (elsewhere = false) => {
-  const node = [process.execPath, "--import", tsx, "--input-type=module", "-e", program, file];
+  const node = [process.execPath, "--input-type=module", "-e", program, file];
   const inNamespace = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child=SIGKILL", ...node];
   const [command, ...args] = elsewhere ? inNamespace : node;
   const child = spawn(command as string, args, { stdio: ["pipe", "pipe", "inherit"] });

@@ -54,7 +54,7 @@ export const startFakeControlPlane = async (port = 0) => {
   let orders: Order[] = [];
   const seen = new Set<string>();
   const state = {
-    settings: { beatMs: 1_000, leaseMs: 60_000, holdMs: 2_000, drain: false },
+    settings: { beatMs: 1_000, leaseMs: 60_000, holdMs: 500, drain: false },
     /** Whether answers say when the leases were renewed; older APIs do not. */
     saysRenewal: true,
     /** While true every connection is broken without an answer. */

@@ -6,9 +6,10 @@ import { fileURLToPath } from "node:url";
 import { type FakeControlPlane, startFakeControlPlane } from "@longshore/agent/testing/fake-control-plane";
 import { makeBundle, taskFiles } from "@longshore/agent/testing/make-bundle";
 import { makeLease } from "@longshore/agent/testing/make-lease";
+import { nodeProgram } from "@longshore/shared/testing/node-program.fixture";
 import { afterEach, beforeEach, expect, test } from "vitest";
 
-const bin = fileURLToPath(new URL("../../bin/longshore.js", import.meta.url));
+const root = fileURLToPath(new URL("../../..", import.meta.url));
 let api: FakeControlPlane;
 let home: string;
 const children: ChildProcess[] = [];
@@ -26,7 +27,7 @@ afterEach(async () => {
 type Ended = { code: number | null; stdout: string; stderr: string };
 
 const begin = (args: string[], env: Record<string, string> = {}) => {
-  const child = spawn(process.execPath, [bin, "agent", ...args], {
+  const child = spawn(process.execPath, [...nodeProgram(root, "cli/src/main.ts"), "agent", ...args], {
     cwd: home,
     env: { PATH: process.env.PATH, HOME: home, LONGSHORE_RUNTIME: "process", ...env },
   });

@@ -3,7 +3,8 @@ import { RunState } from "@longshore/shared/contract/run-status";
 import { z } from "zod";
 import type { TestDatabase } from "./fixture.ts";
 
-const statement = `
+/** Which rules hold in the environment `$1`. Shape: what `brokenIn` reads. */
+export const invariantsStatement = `
 with r as (select * from runs where environment_id = $1),
 l as (select * from leases where environment_id = $1),
 q as (select * from queue_entries where environment_id = $1),
@@ -68,14 +69,17 @@ select json_build_object(
     select from r where state = 'waiting' and waiting_agent_id is null)
 )::text`;
 
+/** Names of the rules that an answer to `invariantsStatement` says do not hold. */
+export const brokenIn = (answer: unknown): string[] => {
+  const held = z.record(z.string(), z.boolean()).parse(answer);
+  return Object.entries(held).flatMap(([name, holds]) => (holds === true ? [] : [name]));
+};
+
 /** Names of what does not hold in an environment at rest. */
 export const brokenInvariants = async (
   t: Pick<TestDatabase, "db">,
   environmentId: string,
-): Promise<string[]> => {
-  const held = z.record(z.string(), z.boolean()).parse(await t.db.call(statement, [environmentId]));
-  return Object.entries(held).flatMap(([name, holds]) => (holds === true ? [] : [name]));
-};
+): Promise<string[]> => brokenIn(await t.db.call(invariantsStatement, [environmentId]));
 
 const EventRow = z.object({
   run_id: z.string(),
@@ -84,14 +88,18 @@ const EventRow = z.object({
   to_state: RunState,
 });
 
-const eventsStatement = `
+/** The events of all runs in the environment `$1`. Shape: what `strayIn` reads. */
+export const eventsStatement = `
 select coalesce(json_agg(json_build_object(
   'run_id', e.run_id, 'kind', e.kind, 'from_state', e.from_state, 'to_state', e.to_state) order by e.run_id, e.id), '[]')::text
 from run_events e join runs r on r.id = e.run_id where r.environment_id = $1`;
 
 /** Events that the table of moves does not allow, or that do not begin where the one before ended. */
-export const strayEvents = async (t: TestDatabase, environmentId: string): Promise<string[]> => {
-  const rows = await t.db.call(eventsStatement, [environmentId]);
+export const strayEvents = async (t: TestDatabase, environmentId: string): Promise<string[]> =>
+  strayIn(await t.db.call(eventsStatement, [environmentId]));
+
+/** Those of an answer to `eventsStatement`. */
+export const strayIn = (rows: unknown): string[] => {
   const stray: string[] = [];
   let before: z.infer<typeof EventRow> | undefined;
   for (const event of z.array(EventRow).parse(rows)) {

@@ -115,6 +115,8 @@ export const collectCredentials = async (p: Platform) => {
   return {
     runId: await trigger(p, "hello"),
     runToken: run.live,
+    /** The live run is its agent's for as long as this is called: more often than a lease is long. */
+    beat: () => agent.poll(0),
     cookie,
     session,
     personalToken: people.live,

@@ -8,7 +8,7 @@ import { agentCount, envMax, worldLimits, worldTasks } from "./places.ts";
 /** One step of a history: its numbers choose among what there is at that moment. */
 export type Step = { op: string; a: number; b: number; c: number };
 
-/** A database with one connection, and in it the place where histories begin. */
+/** A database with one connection, in it the place where histories begin, and a transaction that is open for the next. */
 export type World = {
   t: TestDatabase;
   environmentId: string;
@@ -37,6 +37,8 @@ export const makeWorld = async (t: TestDatabase): Promise<World> => {
   const [row] = await t.query("select 1000 * extract(epoch from app_now()) as now");
   // Prepared, as everything else that a history does.
   const advance = async (ms: number) => void (await t.db.call(advanceStatement, [ms]));
+  // The first history's; each leaves the next one a transaction of its own.
+  await t.query("begin");
   return { t: { ...t, advance }, ...seeded, beganAtMs: Number(row?.now) };
 };
 
