@@ -76,8 +76,8 @@ export default defineConfig({
     // One more than there are processors where all must run: files that wait for leases and containers leave theirs idle.
     maxWorkers: 3,
     sequence: { sequencer: LongestFirst },
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
     globals: false,
     projects: [
       { extends: true, test: { name: "sharing", include: sharing, exclude: [pages], isolate: false } },
