@@ -4,7 +4,7 @@ import { type Harness, makeHarness } from "./testing/harness.ts";
 import { makeLease } from "./testing/make-lease.ts";
 
 const prelude = `
-import { writeSync } from "node:fs";
+import { closeSync, writeSync } from "node:fs";
 const strays = {};
 setInterval(() => {}, 1000);
 // Acts once the run has sent its result, and not before, however slow the machine is.
@@ -18,6 +18,9 @@ const whenOver = (act) => {
   }, 2);
 };
 `;
+/** A task that writes this into the channel to its runner, and does not end. */
+const forging = (text: string): string =>
+  `run: async () => { writeSync(3, ${JSON.stringify(text).replaceAll("\\\\n", "\\n")}); await new Promise(() => {}); }`;
 const tasks = {
   spill: `run: async (_, { signal }) => {
     process.env.SPILL = "x";
@@ -68,10 +71,17 @@ const tasks = {
     writeSync(3, "null\\n7\\n");
     await new Promise((resolve) => setTimeout(resolve, 100));
   }`,
-  writesJunk: `run: async () => {
-    writeSync(3, "}{\\n");
-    await new Promise(() => {});
-  }`,
+  writesJunk: forging("}{\n"),
+  forgesAfterJunk: forging(
+    `}{\n${JSON.stringify({ t: "done", outcome: { kind: "completed", output: { data: null, type: "application/json" } }, isReusable: true, isMarked: false })}\n`,
+  ),
+  forgesHalf: forging('{"t":"done"}\n'),
+  forgesError: forging('{"t":"done","outcome":{"kind":"failed"}}\n'),
+  forgesWait: forging('{"t":"waiting","waits":[7]}\n'),
+  closes: `run: async () => { closeSync(3); await new Promise(() => {}); }`,
+  large: `run: () => "x".repeat(11 * 1024 * 1024)`,
+  quotes: `run: () => ({ quotes: '"'.repeat(4 * 1024 * 1024) })`,
+  wordy: `run: () => { throw new Error("x".repeat(20 * 1024 * 1024)); }`,
   uncaught: `run: () => { setTimeout(() => { throw new Error("later"); }, 5); return new Promise(() => {}); }`,
   listens: `run: (_, { signal }) => new Promise((_, reject) => {
     console.log("up");
@@ -224,14 +234,40 @@ test("a run does not count as started in a process that an earlier one holds up"
   expect(await harness.final(next.runId, 20_000)).toMatchObject({ kind: "canceled" });
 });
 
-test("what a task writes into its runner's channel is nothing, or its own end", {
-  timeout: 40_000,
-}, async () => {
+test("nothing but its own SDK speaks to a task's runner", { timeout: 60_000 }, async () => {
   const { run } = await begin(50);
   const first = await run("pid");
   expect((await run("sends")).output).toEqual({ send: "undefined" });
   expect((await run("writesNothing")).final).toMatchObject({ kind: "completed" });
   expect((await run("pid")).output).toBe(first.output);
-  expect((await run("writesJunk")).final).toMatchObject({ kind: "failed" });
-  expect((await run("pid")).output).not.toBe(first.output);
+});
+
+test.each(["writesJunk", "forgesAfterJunk", "forgesHalf", "forgesError", "forgesWait", "closes"] as const)(
+  "a task that breaks the channel to its runner ends itself: %s",
+  { timeout: 60_000 },
+  async (task) => {
+    const { run } = await begin(50);
+    const first = await run("pid");
+    expect((await run(task)).final).toMatchObject({ kind: "failed" });
+    const next = await run("pid");
+    expect(next.final).toMatchObject({ kind: "completed" });
+    expect(next.output).not.toBe(first.output);
+  },
+);
+
+test("an outcome of any size is told, or why it is not", { timeout: 90_000 }, async () => {
+  const { run } = await begin(50);
+  const message = "The output is over the limit of 10485760 bytes.";
+  expect((await run("large")).final).toMatchObject({ error: { code: "TASK_OUTPUT_ERROR", message } });
+  // More than 16 MiB once it is written into JSON twice.
+  expect((await run("quotes")).output).toEqual({ quotes: '"'.repeat(4 * 1024 * 1024) });
+  expect((await run("wordy")).final).toMatchObject({
+    error: { message: expect.stringMatching(/^x{200000,}… \(cut\)$/) },
+  });
+});
+
+test("variables that Node would take a channel from are nothing", { timeout: 40_000 }, async () => {
+  const { run } = await begin(50);
+  const env = { GIVEN: "1", NODE_CHANNEL_FD: "3" };
+  expect((await run("pid", env)).final).toMatchObject({ kind: "completed" });
 });

@@ -136,6 +136,9 @@ export const createRunnerContainer = (
         return { ack };
       },
       onFrame,
+      // Its run ends as one whose process was killed, and the slot is free.
+      onUnreadable: () =>
+        void (id && settled(runtime.kill(id), "a container whose runner cannot be read was not killed")),
       onClosed: on.changed,
     });
   };

@@ -84,6 +84,7 @@ const serve = (
       }
     } catch (error) {
       refused(error instanceof Error ? error.message : String(error));
+      port?.handlers.onUnreadable();
       socket.destroy();
     }
   });

@@ -4,6 +4,8 @@ export type RunnerHandlers = {
   /** A runner with the right token is there: `ack` answers how far it has been heard. */
   onHello(hello: Extract<RunnerFrame, { t: "hello" }>): { ack: number };
   onFrame(frame: Exclude<RunnerFrame, { t: "hello" }>): void;
+  /** It sent what this agent cannot read, and would send it again for ever. */
+  onUnreadable(): void;
   /** The runner's connection ended; everything it sent has been handed over. */
   onClosed(): void;
 };

@@ -6,10 +6,11 @@ import { type AttemptOutcome, findTask, type RegisteredTask, someTask } from "@l
 import { installHost, type TaskHost } from "@longshore/sdk/host";
 import { internalError } from "@longshore/sdk/lifecycle/task-error";
 import type { RunnerJob } from "@longshore/shared/contract/runner-protocol";
+import { boundWorkers } from "./bound-workers.ts";
 import { captureConsole } from "./console-capture.ts";
 import { createExecutorHost } from "./executor-host.ts";
+import { fitOutcome } from "./fit-outcome.ts";
 import type { AbortCode, ToExecutor } from "./ipc.ts";
-import { keepHeapOfWorkers } from "./keep-code-cache.ts";
 import { mapStacks } from "./map-stacks.ts";
 import { openChannel } from "./runner-channel.ts";
 
@@ -50,11 +51,11 @@ const loadCode = ({ bundleDir, entry }: Spot): Promise<AttemptOutcome | null> =>
       process.chdir(bundleDir);
       home = process.cwd();
       mapStacks(home);
+      boundWorkers();
       await import(pathToFileURL(join(bundleDir, entry)).href);
     } catch (error) {
       failure = failed(internalError("COULD_NOT_IMPORT_TASK", error, "The tasks could not be loaded: "));
     }
-    keepHeapOfWorkers();
     loadedEnv = { ...process.env };
     return failure;
   });
@@ -160,7 +161,12 @@ const begin = (job: RunnerJob, mark: string): { scope: Scope; go: () => Promise<
     if (scope.isOver) return; // I1
     const isMarked = captured.end(mark);
     scope.isOver = true;
-    send({ t: "done", outcome, isReusable: isReusable && !wiring.isWaiting(), isMarked });
+    send({
+      t: "done",
+      outcome: fitOutcome(outcome),
+      isReusable: isReusable && !wiring.isWaiting(),
+      isMarked,
+    });
   };
   const scope: Scope = {
     mark,

@@ -1,7 +1,12 @@
-import { spawn } from "node:child_process";
-import type { Duplex, Readable } from "node:stream";
+import { type ChildProcess, spawn } from "node:child_process";
+import { type Duplex, Readable } from "node:stream";
+import { frameBytesMax } from "@longshore/shared/contract/runner-limits";
 import { encodeLine, lineSplitter } from "@longshore/shared/core/json-lines";
-import { channelFd, type FromExecutor, messageCharsMax, type ToExecutor } from "./ipc.ts";
+import type { FromExecutor, ToExecutor } from "./ipc.ts";
+import { readMessage } from "./read-message.ts";
+
+/** How long a process may go on without its channel. Units: milliseconds. */
+const closedMsMax = 1_000;
 
 /** Variables that a process reads only while it starts: setting them later has no effect. */
 const readAtStart = /^(NODE_|LD_|UV_|OPENSSL_|SSL_CERT_|MALLOC_|ICU_|LANG$|LC_)/;
@@ -31,8 +36,19 @@ export type Executor = {
   kill(signal: NodeJS.Signals): void;
 };
 
+/** Null where there is no memory for another process. Where there are no descriptors its streams are missing. */
+const start = (args: string[], env: NodeJS.ProcessEnv): ChildProcess | null => {
+  try {
+    // Of the two variables Node would make a channel of its own.
+    const own = { ...env, NODE_CHANNEL_FD: undefined, NODE_CHANNEL_SERIALIZATION_MODE: undefined };
+    return spawn(process.execPath, args, { env: own, stdio: ["ignore", "pipe", "pipe", "pipe"] });
+  } catch {
+    return null;
+  }
+};
+
 /**
- * Starts an executor that waits for its job. What belongs to the runner (token, socket) stays out of its environment.
+ * Starts an executor that waits for its job. One that cannot be started is met by its exit, as one that died at once. What belongs to the runner (token, socket) stays out of its environment.
  *
  * Its channel is a socket of ours and not that of `fork`: Node sets that one up before the executor can say anything, from
  * modules it must compile (see keep-code-cache.ts), and would hand its end to the task as `process.send`.
@@ -47,44 +63,53 @@ export const forkExecutor = (
   const own = Object.entries(process.env).filter(([name]) => !name.startsWith("LONGSHORE_"));
   const limit = oldSpaceMb === null ? [] : [`--max-old-space-size=${oldSpaceMb}`];
   const inspect = process.env.LONGSHORE_INSPECT ? [process.env.LONGSHORE_INSPECT] : [];
-  const child = spawn(process.execPath, [...limit, ...inspect, modulePath], {
-    env: { ...Object.fromEntries(own), ...env },
-    stdio: ["ignore", "pipe", "pipe", "pipe"],
-  });
-  const channel = child.stdio[channelFd] as Duplex;
-  const splitter = lineSplitter(messageCharsMax);
+  const child = start([...limit, ...inspect, modulePath], { ...Object.fromEntries(own), ...env });
+  const [, stdout, stderr, channel] = (child?.stdio ?? []) as [null?, Readable?, Readable?, Duplex?];
+  const splitter = lineSplitter(frameBytesMax);
   let listener: Listener = {};
   let isGone = false;
+  let isBroken = false;
 
   const gone = (code: number | null, signal: NodeJS.Signals | null): void => {
+    if (isGone) return;
     isGone = true;
     listener.exit?.(code, signal);
   };
-  const receive = (piece: string): void => {
-    for (const line of splitter.push(piece)) listener.message?.(JSON.parse(line) as FromExecutor);
+  /** Errors: throws on what no executor says. */
+  const messagesOf = (piece: string): FromExecutor[] =>
+    splitter.push(piece).flatMap((line) => readMessage(line) ?? []);
+  const end = (): void => {
+    isBroken = true;
+    channel?.destroy();
+    child?.kill("SIGKILL");
   };
-  channel.setEncoding("utf8").on("data", (piece: string) => {
+  for (const stream of [stdout, stderr, channel]) stream?.on("error", () => {}); // the exit tells what matters
+  channel?.setEncoding("utf8").on("data", (piece: string) => {
+    let messages: FromExecutor[] = [];
     try {
-      receive(piece);
+      messages = messagesOf(piece);
     } catch {
-      child.kill("SIGKILL"); // the task wrote to the channel itself: what follows cannot be told from that
+      end(); // the task wrote to the channel itself: what follows cannot be told from that
     }
+    for (const message of messages) listener.message?.(message);
   });
-  channel.on("error", () => {}); // the exit tells what matters
-  child.once("exit", gone);
+  // A process that has closed its channel can say nothing any more.
+  channel?.once("close", () => setTimeout(() => isGone || end(), closedMsMax).unref());
+  child?.once("exit", gone);
   // One that could not even start has no exit; other errors are of a signal that found nobody.
-  child.on("error", () => child.pid === undefined && gone(null, null));
+  child?.on("error", () => child.pid === undefined && gone(null, null));
+  if (!child) process.nextTick(gone, null, null);
   return {
-    pid: child.pid,
-    stdout: child.stdout as Readable,
-    stderr: child.stderr as Readable,
-    isUp: () => !isGone && channel.writable,
+    pid: child?.pid,
+    stdout: stdout ?? Readable.from([]),
+    stderr: stderr ?? Readable.from([]),
+    isUp: () => !isGone && !isBroken && channel?.writable === true,
     send(message) {
-      if (channel.writable) channel.write(encodeLine(message));
+      if (channel?.writable) channel.write(encodeLine(message));
     },
     tell(next) {
       listener = next;
     },
-    kill: (signal) => void child.kill(signal),
+    kill: (signal) => void child?.kill(signal),
   };
 };

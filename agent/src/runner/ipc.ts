@@ -9,8 +9,6 @@ export type AbortCode = Extract<InternalErrorCode, "TASK_RUN_CANCELLED" | "MAX_D
 
 /** Where an executor finds the channel to its runner: JSON lines both ways. */
 export const channelFd = 3;
-/** Longest message that a runner takes from an executor, whose code may write anything. Units: characters. */
-export const messageCharsMax = 256 * 1024 * 1024;
 
 /** Runner → executor. */
 export type ToExecutor =

@@ -1,19 +1,17 @@
 import { setFlagsFromString } from "node:v8";
 
 const flagName = "--max-old-space-size=";
-const flag = process.execArgv.find((one) => one.startsWith(flagName));
-/** What Node tells of its modules, though its types do not name it. */
-const isLoaded = (name: string): boolean =>
-  (process as { moduleLoadList?: string[] }).moduleLoadList?.includes(`NativeModule ${name}`) ?? false;
+const given = process.execArgv.find((one) => one.startsWith(flagName))?.slice(flagName.length);
+/** From this version on V8 takes compiled code whatever the flag says. */
+const needlessFrom = 24;
 
 /**
+ * The size of the heap that this process was started with, where its flag has been put back. Units: MiB.
+ *
  * Node's own modules come with compiled code, which V8 takes only under the flags it was compiled with. The size of the
  * heap is such a flag, though it is read just once, when the heap is made: put back to what it is without it, it costs
  * nothing more. Else whatever an executor and its code load of Node is compiled anew.
  */
-if (flag) setFlagsFromString(`${flagName}0`);
-
-/** The heaps of worker threads are made later: code that has loaded them finds the flag as it was given. */
-export const keepHeapOfWorkers = (): void => {
-  if (flag && isLoaded("worker_threads")) setFlagsFromString(flag);
-};
+export const heapMbPutBack: number | null =
+  given !== undefined && Number.parseInt(process.versions.node, 10) < needlessFrom ? Number(given) : null;
+if (heapMbPutBack !== null) setFlagsFromString(`${flagName}0`);

@@ -13,8 +13,8 @@ import { createSpare, type ReadyExecutor } from "./spare.ts";
  *
  * I1  A job that was accepted once (run and epoch) is never executed again, however often it is sent.
  * I2  Runs come one at a time. Between them nothing of the last one runs, and nothing ticks: an idle runner costs no
- *     processor. A kept process, in which the last run's callbacks are in the next one's time anyway, stands still only
- *     once no run follows.
+ *     processor. A process that holds code stands still only once no run follows: a new one has nothing of the last run in
+ *     it, and in a kept one the last run's callbacks are in the next one's time anyway.
  * I3  Without its agent a run is frozen before its lease can have passed to another (L1).
  * I4  A process finds no file of another. Where that, or I2, cannot be had, the runner ends and its container with it.
  */

@@ -11,21 +11,21 @@ test("what comes late but goes on coming is read to its end", async () => {
       chars += 10;
     }
   };
-  expect(await readRest({ ended: comes(), charsRead: () => chars }, true)).toBe(true);
+  expect(await readRest({ ended: comes(), charsRead: () => chars }, "marked")).toBe(true);
   expect(chars).toBe(50);
 });
 
 test("a pipe that somebody else holds open is left", async () => {
-  expect(await readRest({ ended: new Promise(() => {}), charsRead: () => 7 }, true)).toBe(false);
+  expect(await readRest({ ended: new Promise(() => {}), charsRead: () => 7 }, "closed")).toBe(false);
 });
 
 test("what nobody marks is over when a turn brings nothing, or brings more than pipes hold", async () => {
   const ended = new Promise<void>(() => {});
-  expect(await readRest({ ended, charsRead: () => 7 }, false)).toBe(true);
+  expect(await readRest({ ended, charsRead: () => 7 }, "unmarked")).toBe(true);
   let chars = 0;
   const endless = () => {
     chars += 1_000;
     return chars;
   };
-  expect(await readRest({ ended, charsRead: endless }, false)).toBe(false);
+  expect(await readRest({ ended, charsRead: endless }, "unmarked")).toBe(false);
 });

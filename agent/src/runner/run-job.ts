@@ -3,12 +3,13 @@ import type { CompletedWait } from "@longshore/shared/contract/agent-protocol";
 import type { RunnerFact, RunnerJob } from "@longshore/shared/contract/runner-protocol";
 import { exitError } from "@longshore/shared/core/exit-error";
 import { countMemoryKills } from "./cgroup-memory.ts";
+import { fitOutcome } from "./fit-outcome.ts";
 import type { FromExecutor, ToExecutor } from "./ipc.ts";
 import { createLogBatch } from "./log-batch.ts";
 import { limitLog } from "./log-limit.ts";
 import { createMask, secretsOf } from "./mask-secrets.ts";
 import { readOutput } from "./output-reader.ts";
-import { readRest } from "./read-rest.ts";
+import { type OutputEnd, readRest } from "./read-rest.ts";
 import type { ReadyExecutor } from "./spare.ts";
 
 /** How long the start of a run in a kept process may wait for company on its way. Units: milliseconds. */
@@ -130,18 +131,14 @@ export const runJob = (
       const error = { type: "INTERNAL_ERROR", code: "MAX_DURATION_EXCEEDED", message } as const;
       return { kind: "failed", error, retry: { skip: true }, executedMs: ms };
     }
-    if (outcome.kind === "failed") return { ...outcome, error: secrets.deep(outcome.error), executedMs: ms };
-    return {
-      kind: "completed",
-      output: outcome.output.data,
-      outputType: outcome.output.type,
-      executedMs: ms,
-    };
+    const fit = fitOutcome(outcome);
+    if (fit.kind === "failed") return { ...fit, error: secrets.deep(fit.error), executedMs: ms };
+    return { kind: "completed", output: fit.output.data, outputType: fit.output.type, executedMs: ms };
   };
   const keeps = (): boolean => served + 1 < (job.keepAlive?.maxExecutions ?? 0) && executor.isUp();
   const conclude = async (
     outcome: () => AttemptOutcome,
-    isMarked = true,
+    end: OutputEnd,
     isReusable = false,
   ): Promise<void> => {
     if (isOver || concluding) return;
@@ -149,7 +146,7 @@ export const runJob = (
     stopClock();
     executor.stdout.resume();
     executor.stderr.resume();
-    const isWhole = await readRest(output, isMarked);
+    const isWhole = await readRest(output, end);
     if (isWhole) output.close();
     for (const timer of timers) clearTimeout(timer);
     tell(finalFact(outcome())); // I1
@@ -165,8 +162,7 @@ export const runJob = (
   };
 
   const onMessage = (message: FromExecutor): void => {
-    // The task itself may have sent anything.
-    if (isOver || concluding || typeof message !== "object" || message === null) return;
+    if (isOver || concluding) return;
     switch (message.t) {
       case "started":
         untoldStart = new Date().toISOString();
@@ -183,7 +179,7 @@ export const runJob = (
         to.request(message);
         return;
       case "done":
-        void conclude(() => message.outcome, message.isMarked, message.isReusable); // I4
+        void conclude(() => message.outcome, message.isMarked ? "marked" : "unmarked", message.isReusable); // I4
     }
   };
   const onExit = (code: number | null, signal: NodeJS.Signals | null): void => {
@@ -192,7 +188,7 @@ export const runJob = (
     void conclude(() => {
       const end = { code, signal, oomKilled, stderr: output.stderrTail() };
       return { kind: "failed", error: exitError(end, job.context.machine?.memory ?? null) };
-    });
+    }, "closed");
   };
   executor.tell({ message: onMessage, exit: onExit });
   executor.send({ t: "run", job, mark });
@@ -210,7 +206,7 @@ export const runJob = (
       executor.send({ t: "continue", waits });
     },
     cancel(graceMs) {
-      if (ending || isOver) return;
+      if (ending || isOver || concluding) return; // it has ended before
       ending = { kind: "canceled" };
       executor.send({ t: "abort", code: "TASK_RUN_CANCELLED", reason: "The run was cancelled." });
       after(graceMs, () => executor.kill("SIGKILL"));

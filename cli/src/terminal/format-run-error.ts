@@ -2,7 +2,7 @@ import type { WireRunError } from "@longshore/shared/contract/runs";
 
 /** Where a run finds its code: in a container, and as a process of this machine. */
 const bundleFolder = /(?:file:\/\/)?(?:\/longshore\/bundle|\/[^\s()]*?\/box_\w+\/b)\//g;
-const foreign = /node_modules\/|\bnode:|\(<anonymous>\)|\/longshore\/bin\/|\/executor\.mjs:/;
+const foreign = /node_modules\/|\bnode:|\(<anonymous>\)|\/longshore\/bin\/|\/executor\.[cm]js:/;
 const isFrame = (line: string): boolean => /^\s+at\s/.test(line);
 
 /**

@@ -1,3 +1,4 @@
+import type { Database } from "@longshore/edge-api/db/database";
 import { expireNamedRuns, expireRuns } from "@longshore/edge-api/db/transitions/expire-runs";
 import { promoteDueRuns } from "@longshore/edge-api/db/transitions/promote-due-runs";
 import { releaseRuns } from "@longshore/edge-api/db/transitions/release-runs";
@@ -44,6 +45,18 @@ describeMoves("times to live", (t, place) => {
       return id;
     };
     return { ...p, requestOf, triggerOne, triggerMany, outlived };
+  };
+
+  const counting = () => {
+    let count = 0;
+    const db: Database = {
+      call: (text, values) => {
+        count++;
+        return t.db.call(text, values);
+      },
+      read: t.db.read,
+    };
+    return { db, statements: () => count };
   };
 
   test("a run that was never started expires and frees its idempotency key", async () => {
@@ -160,6 +173,23 @@ describeMoves("times to live", (t, place) => {
       expect(first).not.toMatchObject({ id: late });
       expect(second).toMatchObject({ isCached: false });
       expect(third).toEqual({ ...first, isCached: true });
+    });
+
+    test("however many such runs a group meets, it takes two statements more", async () => {
+      const p = await service();
+      const requests = Array.from({ length: 30 }, (_, nth) =>
+        p.requestOf({ idempotencyKey: `k${nth}`, ttl: 1 }),
+      );
+      const late = await p.triggerMany(requests);
+      await t.advance(1_000);
+      const { db, statements } = counting();
+      const results = await triggerAll(depsOf(db), p.environmentId, requests);
+      const ids = results.map((result) => (result.kind === "ok" && !result.isCached ? result.id : null));
+      expect(new Set([...ids, ...late.map(({ id }) => id)]).size).toBe(60);
+      expect(ids).not.toContain(null);
+      const plain = counting();
+      await triggerAll(depsOf(plain.db), p.environmentId, [p.requestOf({}), p.requestOf({})]);
+      expect(statements()).toBe(plain.statements() + 2);
     });
 
     test.each([

@@ -37,8 +37,11 @@ export type Person = { userId: string; credentialId: string };
 /** How long a credential is trusted without asking again; a revoked one works no longer than this. Units: milliseconds. */
 const cacheMs = 5_000;
 const cachedMax = 10_000;
-/** How long it is known that a key works no more: it never will again, and its tokens cost no statement. Units: milliseconds. */
-const endedMs = 3_600_000;
+/**
+ * How long it is known that a key works no more: it does not again, unless a backup is restored, and its tokens cost no
+ * statement. Units: milliseconds.
+ */
+const endedMs = 300_000;
 
 type Timed<T> = T & { endsAtMs: number };
 type Caches = {
@@ -128,7 +131,7 @@ export const authenticate = async (
 
 /**
  * Who revokes a key that has leaked ends its tokens too; keys that were made with it are in the list of keys. Cost: as for a
- * key, and one statement in an hour once that has ended. Only the database says that: a key in its grace is asked for until then.
+ * key, and one statement in five minutes once that has ended. Only the database says that: a key in its grace is asked for until then.
  */
 const requireMaker = async (deps: Deps, keyId: string | undefined): Promise<void> => {
   if (keyId === undefined) return;

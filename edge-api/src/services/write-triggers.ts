@@ -191,32 +191,48 @@ const refuseFull = async (deps: Deps, entries: readonly Entry[], results: Trigge
   }
 };
 
-/** The group goes as one statement; what needs more than that goes alone after it. */
-const writeGroup = async (deps: Deps, group: readonly Entry[], results: TriggerResult[]): Promise<void> => {
-  const together = group.filter(({ debounce }) => debounce === null);
-  const items = together.map(({ item }) => item);
+/**
+ * One statement for all. Shape: those that need more than that; and those that met a run which had outlived its time, and is
+ * over now.
+ */
+const writeTogether = async (
+  deps: Deps,
+  entries: readonly Entry[],
+  results: TriggerResult[],
+): Promise<{ left: Entry[]; outlived: Entry[] }> => {
+  const items = entries.map(({ item }) => item);
   const outcomes = items.length === 0 ? [] : await triggerRuns(deps.db, items).catch(orNothing);
-  await endOutlived(deps, outcomes);
-  const alone = new Set(group.filter(({ debounce }) => debounce !== null));
+  const left: Entry[] = [];
+  const outlived: Entry[] = [];
   const pools = new Set<string>();
-  for (const [nth, entry] of together.entries()) {
+  for (const [nth, entry] of entries.entries()) {
     const outcome = outcomes[nth];
-    if (
+    if (outcome?.kind === "expired") outlived.push(entry);
+    else if (
       outcome === undefined ||
       outcome.kind === "again" ||
       outcome.kind === "lane_missing" ||
-      outcome.kind === "expired" ||
       needsLink(outcome, entry.item)
     ) {
-      alone.add(entry);
-      continue;
+      left.push(entry);
+    } else {
+      results[entry.at] = resultOf(outcome, entry.item);
+      if (outcome.kind === "created" && outcome.poolId !== null) pools.add(outcome.poolId);
+      await endReplaced(deps, entry.item, outcome);
     }
-    results[entry.at] = resultOf(outcome, entry.item);
-    if (outcome.kind === "created" && outcome.poolId !== null) pools.add(outcome.poolId);
-    await endReplaced(deps, entry.item, outcome);
   }
   await Promise.all([...pools].map((poolId) => deps.hints.wakePool(poolId)));
-  for (const { at, item, debounce } of alone) {
+  await endOutlived(deps, outcomes);
+  return { left, outlived };
+};
+
+/** The group goes as one statement; what needs more than that goes alone after it. */
+const writeGroup = async (deps: Deps, group: readonly Entry[], results: TriggerResult[]): Promise<void> => {
+  const together = group.filter(({ debounce }) => debounce === null);
+  const { left, outlived } = await writeTogether(deps, together, results);
+  const second = await writeTogether(deps, outlived, results);
+  const debounced = group.filter(({ debounce }) => debounce !== null);
+  for (const { at, item, debounce } of [...debounced, ...left, ...second.left, ...second.outlived]) {
     try {
       results[at] = { kind: "ok", ...(await writeTrigger(deps, item, debounce)) };
     } catch (error) {

@@ -14,8 +14,7 @@ export type PacketType = z.infer<typeof PacketType>;
 export const Packet = z.object({ data: z.string().nullable(), type: PacketType });
 export type Packet = z.infer<typeof Packet>;
 
-/** Largest packet that is stored. Units: bytes. */
-export const packetBytesMax = 10 * 1024 * 1024;
+export { packetBytesMax } from "./packet-limits.ts";
 
 /** Where to send a packet, and the name under which a trigger then gives it. Source: the client wire contract, 3. */
 export const PacketUpload = z.object({ presignedUrl: z.string(), storagePath: z.string() });
