@@ -1,4 +1,3 @@
-import type { Database } from "@longshore/edge-api/db/database";
 import { expireNamedRuns, expireRuns } from "@longshore/edge-api/db/transitions/expire-runs";
 import { promoteDueRuns } from "@longshore/edge-api/db/transitions/promote-due-runs";
 import { releaseRuns } from "@longshore/edge-api/db/transitions/release-runs";
@@ -9,6 +8,7 @@ import { triggerRun } from "@longshore/edge-api/services/trigger-run";
 import { triggerAll } from "@longshore/edge-api/services/write-triggers";
 import type { TriggerOptions } from "@longshore/shared/contract/trigger";
 import { describe, expect, test } from "vitest";
+import { countStatements } from "./count-statements.ts";
 import { depsOf } from "./deps-of.ts";
 import { describeMoves } from "./describe-moves.ts";
 import { triggerItem } from "./fixture.ts";
@@ -45,18 +45,6 @@ describeMoves("times to live", (t, place) => {
       return id;
     };
     return { ...p, requestOf, triggerOne, triggerMany, outlived };
-  };
-
-  const counting = () => {
-    let count = 0;
-    const db: Database = {
-      call: (text, values) => {
-        count++;
-        return t.db.call(text, values);
-      },
-      read: t.db.read,
-    };
-    return { db, statements: () => count };
   };
 
   test("a run that was never started expires and frees its idempotency key", async () => {
@@ -182,12 +170,12 @@ describeMoves("times to live", (t, place) => {
       );
       const late = await p.triggerMany(requests);
       await t.advance(1_000);
-      const { db, statements } = counting();
+      const { db, statements } = countStatements(t.db);
       const results = await triggerAll(depsOf(db), p.environmentId, requests);
       const ids = results.map((result) => (result.kind === "ok" && !result.isCached ? result.id : null));
       expect(new Set([...ids, ...late.map(({ id }) => id)]).size).toBe(60);
       expect(ids).not.toContain(null);
-      const plain = counting();
+      const plain = countStatements(t.db);
       await triggerAll(depsOf(plain.db), p.environmentId, [p.requestOf({}), p.requestOf({})]);
       expect(statements()).toBe(plain.statements() + 2);
     });

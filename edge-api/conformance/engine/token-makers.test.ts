@@ -1,10 +1,10 @@
 import { randomBytes } from "node:crypto";
-import type { Database } from "@longshore/edge-api/db/database";
 import { addApiKey, revokeApiKey } from "@longshore/edge-api/db/transitions/api-keys";
 import { authenticate } from "@longshore/edge-api/services/authenticate";
 import { signTokenFor } from "@longshore/edge-api/services/tokens";
 import { newId } from "@longshore/shared/core/ids";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { countStatements } from "./count-statements.ts";
 import { depsOf } from "./deps-of.ts";
 import { seed, type TestDatabase, testDrivers } from "./fixture.ts";
 
@@ -21,14 +21,7 @@ describe.each(testDrivers)("a token and the key that it was made with, on $name"
   /** A process of the API of its own, which remembers nothing yet, and a token made with a key. */
   const made = async (expiresAt: string | null = null) => {
     const { environmentId } = await seed(t, { tasks: [{ id: "a" }], agents: 0 });
-    let statements = 0;
-    const db: Database = {
-      call: (text, values) => {
-        statements++;
-        return t.db.call(text, values);
-      },
-      read: t.db.read,
-    };
+    const { db, statements } = countStatements(t.db);
     const deps = depsOf(db);
     const id = newId("apiKey");
     const keyHash = randomBytes(32).toString("hex");
@@ -43,7 +36,7 @@ describe.each(testDrivers)("a token and the key that it was made with, on $name"
           () => "accepted",
           (error: Error) => error.message,
         ),
-      statements: () => statements,
+      statements,
     };
   };
   const refusal = "The key that this Public Access Token was made with was revoked or has expired.";
