@@ -20,7 +20,7 @@ const whenOver = (act) => {
 `;
 /** A task that writes this into the channel to its runner, and does not end. */
 const forging = (text: string): string =>
-  `run: async () => { writeSync(3, ${JSON.stringify(text).replaceAll("\\\\n", "\\n")}); await new Promise(() => {}); }`;
+  `run: async () => { writeSync(3, ${JSON.stringify(text)}); await new Promise(() => {}); }`;
 const tasks = {
   spill: `run: async (_, { signal }) => {
     process.env.SPILL = "x";

@@ -95,7 +95,7 @@ export const createSpare = (
         code: { bundleDir, entry, env },
       };
       hold(one, (message) => {
-        if (message?.t === "prepared") isReady(one);
+        if (message.t === "prepared") isReady(one);
       });
       executor.send({ t: "prepare", bundleDir, entry, mark: one.mark });
       timer = setTimeout(() => {

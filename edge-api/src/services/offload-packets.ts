@@ -1,5 +1,5 @@
 import type { Fact } from "@longshore/shared/contract/agent-protocol";
-import { packetBytesMax } from "@longshore/shared/contract/packets";
+import { isOverBytes, outputTooLarge, packetBytesMax } from "@longshore/shared/contract/packet-limits";
 import { randomText } from "@longshore/shared/core/ids";
 import { findRunEnvironments } from "../db/queries/find-run-environments.ts";
 import type { TriggerItem } from "../db/transitions/trigger-runs.ts";
@@ -10,14 +10,10 @@ import { storeRunPacket } from "./packets.ts";
 const payloadBytesMax = 512 * 1024;
 const outputBytesMax = 128 * 1024;
 
-const bytesOf = (text: string): number => new TextEncoder().encode(text).length;
-const isOver = (text: string, bytesMax: number): boolean =>
-  text.length > bytesMax || (text.length * 3 > bytesMax && bytesOf(text) > bytesMax);
-
 /** The trigger with a large payload moved to the blob store. Cost: nothing for a small one. */
 export const offloadPayload = async (deps: Deps, item: TriggerItem): Promise<TriggerItem> => {
   const { payload, payloadType, environmentId } = item;
-  if (payload === null || payloadType === "application/store" || !isOver(payload, payloadBytesMax))
+  if (payload === null || payloadType === "application/store" || !isOverBytes(payload, payloadBytesMax))
     return item;
   const run = { environmentId, runId: item.id, kind: "payload" };
   const path = await storeRunPacket(deps, run, { data: payload, type: payloadType });
@@ -26,12 +22,10 @@ export const offloadPayload = async (deps: Deps, item: TriggerItem): Promise<Tri
 
 type Completed = Extract<Fact, { kind: "completed" }>;
 
-const tooLarge = (fact: Completed): Fact => {
-  const message = `The output is over the limit of ${packetBytesMax} bytes.`;
-  const error = { type: "INTERNAL_ERROR", code: "TASK_OUTPUT_ERROR", message } as const;
-  const { seq, runId, epoch, at, executedMs } = fact;
-  return { seq, runId, epoch, at, executedMs, kind: "failed", error, retry: { skip: true } };
-};
+const tooLarge = ({ seq, runId, epoch, at, executedMs }: Completed): Fact => ({
+  ...{ seq, runId, epoch, at, executedMs },
+  ...outputTooLarge,
+});
 
 /**
  * The facts with large outputs moved to the blob store, each under a new name: a report whose lease is gone overwrites
@@ -42,7 +36,7 @@ export const offloadOutputs = async (deps: Deps, facts: readonly Fact[]): Promis
     fact.kind === "completed" &&
     fact.output !== null &&
     fact.outputType !== "application/store" &&
-    isOver(fact.output, outputBytesMax);
+    isOverBytes(fact.output, outputBytesMax);
   const large = facts.filter(isLarge);
   if (large.length === 0) return [...facts];
   const environments = await findRunEnvironments(
@@ -52,7 +46,7 @@ export const offloadOutputs = async (deps: Deps, facts: readonly Fact[]): Promis
   return Promise.all(
     facts.map(async (fact) => {
       if (!isLarge(fact)) return fact;
-      if (isOver(fact.output, packetBytesMax)) return tooLarge(fact);
+      if (isOverBytes(fact.output, packetBytesMax)) return tooLarge(fact);
       const environmentId = environments.get(fact.runId);
       if (environmentId === undefined) return fact;
       const run = { environmentId, runId: fact.runId, kind: `output_${randomText(16)}` };
