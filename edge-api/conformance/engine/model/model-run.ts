@@ -1,4 +1,5 @@
 import type { RunState } from "@longshore/shared/contract/run-status";
+import { newId } from "@longshore/shared/core/ids";
 
 /** What a run can wait for. Units: `dueMs` in milliseconds from the beginning of the history. */
 export type Wait = { child: string } | { batch: string } | { token: string } | { dueMs: number };
@@ -80,6 +81,12 @@ export type ModelBatch = {
 
 export type Answer = "moved" | "repeated" | "refused" | "ready" | "broken" | "requested" | "missing";
 
+/** A trigger without options. */
+export const plainSpec = (task: string, lane: string, id = newId("run")): TriggerSpec => ({
+  ...{ id, task, lane, limits: [], gates: [], labels: {}, ttlMs: null, delayMs: 0, priority: 0 },
+  ...{ key: null, keyLifeMs: 0, request: null, debounce: null, parent: null, resumes: false, external: null },
+});
+
 /** A run that has just been made, before anything happened to it. */
 export const newRun = (spec: TriggerSpec, queue: string, machine: string, nowMs: number): ModelRun => ({
   ...{
@@ -114,26 +121,6 @@ export const failedItem = (
   machine: string,
   nowMs: number,
 ): ModelRun => ({
-  ...newRun(
-    {
-      ...{
-        id,
-        task,
-        lane: "",
-        limits: [],
-        gates: [],
-        labels: {},
-        ttlMs: null,
-        delayMs: 0,
-        priority: 0,
-        key: null,
-        keyLifeMs: 0,
-      },
-      ...{ request: null, debounce: null, parent, resumes: false, external: null },
-    },
-    "",
-    machine,
-    nowMs,
-  ),
+  ...newRun({ ...plainSpec(task, "", id), parent }, "", machine, nowMs),
   state: "system_failure",
 });

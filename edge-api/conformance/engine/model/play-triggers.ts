@@ -18,7 +18,7 @@ import { expect } from "vitest";
 import { depsOf } from "../deps-of.ts";
 import { triggerItem, triggerLinked } from "../fixture.ts";
 import { advance, type Game, isoAt, pick, runIn, type Step } from "./game.ts";
-import type { TriggerSpec } from "./model-run.ts";
+import { plainSpec, type TriggerSpec } from "./model-run.ts";
 import { askedLabels, worldTasks } from "./places.ts";
 
 const isoOrNull = (game: Game, ms: number): string | null =>
@@ -40,21 +40,6 @@ const itemOf = (game: Game, spec: TriggerSpec): TriggerItem => {
     ...{ parentRunId: spec.parent, resumeParent: spec.resumes, externalDeploymentId: spec.external },
   });
 };
-
-const plainSpec = (task: string, lane: string): TriggerSpec => ({
-  ...{
-    id: newId("run"),
-    task,
-    lane,
-    limits: [],
-    gates: [],
-    labels: {},
-    ttlMs: null,
-    delayMs: 0,
-    priority: 0,
-  },
-  ...{ key: null, keyLifeMs: 0, request: null, debounce: null, parent: null, resumes: false, external: null },
-});
 
 const taskAt = (n: number): string => pick(worldTasks, n)?.id ?? "a";
 const laneAt = (n: number): string => ["", "x", "y"][n % 3] ?? "";
