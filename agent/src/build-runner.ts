@@ -3,6 +3,7 @@ import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { hideLibrary, hideProcessors } from "./hide-library.ts";
+import { firstModule } from "./runner/first-module.ts";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const defaultOut = resolve(here, "../dist");
@@ -10,6 +11,7 @@ const defaultOut = resolve(here, "../dist");
 export const runnerFiles = [
   "runner.cjs",
   "executor.cjs",
+  firstModule,
   ...hideProcessors.map((processor) => `hide-${processor}.node`),
 ];
 const stampName = "runner.stamp.json";
@@ -50,6 +52,7 @@ const build = async (outDir: string): Promise<void> => {
     legalComments: "none",
     minifySyntax: true,
   });
+  await writeFile(join(outDir, firstModule), "export {};\n");
   for (const processor of hideProcessors)
     await writeFile(join(outDir, `hide-${processor}.node`), hideLibrary(processor));
   const inputs: Stamp["inputs"] = { "hide-library.ts": await hashFile(join(here, "hide-library.ts")) };
@@ -60,8 +63,8 @@ const build = async (outDir: string): Promise<void> => {
 let underWay: Promise<string> | null = null;
 
 /**
- * Bundles what runs inside containers: `runner.cjs` and `executor.cjs`, without dependencies, and the libraries that hide
- * a runner.
+ * Bundles what runs inside containers: `runner.cjs` and `executor.cjs`, without dependencies, the libraries that
+ * hide a runner, and a module with nothing in it.
  *
  * Shape: the folder that holds them. Cost: about 100 ms; a few when nothing it is made of has changed. An installed
  * package brings the files ready-made and has no sources to compare with.

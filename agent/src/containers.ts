@@ -335,7 +335,7 @@ export const createContainers = (
       const warm = waiting.filter((one) => one.record.binding !== null);
       return {
         generic: waiting.length - warm.length,
-        forked: waiting.filter((one) => one.isForked()).length,
+        forked: waiting.filter((one) => one.isNodeUp()).length,
         warm: warm.length,
         prepared: warm.filter((one) => one.isPrepared()).length,
       };

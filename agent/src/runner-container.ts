@@ -90,6 +90,7 @@ export const createRunnerContainer = (
   let memoryBytes: number | null = null;
   let isPrepared = false;
   let isForked = false;
+  let isNodeUp = false;
   let isReserved = false;
   let placing: Promise<unknown> = Promise.resolve();
   const onLeft: (() => void)[] = [];
@@ -120,6 +121,7 @@ export const createRunnerContainer = (
       tenant?.onBeat();
     } else if (frame.t === "ready") {
       ({ memoryBytes, isPrepared } = frame);
+      isNodeUp = frame.isUp ?? false;
       on.changed();
     }
   };
@@ -248,12 +250,15 @@ export const createRunnerContainer = (
       isReserved = false;
       isPrepared = false;
       isForked = false;
+      isNodeUp = false;
     },
     /** Has its runner start Node for the first run. */
     forkAhead(): void {
       isForked = send({ t: "fork" });
     },
-    isForked: () => isForked,
+    isForked: () => isForked || isNodeUp,
+    /** Node is up in it, and waits for code. */
+    isNodeUp: () => isNodeUp,
     /** Resolves when the tenant that is leaving has left, or the container is gone; false after `ms`. */
     left: (ms: number): Promise<boolean> =>
       new Promise((resolve) => {

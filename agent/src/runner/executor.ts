@@ -1,6 +1,6 @@
 import "./keep-code-cache.ts"; // before all that loads any of Node
 import { AsyncLocalStorage } from "node:async_hooks";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { type AttemptOutcome, findTask, type RegisteredTask, someTask } from "@longshore/sdk/catalog";
 import { installHost, type TaskHost } from "@longshore/sdk/host";
@@ -9,6 +9,7 @@ import type { RunnerJob } from "@longshore/shared/contract/runner-protocol";
 import { boundWorkers } from "./bound-workers.ts";
 import { captureConsole } from "./console-capture.ts";
 import { createExecutorHost } from "./executor-host.ts";
+import { firstModule } from "./first-module.ts";
 import { fitOutcome } from "./fit-outcome.ts";
 import type { AbortCode, ToExecutor } from "./ipc.ts";
 import { mapStacks } from "./map-stacks.ts";
@@ -60,6 +61,12 @@ const loadCode = ({ bundleDir, entry }: Spot): Promise<AttemptOutcome | null> =>
     return failure;
   });
   return code;
+};
+
+/** Node's loader of modules takes as long to get ready as most code takes to load. */
+const getLoaderUp = async (): Promise<void> => {
+  await import(pathToFileURL(join(dirname(process.argv[1] as string), firstModule)).href);
+  performance.now(); // Node loads it when it is first touched
 };
 
 /** What the SDK loads when a run first needs it, it loads while none waits for it. */
@@ -212,6 +219,11 @@ const run = async ({ job, mark }: Extract<ToExecutor, { t: "run" }>): Promise<vo
 
 const receive = (message: ToExecutor): void => {
   switch (message.t) {
+    case "idle":
+      void getLoaderUp()
+        .catch(() => {}) // the code of a run then meets the same, and says it
+        .then(() => send({ t: "up" }));
+      return;
     case "prepare":
       aheadMark = message.mark;
       void loadCode(message)

@@ -14,6 +14,8 @@ export const channelFd = 3;
 export type ToExecutor =
   /** `mark` starts the lines on the executor's output that are meant for the runner. */
   | { t: "run"; job: RunnerJob; mark: string }
+  /** Which code is not known yet: load what of Node any code needs. */
+  | { t: "idle" }
   /** Load this code now; a run of it comes later, with the same mark. */
   | { t: "prepare"; bundleDir: string; entry: string; mark: string }
   | { t: "continue"; waits: CompletedWait[] }
@@ -22,6 +24,8 @@ export type ToExecutor =
 
 /** Executor → runner. */
 export type FromExecutor =
+  /** Answers `idle`. */
+  | { t: "up" }
   | { t: "started" }
   | { t: "prepared" }
   | { t: "waiting"; waits: WaitSpec[] }

@@ -1,9 +1,25 @@
-import { setFlagsFromString } from "node:v8";
-
 const flagName = "--max-old-space-size=";
 const given = process.execArgv.find((one) => one.startsWith(flagName))?.slice(flagName.length);
 /** From this version on V8 takes compiled code whatever the flag says. */
 const needlessFrom = 24;
+
+/**
+ * `node:v8` itself loads all of Node's streams, which would still be compiled anew: the binding behind it loads nothing. It
+ * goes away with a version of Node that needs none of this.
+ */
+const setFlags = (flags: string): void => {
+  const { noDeprecation } = process;
+  process.noDeprecation = true;
+  try {
+    (process as unknown as { binding(name: "v8"): { setFlagsFromString(flags: string): void } })
+      .binding("v8")
+      .setFlagsFromString(flags);
+  } catch {
+    process.getBuiltinModule("node:v8").setFlagsFromString(flags);
+  } finally {
+    process.noDeprecation = noDeprecation;
+  }
+};
 
 /**
  * The size of the heap that this process was started with, where its flag has been put back. Units: MiB.
@@ -14,4 +30,4 @@ const needlessFrom = 24;
  */
 export const heapMbPutBack: number | null =
   given !== undefined && Number.parseInt(process.versions.node, 10) < needlessFrom ? Number(given) : null;
-if (heapMbPutBack !== null) setFlagsFromString(`${flagName}0`);
+if (heapMbPutBack !== null) setFlags(`${flagName}0`);

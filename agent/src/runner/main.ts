@@ -56,9 +56,10 @@ let current: RunningJob | null = null;
 let beats: NodeJS.Timeout | null = null;
 
 const sayReady = (isPrepared: boolean): void =>
-  link.send({ t: "ready", isPrepared, memoryBytes: isAlone ? readMemoryBytes() : null });
+  link.send({ t: "ready", isPrepared, isUp: spare.isUp(), memoryBytes: isAlone ? readMemoryBytes() : null });
 const spare = createSpare(executorPath, {
   ready: sayReady,
+  up: () => sayReady(false),
   rested(kept) {
     if (!killStrangers(isAlone, kept)) end(4); // I2
   },

@@ -26,6 +26,7 @@ export const readMessage = (line: string): FromExecutor | null => {
   if (!isObject(message)) return null;
   const { t, waits, outcome } = message;
   const isRight =
+    t === "up" ||
     t === "started" ||
     t === "prepared" ||
     (t === "waiting" && Array.isArray(waits)) ||

@@ -12,6 +12,8 @@ const prepareMsMax = 15_000;
 
 type Spare = ReadyExecutor & {
   oldSpaceMb: number | null;
+  /** Node is up in it, and it waits for code. */
+  isUp: boolean;
   /** What it has loaded, with which environment; null while it holds no code. */
   code: Pick<RunnerJob, "bundleDir" | "entry" | "env"> | null;
 };
@@ -40,6 +42,8 @@ export const createSpare = (
   executorPath: string,
   on: {
     ready(isPrepared: boolean): void;
+    /** Node is up in one without code. */
+    up(): void;
     /** The kept process was stopped. */
     rested(kept: number | undefined): void;
   },
@@ -76,13 +80,14 @@ export const createSpare = (
   return {
     /** Forks one without code: Node's own start overlaps with the way of the job. */
     fork(oldSpaceMb: number | null): void {
-      hold({
-        executor: forkExecutor(executorPath, oldSpaceMb, {}),
-        mark: newMark(),
-        served: 0,
-        oldSpaceMb,
-        code: null,
+      const executor = forkExecutor(executorPath, oldSpaceMb, {});
+      const one: Spare = { executor, mark: newMark(), served: 0, oldSpaceMb, isUp: false, code: null };
+      hold(one, (message) => {
+        if (message.t !== "up" || spare !== one) return;
+        one.isUp = true;
+        on.up();
       });
+      executor.send({ t: "idle" });
     },
     /** Forks one that loads the code of a run before the next run of it comes. */
     prepare({ bundleDir, entry, env, oldSpaceMb }: RunnerJob): void {
@@ -92,6 +97,7 @@ export const createSpare = (
         mark: newMark(),
         served: 0,
         oldSpaceMb,
+        isUp: false,
         code: { bundleDir, entry, env },
       };
       hold(one, (message) => {
@@ -110,7 +116,7 @@ export const createSpare = (
       isStopped: boolean,
     ): void {
       const code = { bundleDir, entry, env };
-      const one: Spare = { executor, mark: newMark(), served, oldSpaceMb, code };
+      const one: Spare = { executor, mark: newMark(), served, oldSpaceMb, isUp: false, code };
       hold(one);
       if (isStopped) on.ready(true);
       else isReady(one);
@@ -128,6 +134,8 @@ export const createSpare = (
       return { executor: forkExecutor(executorPath, job.oldSpaceMb, job.env), mark: newMark(), served: 0 };
     },
     pid: (): number | undefined => spare?.executor.pid,
+    /** Node is up in it, and it waits for code. */
+    isUp: (): boolean => spare?.isUp ?? false,
     drop,
   };
 };

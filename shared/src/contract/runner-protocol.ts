@@ -114,7 +114,15 @@ export const RunnerFrame = z.discriminatedUnion("t", [
     runId: z.string().nullable(),
     memoryBytes: z.number().nullable().optional(),
   }),
-  /** Nothing runs. `isPrepared`: the next executor has the code already. Units: what the container takes now, in bytes. */
-  z.object({ t: z.literal("ready"), isPrepared: z.boolean(), memoryBytes: z.number().nullable() }),
+  /**
+   * Nothing runs. `isPrepared`: the next executor has the code already; `isUp`: it has none, but Node is up in it. Units:
+   * what the container takes now, in bytes.
+   */
+  z.object({
+    t: z.literal("ready"),
+    isPrepared: z.boolean(),
+    isUp: z.boolean().optional(),
+    memoryBytes: z.number().nullable(),
+  }),
 ]);
 export type RunnerFrame = z.infer<typeof RunnerFrame>;
