@@ -250,13 +250,16 @@ export const createContainers = (
     async release(container: RunnerContainer): Promise<void> {
       const mayStay = mayServeAgain(container.record) && container.isUsable() && container.mayStay();
       if (!mayStay) return discard(container);
+      let mayKeep = true;
       try {
         await container.leave();
       } catch (error) {
         logger.warn("a container is not kept: its record was not written", { why: String(error) });
-        return discard(container);
+        mayKeep = false;
       }
-      if (isClosed) return discard(container);
+      // The next run may be in it by now.
+      const isFree = container.tenant() === null && !container.isReserved();
+      if (isFree && (isClosed || !mayKeep)) return discard(container);
       settle();
     },
     discard,

@@ -51,6 +51,8 @@ export type Tenant = {
 const helloWithinMs = 60_000;
 /** How long the last frames of an ended container may take to be read. Units: milliseconds. */
 const drainMs = 300;
+/** How long the record of a run's end may wait for that of the next run. Units: milliseconds. */
+const leaveGatherMs = 10;
 /** Until what the engine did not do is asked of it again. Units: milliseconds. */
 const againMs = 2_000;
 /** Share of the machine's memory that the executor's heap may take; the rest is the runner's and native. */
@@ -94,6 +96,7 @@ export const createRunnerContainer = (
   let isReserved = false;
   let placing: Promise<unknown> = Promise.resolve();
   const onLeft: (() => void)[] = [];
+  let onTaken: ((saved: Promise<void>) => void) | null = null;
   let idleSinceMs = clock.monotonic();
   const freeze = { isFenced: false, isParked: false, isPaused: false };
   let pausing: Promise<void> = Promise.resolve();
@@ -272,6 +275,7 @@ export const createRunnerContainer = (
       record.binding ??= binding; // C1
       record.run = run;
       const saved = records.save(record); // C2
+      onTaken?.(saved);
       if (isFirst)
         placing = saved.then(() =>
           deps.bundles.place(binding.bundleHash, records.bundleDir(key), deps.stopped),
@@ -285,11 +289,14 @@ export const createRunnerContainer = (
       record.run = null;
       tenant = null;
       idleSinceMs = clock.monotonic();
-      try {
-        await records.save(record);
-      } finally {
-        for (const tell of onLeft.splice(0)) tell();
-      }
+      for (const tell of onLeft.splice(0)) tell();
+      // The record of the next run says it too, where one follows at once; its own start tells whether it was written.
+      const taken = new Promise<true>((resolve) => {
+        onTaken = (saved) => void saved.finally(() => resolve(true)).catch(() => {});
+      });
+      const isTaken = await Promise.race([taken, clock.sleep(leaveGatherMs)]);
+      onTaken = null;
+      if (!isTaken && !isGone) await records.save(record);
     },
     /** Ends it. Resolves when no trace is left. */
     remove(): Promise<void> {

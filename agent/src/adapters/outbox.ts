@@ -30,6 +30,8 @@ type Held = { fact: Fact; bytes: number; written: boolean };
 export const outboxBytesMax = 64 * 1024 * 1024;
 const compactBytesMin = 1024 * 1024;
 const damagedBytesMax = 16 * 1024 * 1024;
+/** How long what is to be struck out may wait for a fact that is written anyway. Units: milliseconds. */
+const lateMs = 50;
 /** A disk that took nothing is tried again this often. Units: milliseconds. */
 const troubleRetryMs = 500;
 
@@ -235,6 +237,14 @@ export const openOutbox = async (
     }
     writing = null;
   };
+  let lateTimer: NodeJS.Timeout | null = null;
+  const begin = (): void => {
+    if (lateTimer) clearTimeout(lateTimer);
+    lateTimer = null;
+    // A turn of the event loop gathers what comes together into one write.
+    writing ??= new Promise<void>((resolve) => setImmediate(resolve)).then(drain);
+  };
+  /** What is no fact may wait for one: cut off, it is only said or done once more. */
   const write = (record: Record, one: Held | null): Promise<void> => {
     next.text += encode(record);
     if (one) next.ready.push(one);
@@ -244,8 +254,8 @@ export const openOutbox = async (
       job.done.push(resolve);
     });
     if (trouble !== null && one) handOut([one]); // I6
-    // A turn of the event loop gathers what comes together into one write.
-    writing ??= new Promise<void>((resolve) => setImmediate(resolve)).then(drain);
+    if (one) begin();
+    else lateTimer ??= setTimeout(begin, lateMs).unref();
     return result;
   };
   /** I4 */
@@ -319,9 +329,11 @@ export const openOutbox = async (
     },
     trouble: () => trouble,
     async flush() {
+      if (next.text !== "") begin();
       while (writing && trouble === null) await Promise.race([writing, inTrouble]);
     },
     async close() {
+      if (next.text !== "") begin();
       while (writing) {
         await Promise.race([writing, inTrouble]);
         if (trouble === null) continue;

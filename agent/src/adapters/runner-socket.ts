@@ -17,6 +17,12 @@ import { shortSocketPath } from "./socket-path.ts";
 /** Units: milliseconds; a peer that says nothing is not a runner. */
 const helloWithinMs = 5_000;
 
+/**
+ * How long an acknowledgement may wait for another frame to go with: a runner only forgets what it has kept, and each word
+ * wakes its process. Units: milliseconds.
+ */
+const ackMsMax = 20;
+
 /** Tokens are looked up by their digest, so that the time it takes tells nothing about them. */
 const digest = (token: string): string => createHash("sha256").update(token).digest("hex");
 
@@ -29,11 +35,25 @@ type Port = RunnerSocket & {
 
 const createPort = (handlers: RunnerHandlers, close: () => Promise<void>): Port => {
   let runner: Socket | null = null;
+  /** The highest number that is to be acknowledged: the others before it are by that. */
+  let ack: number | null = null;
+  let ackTimer: NodeJS.Timeout | null = null;
+  const dropAck = (): void => {
+    if (ackTimer) clearTimeout(ackTimer);
+    ackTimer = null;
+    ack = null;
+  };
+  const tellAck = (): void => {
+    const seq = ack;
+    dropAck();
+    if (seq !== null && runner) writeTogether(runner, encodeLine({ t: "ack", seq } satisfies AgentFrame));
+  };
   return {
     handlers,
     take(socket) {
       runner?.destroy();
       runner = socket;
+      dropAck(); // its welcome says it
     },
     lose(socket) {
       if (runner !== null && runner !== socket) return;
@@ -42,11 +62,18 @@ const createPort = (handlers: RunnerHandlers, close: () => Promise<void>): Port 
     },
     send(frame) {
       if (!runner) return false;
+      if (frame.t === "ack") {
+        ack = Math.max(ack ?? 0, frame.seq);
+        ackTimer ??= setTimeout(tellAck, ackMsMax).unref();
+        return true;
+      }
+      tellAck();
       writeTogether(runner, encodeLine(frame));
       return true;
     },
     isConnected: () => runner !== null,
     async close() {
+      dropAck();
       runner?.destroySoon();
       await close();
     },

@@ -8,8 +8,9 @@ const needlessFrom = 24;
  * goes away with a version of Node that needs none of this.
  */
 const setFlags = (flags: string): void => {
-  const { noDeprecation } = process;
-  process.noDeprecation = true;
+  // With `--no-deprecation` it is true already, and cannot be set.
+  const isQuiet = process.noDeprecation === true;
+  if (!isQuiet) process.noDeprecation = true;
   try {
     (process as unknown as { binding(name: "v8"): { setFlagsFromString(flags: string): void } })
       .binding("v8")
@@ -17,7 +18,7 @@ const setFlags = (flags: string): void => {
   } catch {
     process.getBuiltinModule("node:v8").setFlagsFromString(flags);
   } finally {
-    process.noDeprecation = noDeprecation;
+    if (!isQuiet) process.noDeprecation = false;
   }
 };
 
