@@ -1,3 +1,5 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import { type Harness, makeHarness } from "./testing/harness.ts";
 import { makeLease } from "./testing/make-lease.ts";
@@ -42,4 +44,38 @@ test("an answer that comes after its run has ended reaches no other run of the c
   expect(await harness.final(second.runId, 20_000)).toMatchObject({
     output: expect.stringContaining("/mine"),
   });
+});
+
+/** Run ids in the records of containers, null for none. */
+const recorded = (dataDir: string): (string | null)[] => {
+  const root = join(dataDir, "runs");
+  return readdirSync(root).map((name) => {
+    const lines = readFileSync(join(root, name, "container.json"), "utf8")
+      .trim()
+      .split("\n");
+    const { run } = JSON.parse(lines.at(-1) as string) as { run: { lease: { runId: string } } | null };
+    return run?.lease.runId ?? null;
+  });
+};
+
+test("the record of a container names the run that is in it, and none once nothing follows", {
+  timeout: 40_000,
+}, async () => {
+  harness = await makeHarness({ slots: 1 });
+  const { api, config } = harness;
+  const hash = await harness.bundle(tasks);
+  let isAnswered = false;
+  api.state.onForward = async ({ path }) => {
+    while (!isAnswered) await new Promise((resolve) => setTimeout(resolve, 10));
+    return { status: 200, body: { path } };
+  };
+  await harness.start();
+  const [first, second] = [makeLease(hash, "leaves"), makeLease(hash, "asks")];
+  for (const lease of [first, second]) api.lease(lease);
+  await harness.final(first.runId, 20_000);
+  await api.until("the second run", () => api.forwarded.find(({ path }) => path === "/mine"));
+  expect(recorded(config.dataDir)).toEqual([second.runId]);
+  isAnswered = true;
+  await harness.final(second.runId, 20_000);
+  await expect.poll(() => recorded(config.dataDir)).toEqual([null]);
 });
