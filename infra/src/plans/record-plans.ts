@@ -149,7 +149,11 @@ export const recordPlans = async (stage: Stage): Promise<RecordedPlan[]> => {
   try {
     const { agentId, bootId } = await enrolSimulatedAgent(stage.http, stage.apiKey, 10);
     const fence = [{ runId: "run_absent", epoch: 1 }];
-    await record("trigger", () => triggerRuns(db, [triggerItem(stage.environmentId)]));
+    const item = triggerItem(stage.environmentId);
+    await record("trigger", () => triggerRuns(db, [item]));
+    const requested = { ...item, idempotencyKey: null, tags: [] };
+    await record("trigger, with the request's key", () => triggerRuns(db, [requested]));
+    await record("trigger, without keys", () => triggerRuns(db, [{ ...requested, requestKey: null }]));
     await record("claim, with work", () => claimRuns(db, agentRequest(agentId, bootId, 10)));
     await record("claim, without room", () => claimRuns(db, agentRequest(agentId, bootId, 0)));
     await record("start", () => startRuns(db, agentId, fence));
