@@ -250,16 +250,16 @@ export const createContainers = (
     async release(container: RunnerContainer): Promise<void> {
       const mayStay = mayServeAgain(container.record) && container.isUsable() && container.mayStay();
       if (!mayStay) return discard(container);
-      let mayKeep = true;
+      // The next run may be in it by then.
+      const isFree = () => container.tenant() === null && !container.isReserved();
       try {
         await container.leave();
       } catch (error) {
         logger.warn("a container is not kept: its record was not written", { why: String(error) });
-        mayKeep = false;
+        if (isFree()) return discard(container);
+        throw error; // the record on disk still names the run
       }
-      // The next run may be in it by now.
-      const isFree = container.tenant() === null && !container.isReserved();
-      if (isFree && (isClosed || !mayKeep)) return discard(container);
+      if (isClosed && isFree()) return discard(container);
       settle();
     },
     discard,

@@ -48,8 +48,8 @@ const responseCharsMax = 15 * 1024 * 1024;
  * I1  A runner's fact is acknowledged to the runner only after it is safe in the outbox, and put there once: its frame
  *     number is kept beside it.
  * I2  At most one final fact; whatever comes after it is dropped.
- * I3  The container goes, or takes another run, only after the final fact is safe and its record has let go of this run;
- *     the mark goes last.
+ * I3  The container goes, or takes another run, only after the final fact is safe. The mark goes last: once the record on
+ *     disk names this run no more, but the next one or none.
  * I4  What the runner must hear (job, continuation, cancel) is said again after each hello; it ignores repeats.
  */
 export const createExecution = (record: RunRecord, deps: ExecutionDeps, onChange: () => void) => {

@@ -6,6 +6,7 @@ import { makeLease } from "./testing/make-lease.ts";
 
 const get = '{ method: "GET", headers: {}, body: null }';
 const tasks = {
+  ends: "run: () => 1",
   leaves: `run: () => { void host().request("/slow", ${get}).catch(() => {}); return new Promise((done) => setTimeout(done, 50)); }`,
   asks: `run: async () => (await host().request("/mine", ${get})).text()`,
 };
@@ -46,36 +47,31 @@ test("an answer that comes after its run has ended reaches no other run of the c
   });
 });
 
-/** Run ids in the records of containers, null for none. */
+/** Run ids in the records of containers, null for none, one for each time that it was written. */
 const recorded = (dataDir: string): (string | null)[] => {
   const root = join(dataDir, "runs");
-  return readdirSync(root).map((name) => {
+  return readdirSync(root).flatMap((name) => {
     const lines = readFileSync(join(root, name, "container.json"), "utf8")
       .trim()
       .split("\n");
-    const { run } = JSON.parse(lines.at(-1) as string) as { run: { lease: { runId: string } } | null };
-    return run?.lease.runId ?? null;
+    return lines.map((line) => {
+      const { run } = JSON.parse(line) as { run: { lease: { runId: string } } | null };
+      return run?.lease.runId ?? null;
+    });
   });
 };
 
-test("the record of a container names the run that is in it, and none once nothing follows", {
+test("the record of a container names the run that is in it, in place of the one before, and none once nothing follows", {
   timeout: 40_000,
 }, async () => {
   harness = await makeHarness({ slots: 1 });
   const { api, config } = harness;
   const hash = await harness.bundle(tasks);
-  let isAnswered = false;
-  api.state.onForward = async ({ path }) => {
-    while (!isAnswered) await new Promise((resolve) => setTimeout(resolve, 10));
-    return { status: 200, body: { path } };
-  };
   await harness.start();
-  const [first, second] = [makeLease(hash, "leaves"), makeLease(hash, "asks")];
-  for (const lease of [first, second]) api.lease(lease);
-  await harness.final(first.runId, 20_000);
-  await api.until("the second run", () => api.forwarded.find(({ path }) => path === "/mine"));
-  expect(recorded(config.dataDir)).toEqual([second.runId]);
-  isAnswered = true;
-  await harness.final(second.runId, 20_000);
-  await expect.poll(() => recorded(config.dataDir)).toEqual([null]);
+  const leases = Array.from({ length: 4 }, () => makeLease(hash, "ends"));
+  for (const lease of leases) api.lease(lease);
+  for (const { runId } of leases) await harness.final(runId, 20_000);
+  await expect.poll(() => recorded(config.dataDir).at(-1)).toBeNull();
+  const named = recorded(config.dataDir).filter((runId) => runId !== null);
+  expect([...new Set(named)]).toEqual(leases.map(({ runId }) => runId));
 });

@@ -124,7 +124,9 @@ export const createRunnerContainer = (
       tenant?.onBeat();
     } else if (frame.t === "ready") {
       ({ memoryBytes, isPrepared } = frame);
-      isNodeUp = frame.isUp ?? false;
+      // One that comes after a run has entered speaks of before.
+      isNodeUp = tenant === null && (frame.isUp ?? false);
+      if (frame.isUp === false) isForked = false;
       on.changed();
     }
   };
@@ -290,13 +292,19 @@ export const createRunnerContainer = (
       tenant = null;
       idleSinceMs = clock.monotonic();
       for (const tell of onLeft.splice(0)) tell();
-      // The record of the next run says it too, where one follows at once; its own start tells whether it was written.
-      const taken = new Promise<true>((resolve) => {
-        onTaken = (saved) => void saved.finally(() => resolve(true)).catch(() => {});
-      });
-      const isTaken = await Promise.race([taken, clock.sleep(leaveGatherMs)]);
+      // The record of the next run says it too, where one follows at once.
+      const next = await Promise.race([
+        new Promise<{ saved: Promise<void> }>((resolve) => {
+          onTaken = (saved) => resolve({ saved });
+        }),
+        clock.sleep(leaveGatherMs),
+      ]);
+      const isWritten = await next?.saved.then(
+        () => true,
+        () => false,
+      );
       onTaken = null;
-      if (!isTaken && !isGone) await records.save(record);
+      if (!isWritten && !isGone) await records.save(record);
     },
     /** Ends it. Resolves when no trace is left. */
     remove(): Promise<void> {

@@ -229,3 +229,40 @@ test("a batch respects its limits but always holds something", async () => {
   expect(outbox.batch({ factsMax: 10, bytesMax: 2_500 })).toHaveLength(2);
   expect(outbox.batch({ factsMax: 10, bytesMax: 1 })).toHaveLength(1);
 });
+
+test("what is struck out reaches the file by itself, too", async () => {
+  const outbox = await openOutbox(path);
+  await outbox.append(started("a"), { key: "a-1", frame: 1 });
+  outbox.ack([1]);
+  outbox.forget("a-1");
+  const lines = async () => (await readFile(path, "utf8")).split("\n").map((line) => line.slice(9));
+  await expect.poll(lines).toContain('{"k":"ack","seqs":[1]}');
+  expect(await lines()).toContain('{"k":"forget","key":"a-1"}');
+});
+
+test("what is struck out goes with the next fact, before it", async () => {
+  const outbox = await openOutbox(path);
+  await outbox.append(started("a"));
+  outbox.ack([1]);
+  await outbox.append(started("b"));
+  const kinds = (await readFile(path, "utf8")).match(/"k":"\w+"/g);
+  expect(kinds).toEqual(['"k":"seq"', '"k":"fact"', '"k":"ack"', '"k":"fact"']);
+});
+
+test("a closed outbox writes no more, whatever was struck out as it closed: the file may be another's", async () => {
+  for (let turns = 0; turns < 8; turns++) {
+    const first = await open(path);
+    const told = first.append(started(`a${turns}`), { key: "a-1", frame: 1 }).then(async () => {
+      for (let turn = 0; turn < turns; turn++) await null;
+      first.forget("a-1");
+    });
+    await Promise.all([told, first.close()]);
+    const second = await open(path);
+    await second.append(started(`b${turns}`));
+    await new Promise((resolve) => setTimeout(resolve, 700)); // longer than a late record, and than a disk is tried again
+    await second.close();
+    const third = await open(path);
+    expect(third.batch(everything).map((fact) => fact.runId)).toContain(`b${turns}`);
+    await third.close();
+  }
+});

@@ -15,6 +15,7 @@ import type { Mark, NewFact, Outbox } from "../ports/outbox.ts";
  * I3  `seq` grows across restarts: every rewrite of the file starts with the highest one given so far.
  * I4  State facts are never dropped; when the log is full the oldest log facts make room and leave a note.
  * I5  One writer at a time: lines reach the file in the order of `append`.
+ *     What is no fact (something acknowledged, or forgotten) may wait a moment for a fact that is written anyway.
  * I6  While the disk takes nothing, facts are handed out from memory, so that runs are not held up by it, and `append`
  *     does not resolve, so that runners keep what they said. The file is written anew as soon as the disk takes it.
  */
@@ -242,8 +243,9 @@ export const openOutbox = async (
     if (lateTimer) clearTimeout(lateTimer);
     lateTimer = null;
     // A turn of the event loop gathers what comes together into one write.
-    writing ??= new Promise<void>((resolve) => setImmediate(resolve)).then(drain);
+    if (!isClosed) writing ??= new Promise<void>((resolve) => setImmediate(resolve)).then(drain);
   };
+  const isPending = (): boolean => writing !== null || (next.text !== "" && !isClosed);
   /** What is no fact may wait for one: cut off, it is only said or done once more. */
   const write = (record: Record, one: Held | null): Promise<void> => {
     next.text += encode(record);
@@ -329,19 +331,23 @@ export const openOutbox = async (
     },
     trouble: () => trouble,
     async flush() {
-      if (next.text !== "") begin();
-      while (writing && trouble === null) await Promise.race([writing, inTrouble]);
+      while (trouble === null && isPending()) {
+        begin();
+        await Promise.race([writing, inTrouble]);
+      }
     },
     async close() {
-      if (next.text !== "") begin();
-      while (writing) {
+      while (isPending()) {
+        begin();
         await Promise.race([writing, inTrouble]);
         if (trouble === null) continue;
         closing.abort();
         await writing;
       }
-      if (!isClosed) await file.close().catch(() => {});
-      isClosed = true;
+      if (isClosed) return;
+      isClosed = true; // what comes now is said or done once more
+      if (lateTimer) clearTimeout(lateTimer);
+      await file.close().catch(() => {});
     },
   };
 };

@@ -220,9 +220,10 @@ const run = async ({ job, mark }: Extract<ToExecutor, { t: "run" }>): Promise<vo
 const receive = (message: ToExecutor): void => {
   switch (message.t) {
     case "idle":
-      void getLoaderUp()
-        .catch(() => {}) // the code of a run then meets the same, and says it
-        .then(() => send({ t: "up" }));
+      void getLoaderUp().then(
+        () => send({ t: "up" }),
+        () => {}, // the code of a run then meets the same, and says it
+      );
       return;
     case "prepare":
       aheadMark = message.mark;

@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { RunnerFact, RunnerFrame, RunnerJob } from "@longshore/shared/contract/runner-protocol";
 import { encodeLine, lineSplitter } from "@longshore/shared/core/json-lines";
-import { afterEach, beforeEach, test } from "vitest";
+import { afterEach, beforeEach, expect, test } from "vitest";
 import { buildRunner } from "../build-runner.ts";
 import { taskFiles } from "../testing/make-bundle.ts";
 import { makeLease } from "../testing/make-lease.ts";
@@ -15,12 +15,16 @@ let server: Server;
 let runner: ChildProcess;
 let socket: Socket;
 let isReady = false;
+let isUp: boolean | undefined;
 let onFact: (fact: RunnerFact) => void = () => {};
 const facts: RunnerFact[] = [];
 
 const receive = (frame: RunnerFrame): void => {
   if (frame.t === "hello") socket.write(encodeLine({ t: "welcome", ack: 0 }));
-  if (frame.t === "ready") isReady = true;
+  if (frame.t === "ready") {
+    isReady = true;
+    isUp = frame.isUp;
+  }
   if (frame.t !== "fact") return;
   facts.push(frame.fact);
   socket.write(encodeLine({ t: "ack", seq: frame.seq }));
@@ -34,6 +38,7 @@ const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 const fenceMs = 1_500;
 
 beforeEach(async () => {
+  isReady = false;
   dir = await mkdtemp(join(tmpdir(), "longshore-frozen-"));
   const files = await taskFiles({
     pid: "run: () => process.pid",
@@ -109,4 +114,17 @@ test("a kept process that was stopped by the fence with its end on the way goes 
   await until("the second", hasSaid(second, "completed"));
   const beats = setInterval(sayLease, 500);
   await until("the third", hasSaid(third, "completed")).finally(() => clearInterval(beats));
+});
+
+test("a process that waits for code is told as up once Node is up in it, and as gone when it is", {
+  timeout: 40_000,
+}, async () => {
+  expect(isUp).toBe(false);
+  socket.write(encodeLine({ t: "fork" }));
+  await until("a process that is up", () => isUp === true);
+  const { pid } = runner;
+  const children = await readFile(`/proc/${pid}/task/${pid}/children`, "utf8");
+  process.kill(Number(children.trim()), "SIGKILL");
+  await until("its end", () => isUp === false);
+  await until("a run all the same", hasSaid(start("pid"), "completed"));
 });

@@ -18,7 +18,7 @@ const setFlags = (flags: string): void => {
   } catch {
     process.getBuiltinModule("node:v8").setFlagsFromString(flags);
   } finally {
-    if (!isQuiet) process.noDeprecation = false;
+    if (!isQuiet) delete process.noDeprecation;
   }
 };
 

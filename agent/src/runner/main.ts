@@ -59,7 +59,9 @@ const sayReady = (isPrepared: boolean): void =>
   link.send({ t: "ready", isPrepared, isUp: spare.isUp(), memoryBytes: isAlone ? readMemoryBytes() : null });
 const spare = createSpare(executorPath, {
   ready: sayReady,
-  up: () => sayReady(false),
+  changed() {
+    if (!current) sayReady(false);
+  },
   rested(kept) {
     if (!killStrangers(isAlone, kept)) end(4); // I2
   },

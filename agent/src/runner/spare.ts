@@ -42,8 +42,8 @@ export const createSpare = (
   executorPath: string,
   on: {
     ready(isPrepared: boolean): void;
-    /** Node is up in one without code. */
-    up(): void;
+    /** Node is up in one without code, or no more. */
+    changed(): void;
     /** The kept process was stopped. */
     rested(kept: number | undefined): void;
   },
@@ -56,9 +56,14 @@ export const createSpare = (
     spare = null;
     if (timer) clearTimeout(timer);
   };
+  const lose = (one: Spare): void => {
+    const wasHeld = spare === one;
+    forget(one);
+    if (wasHeld && one.code === null) on.changed();
+  };
   const hold = (one: Spare, message?: Listener["message"]): void => {
     spare = one;
-    one.executor.tell({ ...(message && { message }), exit: () => forget(one) });
+    one.executor.tell({ ...(message && { message }), exit: () => lose(one) });
   };
   const rest = (one: Spare): void => {
     if (spare !== one) return;
@@ -85,7 +90,7 @@ export const createSpare = (
       hold(one, (message) => {
         if (message.t !== "up" || spare !== one) return;
         one.isUp = true;
-        on.up();
+        on.changed();
       });
       executor.send({ t: "idle" });
     },

@@ -9,6 +9,7 @@ import {
   promoteDeployment,
 } from "@longshore/edge-api/db/transitions/deployments";
 import {
+  keysOf,
   type TriggerItem,
   type TriggerOutcome,
   triggerRuns,
@@ -161,12 +162,16 @@ export const cancelOne = async (db: Database, environmentId: string, runId: stri
   return { kind: results[0]?.kind, hints };
 };
 
-/** Triggers one run as the service does: a parent is linked to a run that was there before. */
+/**
+ * Triggers one run as the service does: by the statement for its keys, or the whole one where it needs a place; a parent is
+ * linked to a run that was there before.
+ */
 export const triggerLinked = async (
   db: Database,
   item: TriggerItem,
 ): Promise<Omit<TriggerOutcome, "kind"> & { kind: TriggerOutcome["kind"] | "deadlock" }> => {
-  const [outcome] = await triggerRuns(db, [item]);
+  const [plain] = await triggerRuns(db, [item], keysOf([item]));
+  const [outcome] = plain?.kind === "placed" ? await triggerRuns(db, [item]) : [plain];
   if (outcome === undefined) throw new Error("no outcome");
   if (outcome.kind !== "cached" || !item.resumeParent || item.parentRunId === null) return outcome;
   const { environmentId, waitPointId } = item;

@@ -6,7 +6,12 @@ import { cancelRuns } from "../db/transitions/cancel-runs.ts";
 import { expireNamedRuns } from "../db/transitions/expire-runs.ts";
 import { openLane } from "../db/transitions/open-lane.ts";
 import { pushBackRun } from "../db/transitions/push-back-run.ts";
-import { type TriggerItem, type TriggerOutcome, triggerRuns } from "../db/transitions/trigger-runs.ts";
+import {
+  keysOf,
+  type TriggerItem,
+  type TriggerOutcome,
+  triggerRuns,
+} from "../db/transitions/trigger-runs.ts";
 import { waitForRun } from "../db/transitions/wait-for-run.ts";
 import type { Deps } from "./deps.ts";
 import { groupCommit } from "./group-commit.ts";
@@ -19,19 +24,39 @@ import { wakeAfter } from "./wake.ts";
 /** Most items of one statement: more make none cheaper. */
 const itemsMax = 200;
 
-const writers = new WeakMap<Deps["db"], (item: TriggerItem) => Promise<TriggerOutcome>>();
+/** Tasks that are remembered as in need of a place; more than these are found out again. */
+const placedMax = 10_000;
 
-/** A second statement in flight would only split the groups: each costs most for being sent at all. */
-const writerOf = (deps: Deps): ((item: TriggerItem) => Promise<TriggerOutcome>) => {
-  const one = async (item: TriggerItem) => firstOf(await triggerRuns(deps.db, [item]));
-  if (!deps.groupsCommits) return one;
-  const known =
-    writers.get(deps.db) ??
-    groupCommit((items) => triggerRuns(deps.db, items), {
-      itemsMax,
-      flightsMax: 1,
-      isItemFault: isDataFault,
-    });
+type WriteItem = (item: TriggerItem) => Promise<TriggerOutcome>;
+const writers = new WeakMap<Deps["db"], WriteItem>();
+
+/**
+ * Writes items, those that arrive meanwhile together. What needs all keys or a place goes by itself: a statement that knows
+ * of them costs the others more, and one that fails would fail them too.
+ */
+const makeWriter = (deps: Deps): WriteItem => {
+  const write = (keys?: "all"): WriteItem => {
+    const some = (items: TriggerItem[]) => triggerRuns(deps.db, items, keys ?? keysOf(items));
+    if (!deps.groupsCommits) return async (item) => firstOf(await some([item]));
+    // A second statement in flight would only split the groups: each costs most for being sent at all.
+    return groupCommit(some, { itemsMax, flightsMax: 1, isItemFault: isDataFault });
+  };
+  const [plain, whole] = [write(), write("all")];
+  /** Only what saves a statement: the whole one is right for all. */
+  const placed = new Set<string>();
+  return async (item) => {
+    const name = JSON.stringify([item.environmentId, item.task, item.queue]);
+    if (keysOf([item]) === "all" || placed.has(name)) return whole(item);
+    const outcome = await plain(item);
+    if (outcome.kind !== "placed") return outcome;
+    if (placed.size >= placedMax) placed.clear();
+    placed.add(name);
+    return whole(item);
+  };
+};
+
+const writerOf = (deps: Deps): WriteItem => {
+  const known = writers.get(deps.db) ?? makeWriter(deps);
   writers.set(deps.db, known);
   return known;
 };
@@ -154,7 +179,8 @@ export type TriggerResult =
 /**
  * Triggers many tasks at once for the platform itself (batches, schedules, replays): nothing checks scopes here.
  *
- * Shape: one result for each request, in order; a bad one spoils no other. Cost: one round trip for each 200.
+ * Shape: one result for each request, in order; a bad one spoils no other. Cost: one round trip for each 200, another where
+ * some of them need a place.
  */
 export const triggerAll = async (
   deps: Deps,
@@ -192,22 +218,26 @@ const refuseFull = async (deps: Deps, entries: readonly Entry[], results: Trigge
 };
 
 /**
- * One statement for all. Shape: those that need more than that; and those that met a run which had outlived its time, and is
- * over now.
+ * One statement for all. Shape: those that need a place, which the statement for all keys gives; those that need more than
+ * that; and those that met a run which had outlived its time, and is over now.
  */
 const writeTogether = async (
   deps: Deps,
   entries: readonly Entry[],
   results: TriggerResult[],
-): Promise<{ left: Entry[]; outlived: Entry[] }> => {
+  keys?: "all",
+): Promise<{ placed: Entry[]; left: Entry[]; outlived: Entry[] }> => {
   const items = entries.map(({ item }) => item);
-  const outcomes = items.length === 0 ? [] : await triggerRuns(deps.db, items).catch(orNothing);
+  const outcomes =
+    items.length === 0 ? [] : await triggerRuns(deps.db, items, keys ?? keysOf(items)).catch(orNothing);
+  const placed: Entry[] = [];
   const left: Entry[] = [];
   const outlived: Entry[] = [];
   const pools = new Set<string>();
   for (const [nth, entry] of entries.entries()) {
     const outcome = outcomes[nth];
     if (outcome?.kind === "expired") outlived.push(entry);
+    else if (outcome?.kind === "placed") placed.push(entry);
     else if (
       outcome === undefined ||
       outcome.kind === "again" ||
@@ -223,16 +253,18 @@ const writeTogether = async (
   }
   await Promise.all([...pools].map((poolId) => deps.hints.wakePool(poolId)));
   await endOutlived(deps, outcomes);
-  return { left, outlived };
+  return { placed, left, outlived };
 };
 
 /** The group goes as one statement; what needs more than that goes alone after it. */
 const writeGroup = async (deps: Deps, group: readonly Entry[], results: TriggerResult[]): Promise<void> => {
   const together = group.filter(({ debounce }) => debounce === null);
-  const { left, outlived } = await writeTogether(deps, together, results);
-  const second = await writeTogether(deps, outlived, results);
+  const first = await writeTogether(deps, together, results);
+  const placed = await writeTogether(deps, first.placed, results, "all");
+  const second = await writeTogether(deps, [...first.outlived, ...placed.outlived], results, "all");
   const debounced = group.filter(({ debounce }) => debounce !== null);
-  for (const { at, item, debounce } of [...debounced, ...left, ...second.left, ...second.outlived]) {
+  const alone = [...first.left, ...placed.left, ...second.left, ...second.outlived];
+  for (const { at, item, debounce } of [...debounced, ...alone]) {
     try {
       results[at] = { kind: "ok", ...(await writeTrigger(deps, item, debounce)) };
     } catch (error) {

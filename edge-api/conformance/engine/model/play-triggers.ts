@@ -10,7 +10,7 @@ import { expireNamedRuns } from "@longshore/edge-api/db/transitions/expire-runs"
 import { linkBatchItems } from "@longshore/edge-api/db/transitions/link-batch-items";
 import { openLane } from "@longshore/edge-api/db/transitions/open-lane";
 import { pushBackRun } from "@longshore/edge-api/db/transitions/push-back-run";
-import { type TriggerItem, triggerRuns } from "@longshore/edge-api/db/transitions/trigger-runs";
+import { keysOf, type TriggerItem, triggerRuns } from "@longshore/edge-api/db/transitions/trigger-runs";
 import { releasePending } from "@longshore/edge-api/services/release-pending";
 import { resolveManifest } from "@longshore/edge-api/services/resolve-manifest";
 import { newId } from "@longshore/shared/core/ids";
@@ -133,10 +133,8 @@ const many = async (game: Game, { a, b }: Step) => {
     priority: 4 * nth,
     ttlMs: (a + nth) % 5 === 0 ? 5_000 : null,
   }));
-  const outcomes = await triggerRuns(
-    game.t.db,
-    specs.map((spec) => itemOf(game, spec)),
-  );
+  const items = specs.map((spec) => itemOf(game, spec));
+  const outcomes = await triggerRuns(game.t.db, items, keysOf(items));
   for (const [nth, spec] of specs.entries())
     expect(outcomes[nth]).toMatchObject({ kind: game.model.trigger(spec).kind, runId: spec.id });
 };

@@ -51,22 +51,22 @@ export type TriggerItem = {
   idempotencyOptions: { key: string; scope: string } | null;
 };
 
-const kinds = [
-  "created",
-  "cached",
-  "replayed",
-  "task_missing",
-  "version_missing",
-  "queue_missing",
-  "parent_missing",
-  "archived",
-  "lane_missing",
-  "expired",
-  "again",
-] as const;
 const Outcome = z.object({
   ord: z.int(),
-  kind: z.enum(kinds),
+  kind: z.enum([
+    "created",
+    "cached",
+    "replayed",
+    "task_missing",
+    "version_missing",
+    "queue_missing",
+    "parent_missing",
+    "archived",
+    "lane_missing",
+    "expired",
+    "again",
+    "placed",
+  ]),
   runId: z.string().nullable(),
   state: RunState.nullable(),
   poolId: z.string().nullable(),
@@ -91,23 +91,11 @@ const statementOf = (keys: TriggerKeys, hasTags: boolean): string => {
   return known;
 };
 
-const keysOf = (items: readonly TriggerItem[]): TriggerKeys => {
+/** All keys that the items themselves have. */
+export const keysOf = (items: readonly TriggerItem[]): TriggerKeys => {
   if (items.some(({ idempotencyKey, debounceKey }) => idempotencyKey !== null || debounceKey !== null))
     return "all";
   return items.some(({ requestKey }) => requestKey !== null) ? "request" : "none";
-};
-
-/** `placed`: its place is not known to the statement that was asked. */
-const Sent = Outcome.extend({ kind: z.enum([...kinds, "placed"]) });
-const isAnswered = (sent: z.infer<typeof Sent>): sent is TriggerOutcome => sent.kind !== "placed";
-
-const send = async (
-  db: Database,
-  keys: TriggerKeys,
-  items: readonly TriggerItem[],
-): Promise<z.infer<typeof Sent>[]> => {
-  const hasTags = items.some(({ tags }) => tags.length > 0);
-  return z.array(Sent).parse(await db.call(statementOf(keys, hasTags), [jsonbText(items)]));
 };
 
 /**
@@ -118,20 +106,15 @@ const send = async (
  * `expired`: a key or a place is held by the queued run `runId`, which has outlived its time; after expireNamedRuns of it the same call
  * goes on. `archived`: its branch was put away. `lane_missing`: its place or limits need a lane that openLane makes. A parent that should wait for
  * a run which was there before is linked to it by waitForRun.
- * Cost: one round trip, whatever the count; another for those whose queue's policy is skip or replace, unless some of the
- * items have keys of their callers.
+ * `placed`: the item needs a place (its queue's policy is skip or replace), which is given by the statement for all keys alone: nothing
+ * was made.
+ * Cost: one round trip, whatever the count; `keys`, at least `keysOf(items)`, is what the statement is made for.
  */
-export const triggerRuns = async (db: Database, items: readonly TriggerItem[]): Promise<TriggerOutcome[]> => {
-  const sent = await send(db, keysOf(items), items);
-  if (sent.every(isAnswered)) return sent;
-  const placed = sent.flatMap(({ kind, ord }) => (kind === "placed" ? (items[ord - 1] ?? []) : []));
-  const rest = await send(db, "all", placed).catch((error: unknown): z.infer<typeof Sent>[] => {
-    if (placed.length === sent.length) throw error;
-    return []; // what the others made must be told: these are asked for again
-  });
-  const found = rest.filter(isAnswered);
-  return sent.map((one): TriggerOutcome => {
-    if (isAnswered(one)) return one;
-    return { ...(found.shift() ?? { ...one, kind: "again" }), ord: one.ord };
-  });
+export const triggerRuns = async (
+  db: Database,
+  items: readonly TriggerItem[],
+  keys: TriggerKeys = "all",
+): Promise<TriggerOutcome[]> => {
+  const hasTags = items.some(({ tags }) => tags.length > 0);
+  return z.array(Outcome).parse(await db.call(statementOf(keys, hasTags), [jsonbText(items)]));
 };
