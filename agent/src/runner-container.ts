@@ -91,8 +91,8 @@ export const createRunnerContainer = (
   let removing: Promise<void> | null = null;
   let memoryBytes: number | null = null;
   let isPrepared = false;
-  let isForked = false;
-  let isNodeUp = false;
+  /** How far Node is in the process that waits for code. */
+  let node: "none" | "asked" | "up" = "none";
   let isReserved = false;
   let placing: Promise<unknown> = Promise.resolve();
   const onLeft: (() => void)[] = [];
@@ -124,9 +124,8 @@ export const createRunnerContainer = (
       tenant?.onBeat();
     } else if (frame.t === "ready") {
       ({ memoryBytes, isPrepared } = frame);
-      // One that comes after a run has entered speaks of before.
-      isNodeUp = tenant === null && (frame.isUp ?? false);
-      if (frame.isUp === false) isForked = false;
+      // One that comes after a run has entered speaks of before; runners of before do not say.
+      if (tenant === null && frame.isUp !== undefined) node = frame.isUp ? "up" : "none";
       on.changed();
     }
   };
@@ -254,16 +253,15 @@ export const createRunnerContainer = (
       tenant = next;
       isReserved = false;
       isPrepared = false;
-      isForked = false;
-      isNodeUp = false;
+      node = "none";
     },
     /** Has its runner start Node for the first run. */
     forkAhead(): void {
-      isForked = send({ t: "fork" });
+      if (send({ t: "fork" })) node = "asked";
     },
-    isForked: () => isForked || isNodeUp,
+    isForked: () => node !== "none",
     /** Node is up in it, and waits for code. */
-    isNodeUp: () => isNodeUp,
+    isNodeUp: () => node === "up",
     /** Resolves when the tenant that is leaving has left, or the container is gone; false after `ms`. */
     left: (ms: number): Promise<boolean> =>
       new Promise((resolve) => {

@@ -13,7 +13,7 @@ const prepareMsMax = 15_000;
 type Spare = ReadyExecutor & {
   oldSpaceMb: number | null;
   /** Node is up in it, and it waits for code. */
-  isUp: boolean;
+  isUp?: true;
   /** What it has loaded, with which environment; null while it holds no code. */
   code: Pick<RunnerJob, "bundleDir" | "entry" | "env"> | null;
 };
@@ -86,7 +86,7 @@ export const createSpare = (
     /** Forks one without code: Node's own start overlaps with the way of the job. */
     fork(oldSpaceMb: number | null): void {
       const executor = forkExecutor(executorPath, oldSpaceMb, {});
-      const one: Spare = { executor, mark: newMark(), served: 0, oldSpaceMb, isUp: false, code: null };
+      const one: Spare = { executor, mark: newMark(), served: 0, oldSpaceMb, code: null };
       hold(one, (message) => {
         if (message.t !== "up" || spare !== one) return;
         one.isUp = true;
@@ -102,7 +102,6 @@ export const createSpare = (
         mark: newMark(),
         served: 0,
         oldSpaceMb,
-        isUp: false,
         code: { bundleDir, entry, env },
       };
       hold(one, (message) => {
@@ -121,7 +120,7 @@ export const createSpare = (
       isStopped: boolean,
     ): void {
       const code = { bundleDir, entry, env };
-      const one: Spare = { executor, mark: newMark(), served, oldSpaceMb, isUp: false, code };
+      const one: Spare = { executor, mark: newMark(), served, oldSpaceMb, code };
       hold(one);
       if (isStopped) on.ready(true);
       else isReady(one);
