@@ -12,7 +12,10 @@ export type RunnerHandlers = {
 
 /** The agent's end of the socket that one runner connects to. */
 export type RunnerSocket = {
-  /** False when no runner is connected: what matters is sent again after its next hello. */
+  /**
+   * False when no runner is connected: what matters is sent again after its next hello. An `ack` speaks for all frames before
+   * it, and may wait a moment for another frame.
+   */
   send(frame: AgentFrame): boolean;
   isConnected(): boolean;
   close(): Promise<void>;

@@ -256,7 +256,7 @@ const writeTogether = async (
   return { placed, left, outlived };
 };
 
-/** The group goes as one statement; what needs more than that goes alone after it. */
+/** The group goes as one statement, what needs a place or met a run past its time as one more each; the rest goes alone after them. */
 const writeGroup = async (deps: Deps, group: readonly Entry[], results: TriggerResult[]): Promise<void> => {
   const together = group.filter(({ debounce }) => debounce === null);
   const first = await writeTogether(deps, together, results);

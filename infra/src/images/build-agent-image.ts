@@ -43,7 +43,7 @@ const bundle = (entryPoints: Record<string, string>, outdir: string) =>
 /**
  * Bundles what the three images hold.
  *
- * Shape: `agent/bin/{entry,agent,health}.mjs`, `agent/dist/{runner.cjs,executor.cjs,hide-*.node}` (where the agent looks for its runner),
+ * Shape: `agent/bin/{entry,agent,health}.mjs`, `agent/dist/<runnerFiles>` (where the agent looks for its runner),
  * `docker-gate/main.mjs`, and `egress/` as the root of its image, in the answered folder. Cost: under a second.
  */
 export const bundleAgent = async (): Promise<string> => {
