@@ -196,7 +196,10 @@ export const startServer = async (
     presence: createPresence(),
     groupsCommits: true,
     random: Math.random,
-    hmac: (key, text) => createHmac("sha256", key).update(text).digest(),
+    signJws: (key, header, payload) => {
+      const text = `${Buffer.from(header).toString("base64url")}.${Buffer.from(payload).toString("base64url")}`;
+      return `${text}.${createHmac("sha256", key).update(text).digest("base64url")}`;
+    },
   };
   const app = createApp(() => deps);
   serveDashboard(app, assetsDir, log);

@@ -8,6 +8,7 @@ import { explainRun, readRunLogs, readRunTimeline } from "../services/read-run-h
 import { readRunTrace, readSpan } from "../services/read-trace.ts";
 import { readRun } from "../services/retrieve-run.ts";
 import { triggerRun } from "../services/trigger-run.ts";
+import { answerJson } from "./answer.ts";
 import { type AppEnv, originOf, vocabularyOf, withPrincipal, withProject } from "./context.ts";
 import { limitBody } from "./limit-body.ts";
 import { routeSpecs as r } from "./specs.ts";
@@ -23,16 +24,15 @@ export const clientRoutes = (): Hono<AppEnv> => {
     limitBody(triggerBodyBytesMax),
     ...validBody(r.triggerTask.body),
     async (c) => {
-      const { id, isCached, token, claims } = await triggerRun(c.var.deps, c.var.principal, {
+      const { id, isCached, token, claims } = await triggerRun(c.get("deps"), c.get("principal"), {
         task: c.req.param("taskId"),
         body: c.req.valid("json"),
         requestKey: c.req.header("x-trigger-request-idempotency-key") ?? null,
         idempotencyKey: c.req.header("idempotency-key") ?? null,
         idempotencyKeyTtl: c.req.header("idempotency-key-ttl") ?? null,
       });
-      c.header("x-trigger-jwt", token);
-      c.header("x-trigger-jwt-claims", JSON.stringify(claims));
-      return c.json({ id, isCached });
+      const own = { "x-trigger-jwt": token, "x-trigger-jwt-claims": JSON.stringify(claims) };
+      return answerJson(c, { id, isCached }, own);
     },
   );
   app.get(r.retrieveRun.path, withPrincipal, async (c) =>

@@ -20,6 +20,9 @@ export type AppEnv = {
   Variables: {
     deps: Deps;
     requestId: string;
+    /** For every answer; see answer.ts. */
+    headers: Record<string, string>;
+    hasHeaders?: boolean;
     principal: Caller;
     places: readonly NamedPlace[];
     person: Person;
@@ -39,21 +42,22 @@ const branchOf = (c: Context): string | null => c.req.header("x-trigger-branch")
 
 /** Says on every limited answer where the caller stands. Source: the client wire contract, 1.3: reset in milliseconds. */
 const count = async (c: Context<AppEnv>, caller: Caller): Promise<void> => {
-  const standing = await limitRate(c.var.deps, caller);
+  const standing = await limitRate(c.get("deps"), caller);
   if (standing === null) return;
-  c.header("x-ratelimit-limit", String(standing.limit));
-  c.header("x-ratelimit-remaining", String(standing.remaining));
-  c.header("x-ratelimit-reset", String(standing.resetAtMs));
+  const headers = c.get("headers");
+  headers["x-ratelimit-limit"] = String(standing.limit);
+  headers["x-ratelimit-remaining"] = String(standing.remaining);
+  headers["x-ratelimit-reset"] = String(standing.resetAtMs);
   if (standing.isAllowed) return;
   const waitS = Math.max(1, Math.ceil((standing.resetAtMs - Date.now()) / 1_000));
-  c.header("retry-after", String(waitS));
+  headers["retry-after"] = String(waitS);
   throw new AppError("rate_limited", `Too many requests with this credential. Try again in ${waitS} s.`);
 };
 
 const admit = async (c: Context<AppEnv>, caller: Caller): Promise<void> => {
   await count(c, caller);
   c.set("principal", caller);
-  await admitCaller(c.var.deps, caller, specOf(c) ?? {}, {
+  await admitCaller(c.get("deps"), caller, specOf(c) ?? {}, {
     method: c.req.method,
     path: c.req.path,
     key: c.req.header("x-trigger-request-idempotency-key") ?? null,
@@ -62,7 +66,8 @@ const admit = async (c: Context<AppEnv>, caller: Caller): Promise<void> => {
 
 /** Lets a live key or token of the client API through. */
 export const withPrincipal = createMiddleware<AppEnv>(async (c, next) => {
-  const caller = await authenticate(c.var.deps, c.req.header("authorization"), branchOf(c));
+  // Not by `c.var`, which makes an object of all of them each time.
+  const caller = await authenticate(c.get("deps"), c.req.header("authorization"), branchOf(c));
   await admit(c, caller);
   await next();
 });

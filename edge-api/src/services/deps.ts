@@ -64,6 +64,9 @@ export type Deps = {
   /** Whether concurrent triggers of this process share statements. */
   groupsCommits: boolean;
   random(): number;
-  /** HMAC-SHA256 in place, where the runtime has it; WebCrypto's goes through a thread pool, for each trigger. */
-  hmac?(key: Uint8Array, text: string): Uint8Array;
+  /**
+   * A JWS in compact form, signed by HMAC-SHA256 in place, where the runtime has it; WebCrypto's goes through a thread pool, for
+   * each trigger. Header and payload are JSON text.
+   */
+  signJws?(key: Uint8Array, header: string, payload: string): string;
 };

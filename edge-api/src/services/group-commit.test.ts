@@ -67,3 +67,17 @@ test("an item that spoils its group fails alone; what is nobody's fault fails al
   const others = await Promise.allSettled([1, 0, 3].map(write));
   expect(others.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "rejected"]);
 });
+
+test("the next group is sent before those of the last go on", async () => {
+  const order: string[] = [];
+  // As a pool does it: at the end of the turn of the loop.
+  const run = async (items: number[]) => {
+    await new Promise<void>((resolve) => process.nextTick(resolve));
+    order.push(`sent ${items}`);
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    return items;
+  };
+  const write = groupCommit(run, { itemsMax: 10, flightsMax: 1 });
+  await Promise.all([1, 2, 3].map(async (item) => order.push(`told ${await write(item)}`)));
+  expect(order).toEqual(["sent 1", "sent 2,3", "told 1", "told 2", "told 3"]);
+});

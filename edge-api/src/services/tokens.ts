@@ -1,4 +1,4 @@
-import { base64url, decodeJwt, jwtVerify, SignJWT } from "jose";
+import { decodeJwt, jwtVerify, SignJWT } from "jose";
 import { z } from "zod";
 import type { Deps } from "./deps.ts";
 
@@ -52,7 +52,7 @@ const keyOf = async (secret: Uint8Array, environmentId: string): Promise<Key> =>
 
 /** A token for one environment. Units: `lifeS` seconds. */
 export const signToken = async (
-  deps: Pick<Deps, "secret" | "hmac">,
+  deps: Pick<Deps, "secret" | "signJws">,
   environmentId: string,
   claims: Omit<TokenClaims, "sub" | "exp">,
   lifeS: number,
@@ -61,14 +61,13 @@ export const signToken = async (
   const iat = Math.floor(Date.now() / 1_000);
   const payload = { ...claims, sub: environmentId, iss: issuer, aud: audience, iat, exp: iat + lifeS };
   const key = await keyOf(deps.secret, environmentId);
-  if (deps.hmac === undefined) return new SignJWT(payload).setProtectedHeader(header).sign(key.imported);
-  const text = `${base64url.encode(JSON.stringify(header))}.${base64url.encode(JSON.stringify(payload))}`;
-  return `${text}.${base64url.encode(deps.hmac(key.bytes, text))}`;
+  if (deps.signJws === undefined) return new SignJWT(payload).setProtectedHeader(header).sign(key.imported);
+  return deps.signJws(key.bytes, JSON.stringify(header), JSON.stringify(payload));
 };
 
 /** A token with some of the rights of `maker`. Units: `lifeS` seconds. */
 export const signTokenFor = (
-  deps: Pick<Deps, "secret" | "hmac">,
+  deps: Pick<Deps, "secret" | "signJws">,
   maker: { environmentId: string; keyId?: string | undefined },
   claims: Omit<TokenClaims, "sub" | "exp" | "key">,
   lifeS: number,

@@ -39,6 +39,13 @@ const encodeTime = (ms: number): string => {
   return text;
 };
 
+/** Several ids are made in the same millisecond. */
+let lastTime = { ms: 0, text: encodeTime(0) };
+const timeText = (ms: number): string => {
+  if (lastTime.ms !== ms) lastTime = { ms, text: encodeTime(ms) };
+  return lastTime.text;
+};
+
 /** Random bytes are drawn for many ids at once: a draw costs as much as the rest of an id. */
 const pool = new Uint8Array(4_096);
 let poolUsed = pool.length;
@@ -62,7 +69,7 @@ export const randomText = (length: number): string => {
  * Shape: `<prefix>_<26 characters>`: 10 of time, 16 random (80 bits). Units: `nowMs` in Unix milliseconds.
  */
 export const newId = (kind: IdKind, nowMs: number = Date.now()): string =>
-  `${idPrefixes[kind]}_${encodeTime(nowMs)}${randomText(16)}`;
+  `${idPrefixes[kind]}_${timeText(nowMs)}${randomText(16)}`;
 
 /** What every id of a kind made at a time or later sorts behind. Units: `atMs` in Unix milliseconds. */
 export const idFloor = (kind: IdKind, atMs: number): string =>

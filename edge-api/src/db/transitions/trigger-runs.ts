@@ -81,6 +81,7 @@ const Outcome = z.object({
   replacedRunId: z.string().nullable(),
 });
 export type TriggerOutcome = z.infer<typeof Outcome>;
+const Outcomes = z.array(Outcome);
 
 /** By the keys and tags that items have, what costs nothing where there are none. */
 const statements = new Map<string, string>();
@@ -96,6 +97,13 @@ export const keysOf = (items: readonly TriggerItem[]): TriggerKeys => {
   if (items.some(({ idempotencyKey, debounceKey }) => idempotencyKey !== null || debounceKey !== null))
     return "all";
   return items.some(({ requestKey }) => requestKey !== null) ? "request" : "none";
+};
+
+/** What is null is left out: it reads the same, and most of an item is. A statement spends a sixth of its time on reading those. */
+const sparse = (item: TriggerItem): Partial<TriggerItem> => {
+  const members: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(item)) if (value !== null) members[name] = value;
+  return members;
 };
 
 /**
@@ -116,5 +124,5 @@ export const triggerRuns = async (
   keys: TriggerKeys = "all",
 ): Promise<TriggerOutcome[]> => {
   const hasTags = items.some(({ tags }) => tags.length > 0);
-  return z.array(Outcome).parse(await db.call(statementOf(keys, hasTags), [jsonbText(items)]));
+  return Outcomes.parse(await db.call(statementOf(keys, hasTags), [jsonbText(items.map(sparse))]));
 };
