@@ -1,5 +1,4 @@
 import type { Context } from "hono";
-import { createMiddleware } from "hono/factory";
 import type { AppEnv } from "./context.ts";
 
 /*
@@ -7,13 +6,12 @@ import type { AppEnv } from "./context.ts";
  * and reading a `Headers` costs more than all else that a small answer needs.
  */
 
-/** Adds them to whatever was answered, an error as well. Outermost but for what sets `headers`. */
-export const sendHeaders = createMiddleware<AppEnv>(async (c, next) => {
-  await next();
+/** Adds them to whatever was answered, an error as well. */
+export const addHeaders = (c: Context<AppEnv>): void => {
   if (c.get("hasHeaders") === true) return;
   const headers = c.get("headers");
   for (const name in headers) c.res.headers.set(name, headers[name] ?? "");
-});
+};
 
 /** `c.json` for routes that are called most: its own headers and those of every answer, without a `Headers` between. */
 export const answerJson = (c: Context<AppEnv>, body: object, own: Record<string, string>): Response => {

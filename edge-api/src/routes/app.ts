@@ -6,7 +6,7 @@ import { checkHealth } from "../services/check-health.ts";
 import type { Deps } from "../services/deps.ts";
 import { accountRoutes } from "./account-routes.ts";
 import { agentRoutes } from "./agent-routes.ts";
-import { sendHeaders } from "./answer.ts";
+import { addHeaders } from "./answer.ts";
 import { answerInTime } from "./answer-in-time.ts";
 import { batchRoutes } from "./batch-routes.ts";
 import { bulkRoutes } from "./bulk-routes.ts";
@@ -46,8 +46,8 @@ export const createApp = (
       depsOf(c.env, (work) => runLater(c, work)),
     );
     await next();
+    addHeaders(c);
   });
-  app.use(sendHeaders);
   app.use(async (c, next) => {
     // Postgres holds no NUL: no id, cursor or filter has one.
     if (c.req.url.includes("%00")) throw new AppError("bad_request", "The address holds a NUL character.");

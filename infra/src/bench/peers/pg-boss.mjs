@@ -12,12 +12,15 @@ const open = async () => {
 
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-const inFlight = async (count, width, call) => {
-  let left = count;
+/** Calls, 16 at a time, until `seconds` are over; how many were made in a second. */
+const ratePerS = async (seconds, call) => {
+  const startMs = performance.now();
+  let made = 0;
   const worker = async () => {
-    while (left-- > 0) await call();
+    for (; performance.now() < startMs + seconds * 1_000; made++) await call();
   };
-  await Promise.all(Array.from({ length: width }, worker));
+  await Promise.all(Array.from({ length: 16 }, worker));
+  return perSecond(made, startMs);
 };
 
 const percentiles = (samples) => {
@@ -32,11 +35,8 @@ const perSecond = (count, startMs) => Math.round((count / (performance.now() - s
 /** Single sends, 16 in flight; with NOTIFY as soon starts ask for, and without. */
 const enqueue = async (boss, notify) => {
   await boss.createQueue("jobs", { notify });
-  const count = 2_000;
-  await inFlight(2_000, 16, () => boss.send("jobs", {}));
-  const startMs = performance.now();
-  await inFlight(count, 16, () => boss.send("jobs", {}));
-  return { perS: perSecond(count, startMs), n: count };
+  await ratePerS(4, () => boss.send("jobs", {}));
+  return { perS: await ratePerS(4, () => boss.send("jobs", {})), windowS: 4 };
 };
 
 /** Sends, 16 in flight, while workers take batches: what was completed in a second, once the backlog is even. */
@@ -68,15 +68,24 @@ const sustained = async (boss, notify) => {
   return figure;
 };
 
-/** Ten thousand jobs that do nothing, fetched and completed in batches by two workers. */
-const drain = async (boss) => {
-  await boss.createQueue("jobs");
-  const count = 10_000;
+const fill = async (boss, count) => {
   for (let made = 0; made < count; made += 1_000)
     await boss.insert(
       "jobs",
       Array.from({ length: 1_000 }, () => ({ data: {} })),
     );
+};
+
+/** Ten thousand jobs that do nothing, fetched and completed in batches by two workers, once five thousand were. */
+const drain = async (boss) => {
+  await boss.createQueue("jobs");
+  await fill(boss, 5_000);
+  await empty(boss, 5_000);
+  await fill(boss, 10_000);
+  return { runsPerS: await empty(boss, 10_000), n: 10_000 };
+};
+
+const empty = async (boss, count) => {
   const startMs = performance.now();
   const worker = async () => {
     for (;;) {
@@ -89,7 +98,7 @@ const drain = async (boss) => {
     }
   };
   await Promise.all([worker(), worker()]);
-  return { runsPerS: perSecond(count, startMs), n: count };
+  return perSecond(count, startMs);
 };
 
 /** From `send` until the handler runs, one at a time. `blocked` jobs of one group wait beside it. */
