@@ -56,6 +56,30 @@ export const agentCases = (platform: () => Platform) =>
       expectError(answer, 401, "unauthorized");
     });
 
+    test("a token that was good is not for longer than it says, and no other is for its sake", async () => {
+      const agent = await FakeAgent.enrol(platform());
+      const ask = (token: string) =>
+        call(platform(), "POST", "/agent/v1/poll", {
+          token,
+          headers: { "x-longshore-protocol": "1" },
+          json: agent.pollBody(0, 0),
+        });
+      // Fifteen minutes and the minute by which clocks may differ, but for three seconds.
+      const old = await agent.sign({ ageS: 957 });
+      expect((await ask(old)).status).toBe(200);
+      const refused = await until(
+        () => ask(old),
+        ({ status }) => status !== 200,
+      );
+      expectError(refused, 401, "unauthorized");
+      const good = await agent.sign();
+      expect((await ask(good)).status).toBe(200);
+      const [head, , signature] = good.split(".");
+      const [, words] = (await agent.sign({ ageS: 60 })).split(".");
+      expectError(await ask(`${head}.${words}.${signature}`), 401, "unauthorized");
+      expect((await ask(good)).status).toBe(200);
+    });
+
     test("401 agent_revoked from the moment it is revoked, also for a parked poll", async () => {
       const p = platform();
       const agent = await FakeAgent.enrol(p);
