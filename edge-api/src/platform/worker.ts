@@ -82,7 +82,9 @@ const app = createApp((env, later) => ({ ...depsFor(env as Bindings), later }));
 app.get("*", async (c) => {
   const { ASSETS } = c.env as unknown as Bindings;
   if (ASSETS === undefined) return c.text("The dashboard is not bundled with this Worker.\n", 404);
-  return (await ASSETS.fetch(c.req.url)) as unknown as Response;
+  const asset = (await ASSETS.fetch(c.req.url)) as unknown as Response;
+  // What came from elsewhere takes no headers of ours.
+  return new Response(asset.body, asset);
 });
 
 /** The Worker: the API by request, and the sweep once a minute for when nobody polls. */
