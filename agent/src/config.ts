@@ -65,6 +65,8 @@ export const AgentConfig = z.object({
   labels: z.record(z.string(), z.string()),
   /** How long a run goes on without an agent, e.g. while that is upgraded. Units: milliseconds. */
   orphanGraceMs: z.int().min(100),
+  /** How long a runner whose run executes may say nothing. Units: milliseconds. */
+  runnerSilentMs: z.int().min(1_000),
   /** Ends the runs with the agent instead of leaving them to its next start: for embedded use. */
   endRunsOnStop: z.boolean(),
 });
@@ -177,6 +179,8 @@ export const defaultPool = (): AgentConfig["pool"] => ({
 export const defaultMemoryFreeMb = (): number => Math.round(totalmem() / 20 / 1024 / 1024);
 export const defaultBundlesMb = 2_048;
 export const defaultOrphanGraceMs = 10 * 60 * 1000;
+/** A runner beats every five seconds; a host that has no time for it for so long has none for its runs. */
+const defaultRunnerSilentMs = 2 * 60 * 1000;
 
 /**
  * Fills what a caller leaves open, e.g. `longshore dev`, which starts an agent in its own process.
@@ -197,6 +201,7 @@ export const agentConfig = (given: Partial<AgentConfig> & { url: string; dataDir
     egressAllow: [],
     trustedKeys: [],
     orphanGraceMs: defaultOrphanGraceMs,
+    runnerSilentMs: defaultRunnerSilentMs,
     endRunsOnStop: false,
     diskFreeMinMb: 256,
     startS: 30,

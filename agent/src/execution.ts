@@ -16,6 +16,7 @@ import type { ControlPlane } from "./ports/control-plane.ts";
 import type { Logger } from "./ports/logger.ts";
 import type { FactBody, NewFact, Outbox } from "./ports/outbox.ts";
 import type { RunnerContainer, Tenant } from "./runner-container.ts";
+import { watchRunner } from "./watch-runner.ts";
 
 export type ExecutionDeps = {
   containers: Containers;
@@ -30,6 +31,8 @@ export type ExecutionDeps = {
   leftMs(): number;
   /** Resolves once the API has been heard, and its orders obeyed, since this process began. */
   contacted: Promise<void>;
+  /** How long a runner whose run executes may say nothing. Units: milliseconds. */
+  runnerSilentMs: number;
   /** Aborted when the agent's process ends; what runs goes on without it. */
   stopped: AbortSignal;
   development: Development | null;
@@ -63,6 +66,7 @@ export const createExecution = (record: RunRecord, deps: ExecutionDeps, onChange
   let isPlaced = false;
   let over: Promise<void> = Promise.resolve();
   const timers = new Set<NodeJS.Timeout>();
+  let unwatch = (): void => {};
 
   const after = (ms: number, act: () => void): void => {
     timers.add(setTimeout(act, ms).unref());
@@ -87,6 +91,7 @@ export const createExecution = (record: RunRecord, deps: ExecutionDeps, onChange
   let isLeaving = false;
   const cleanUp = async (isReusable: boolean): Promise<void> => {
     for (const timer of timers) clearTimeout(timer);
+    unwatch();
     if (container) await (isReusable ? containers.release(container) : containers.discard(container));
     outbox.forget(key); // I3
   };
@@ -248,6 +253,13 @@ export const createExecution = (record: RunRecord, deps: ExecutionDeps, onChange
     container = box;
     box.enter(tenant);
   };
+  const watch = (box: RunnerContainer): void => {
+    unwatch = watchRunner({
+      silentMs: deps.runnerSilentMs,
+      heard: box.heard,
+      onSilent: () => endWith({ kind: "failed", error: silenceError(deps.runnerSilentMs), executedMs: 0 }),
+    });
+  };
   const startRun = async (signal: AbortSignal): Promise<void> => {
     const untrusted = whyUntrusted(record.lease, deps.trustedKeys);
     if (untrusted !== null) throw new StartError(untrusted, false);
@@ -267,6 +279,7 @@ export const createExecution = (record: RunRecord, deps: ExecutionDeps, onChange
     };
     await Promise.all([placed(), box.started()]);
     if (move({ kind: "container_started", id: box.key }).kind === "ending") return;
+    watch(box);
     if (record.isWaiting) move({ kind: "waiting" }); // said before the engine had answered
   };
 
@@ -297,6 +310,7 @@ export const createExecution = (record: RunRecord, deps: ExecutionDeps, onChange
       if (record.isWaiting) move({ kind: "waiting" });
       // The runner may have frozen the run; only who knows that the lease still stands may thaw it.
       box.adopt(id, paused, deps.contacted);
+      watch(box);
       box.applyLimit();
     },
     /** Its container is gone, or ended while no agent was there. */
@@ -345,6 +359,7 @@ export const createExecution = (record: RunRecord, deps: ExecutionDeps, onChange
     },
     detach(): void {
       for (const timer of timers) clearTimeout(timer);
+      unwatch();
     },
   };
 };
@@ -356,6 +371,13 @@ const neverStarted = (exit: ExitInfo | null): string => {
   const why = exit.detail ? `: ${exit.detail}` : "";
   return `The run's container ended (code ${exit.code ?? "unknown"}) before the runner in it was up${why}.`;
 };
+
+const silenceError = (silentMs: number) =>
+  ({
+    type: "INTERNAL_ERROR",
+    code: "TASK_EXECUTION_FAILED",
+    message: `The runner beside the task said nothing for ${Math.round(silentMs / 1_000)} seconds: the task may have stopped it, or its host had no time for it.`,
+  }) as const;
 
 const deathError = (exit: ExitInfo | null, lease: Lease) => {
   if (exit && (exit.code !== null || exit.signal !== null || exit.oomKilled)) {

@@ -84,6 +84,7 @@ export const createRunnerContainer = (
   let socket: RunnerSocket | null = null;
   let tenant: Tenant | null = null;
   let saidHello = false;
+  let framesHeard = 0;
   let isLimited = false;
   let mayStay = true;
   let isGone = false;
@@ -114,6 +115,7 @@ export const createRunnerContainer = (
   const heard = (): number => Math.max(record.framesHeard, tenant?.heard() ?? 0);
 
   const onFrame = (frame: Exclude<RunnerFrame, { t: "hello" }>): void => {
+    framesHeard++;
     if (frame.t === "fact") {
       // Nobody's: said again about a run that is over.
       if (!tenant || frame.seq <= heard()) send({ t: "ack", seq: frame.seq });
@@ -133,6 +135,7 @@ export const createRunnerContainer = (
     socket = await deps.openSocket(records.socketDir(key), record.token, {
       onHello(hello) {
         saidHello = true;
+        framesHeard++;
         const ack = heard();
         queueMicrotask(() => {
           if (tenant) tenant.onHello(hello);
@@ -147,6 +150,16 @@ export const createRunnerContainer = (
         void (id && settled(runtime.kill(id), "a container whose runner cannot be read was not killed")),
       onClosed: on.changed,
     });
+  };
+  /** That of one which is there already, and has no other way to its agent. */
+  const reopenSocket = async (): Promise<void> => {
+    if (isGone) return;
+    try {
+      await openSocket();
+    } catch (error) {
+      logger.warn("the socket of a container was not opened yet", { key, why: String(error) });
+      after(againMs, () => void reopenSocket());
+    }
   };
   const startRuntime = async (isWanted: boolean): Promise<string> => {
     await records.save(record);
@@ -236,10 +249,7 @@ export const createRunnerContainer = (
       freeze.isPaused = paused;
       // A run that waits stays frozen until its wait is over; any other until the fence is known to be down.
       if (paused) freeze[record.run?.isWaiting ? "isParked" : "isFenced"] = true;
-      void settled(
-        mayOpen.then(() => (isGone ? undefined : openSocket())),
-        "the socket of a container was not opened",
-      );
+      void mayOpen.then(reopenSocket);
     },
     /** Keeps it for a run that is about to enter. */
     reserve(): void {
@@ -339,6 +349,9 @@ export const createRunnerContainer = (
     tenant: () => tenant,
     hasStarted: () => id !== null,
     isConnected: () => socket?.isConnected() ?? false,
+    /** How often its runner has been heard; null while it cannot speak, or nobody listens. */
+    heard: (): number | null =>
+      socket === null || freeze.isPaused || freeze.isFenced || freeze.isParked ? null : framesHeard,
     isFenced: () => freeze.isFenced,
     isUsable: () => !isGone && !isDead,
     /** It may serve another run: it is not frozen, and is held to its limits. */

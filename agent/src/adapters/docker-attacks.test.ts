@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { chownSync, readdirSync, readFileSync } from "node:fs";
 import Docker from "dockerode";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type AttackStage, openAttackStage } from "../testing/attack-stage.ts";
@@ -14,6 +15,8 @@ const available = await hasDocker();
 /** The programs are for this processor. */
 const hasPrograms = available && process.arch === "x64";
 const { note, print } = attackTable();
+/** The user of containers. */
+const runUser = 1_000;
 
 /** What a run sees and may do, asked once for many tests. */
 type Survey = {
@@ -97,6 +100,16 @@ describe.skipIf(!available)("attacks from inside a run's container", () => {
     return Promise.all(found.map(({ Id }) => docker.getContainer(Id).inspect()));
   };
 
+  /** What the agent keeps of the container in which a run is. */
+  const recordOf = (runId: string): { folder: string; key: string; token: string } => {
+    const root = `${stage.harness.config.dataDir}/runs`;
+    for (const key of readdirSync(root)) {
+      const latest = readFileSync(`${root}/${key}/container.json`, "utf8").trim().split("\n").at(-1) ?? "";
+      if (latest.includes(runId)) return { folder: `${root}/${key}`, key, token: JSON.parse(latest).token };
+    }
+    throw new Error(`no container has ${runId}`);
+  };
+
   describe.skipIf(!hasPrograms)("system calls", () => {
     const denied: [string, number[]][] = [
       ["mount", [errno.EPERM]],
@@ -151,9 +164,56 @@ describe.skipIf(!available)("attacks from inside a run's container", () => {
     note("docker and containerd sockets", engines);
     expect(sockets).toEqual(["/longshore/agent/agent.sock"]);
     expect(engines).toEqual(["ENOENT", "ENOENT", "ENOENT"]);
-    const answer = await stage.run("impersonate", { token: "x".repeat(40) });
+    const other = stage.start("hold");
+    await stage.harness.api.until("the other run", () => stage.harness.lines(other.runId).length > 0, 20_000);
+    const answer = await stage.run("impersonate", { token: recordOf(other.runId).token });
+    stage.stop(other.runId);
     note("the agent's socket with another run's token", answer);
     expect(answer).toBe("closed");
+  });
+
+  test("the folder of its socket is not to be written to, though its user owned it", {
+    timeout: 60_000,
+  }, async () => {
+    const held = stage.start("hold");
+    await stage.harness.api.until("the run", () => stage.harness.lines(held.runId).length > 0, 20_000);
+    const { folder, key } = recordOf(held.runId);
+    chownSync(`${folder}/s`, runUser, runUser);
+    const found = (await containers()).find(({ Config }) => Config.Labels[labelNames.dir] === key);
+    const exec = await docker.getContainer(found?.Id ?? "").exec({
+      User: String(runUser),
+      Cmd: ["node", "-e", 'require("fs").writeFileSync("/longshore/agent/new", "")'],
+      AttachStderr: true,
+    });
+    const said = await new Promise<string>((resolve, reject) => {
+      exec.start({}, (error, stream) => {
+        if (error || !stream) return reject(error ?? new Error("nothing was said"));
+        const pieces: Buffer[] = [];
+        stream.on("data", (piece: Buffer) => pieces.push(piece));
+        stream.on("end", () => resolve(Buffer.concat(pieces).toString()));
+      });
+    });
+    stage.stop(held.runId);
+    note("writing to its socket's folder as the owner", /E[A-Z]{3,}/.exec(said)?.[0] ?? said);
+    expect(said).toContain("EROFS");
+    expect(readdirSync(`${folder}/s`)).toEqual(["agent.sock"]);
+  });
+
+  test("a runner that its task has stopped is noticed, and the run ends", { timeout: 60_000 }, async () => {
+    const impatient = await openAttackStage({ runnerImage: image, runnerSilentMs: 12_000 });
+    try {
+      const { runId } = impatient.start("stopRunner");
+      const final = await impatient.harness.final(runId, 50_000);
+      note("stopping the runner", final.kind);
+      expect(final).toMatchObject({
+        kind: "failed",
+        error: { code: "TASK_EXECUTION_FAILED", message: expect.stringContaining("said nothing for 12 s") },
+      });
+      // The next run has a runner that speaks.
+      expect(await impatient.run("interfaces", {}, 30_000)).toHaveLength(1);
+    } finally {
+      await impatient.harness.close();
+    }
   });
 
   test("no file of the agent's, the host's or another run's", () => {

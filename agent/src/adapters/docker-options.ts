@@ -70,11 +70,12 @@ export const containerOptions = (
     },
     StopTimeout: 10,
     HostConfig: {
-      // Folders, not files: the socket is made anew when the agent restarts.
+      // Folders, not files: the socket is made anew when the agent restarts. To connect to it needs no write to its folder,
+      // which the container's user may own.
       Binds: [
         `${onHost(spec.runnerDir)}:/longshore/bin:ro`,
         `${onHost(spec.bundleDir)}:/longshore/bundle:ro`,
-        `${onHost(spec.socketDir)}:/longshore/agent:rw`,
+        `${onHost(spec.socketDir)}:/longshore/agent:ro`,
       ],
       NetworkMode: host.network,
       CapDrop: ["ALL"],

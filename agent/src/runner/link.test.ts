@@ -62,3 +62,26 @@ test("a wall clock that is set back lengthens no lease; what a runner stood stil
   link.beat("run_1");
   expect(said).toEqual(["leased", ["fenced", 7]]);
 });
+
+test("an agent that refuses each hello is none: the grace runs out", async () => {
+  const address = join(tmpdir(), `longshore-link-refusing-${process.pid}.sock`);
+  let hellos = 0;
+  const refusing = createServer((socket) => {
+    socket.on("data", () => {
+      hellos++;
+      socket.destroy();
+    });
+  });
+  await new Promise<void>((resolve) => refusing.listen(address, resolve));
+  let orphaned: Link | undefined;
+  await new Promise<void>((onOrphaned) => {
+    orphaned = createLink({
+      ...{ address, token: "t", orphanGraceMs: 1_000, fenceMs: 30_000, running: () => null },
+      ...{ onFrame() {}, onWelcomed() {}, onDisconnect() {}, onBacklog() {}, onFenced() {}, onLeased() {} },
+      onOrphaned,
+    });
+  });
+  expect(hellos).toBeGreaterThan(1);
+  orphaned?.close();
+  await new Promise((resolve) => refusing.close(resolve));
+});

@@ -46,7 +46,7 @@ const addressOf = (address: string): NetConnectOpts => {
  * I1  A fact stays here until the agent has acknowledged it; after a reconnect everything unacknowledged is sent again,
  *     in order, before anything new.
  * I2  Nothing but `hello` is sent before `welcome`.
- * I3  The grace runs from the moment the agent was last connected. The fence runs out when its last `lease` does, also
+ * I3  The grace runs from the moment the agent was last welcome: one that refuses each hello is none. The fence runs out when its last `lease` does, also
  *     while it is connected and says nothing (a stopped process keeps its sockets); only another `lease` lifts it.
  * I4  The monotonic clock stands still while the host is suspended: the fence runs out by the wall clock too, whichever
  *     comes first. A clock that is set forward costs a short freeze, nothing else.
@@ -117,6 +117,8 @@ export const createLink = (options: LinkOptions) => {
     else if (frame.t === "welcome") {
       drop(frame.ack);
       welcomed = true;
+      if (orphanTimer) clearTimeout(orphanTimer);
+      orphanTimer = null;
       const held = [...unacked.values(), ...waiting.splice(0)].join("");
       if (held) socket?.write(held); // I1
       options.onWelcomed();
@@ -133,8 +135,6 @@ export const createLink = (options: LinkOptions) => {
     const splitter = lineSplitter(frameBytesMax);
     own.setEncoding("utf8");
     own.on("connect", () => {
-      if (orphanTimer) clearTimeout(orphanTimer);
-      orphanTimer = null;
       socket = own;
       const hello: RunnerFrame = {
         t: "hello",

@@ -159,6 +159,7 @@ export const attackTasks = {
     for (const pid of fs.readdirSync("/proc").filter((name) => /^\\d+$/.test(name))) { try { seen.push(fs.readFileSync("/proc/" + pid + "/environ", "utf8")); } catch {} }
     return seen.join(" ");
   }`,
+  stopRunner: `run: () => { process.kill(process.ppid, "SIGSTOP"); return new Promise(() => setInterval(() => {}, 1000)); }`,
   hold: `run: () => { console.log("up"); return new Promise(() => setInterval(() => {}, 1000)); }`,
 };
 
