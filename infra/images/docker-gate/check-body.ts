@@ -27,7 +27,22 @@ const withoutEmpty = (value: unknown): unknown => {
 
 const text = z.string().max(4_096);
 const texts = z.array(text).max(200);
-const dockerSize = z.string().regex(/^[1-9]\d{0,5}[kmg]?$/);
+/** Of a container's log in all. Units: bytes. */
+const logBytesMax = 256 * 1024 * 1024;
+const sizeUnits: Record<string, number> = { "": 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 };
+/** Units: bytes. */
+const dockerBytes = (size: string): number => {
+  const [, count, unit] = /^(\d+)([kmg]?)$/.exec(size) ?? [];
+  return Number(count) * (sizeUnits[unit ?? ""] ?? Number.NaN);
+};
+const boundedLog = z
+  .strictObject({
+    "max-size": z.string().regex(/^[1-9]\d{0,8}[kmg]?$/),
+    "max-file": z.string().regex(/^[1-5]$/),
+  })
+  .refine((log) => dockerBytes(log["max-size"]) * Number(log["max-file"]) <= logBytesMax, {
+    error: "its log is not bounded",
+  });
 
 /** Options of a temporary file system by name, each at most once: of several the kernel takes the last. */
 const tmpfsOptions: Record<string, RegExp> = {
@@ -135,7 +150,7 @@ const hostFor = (policy: Policy) =>
           z.strictObject({ Type: z.literal("none") }),
           z.strictObject({
             Type: z.enum(["json-file", "local"]),
-            Config: z.strictObject({ "max-size": dockerSize, "max-file": z.string().regex(/^[1-5]$/) }),
+            Config: boundedLog,
           }),
         ],
         { error: "its log is not bounded" },

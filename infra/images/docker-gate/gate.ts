@@ -6,6 +6,7 @@ import {
   type ServerResponse,
 } from "node:http";
 import { json } from "node:stream/consumers";
+import { setTimeout as sleep } from "node:timers/promises";
 import { type Checked, checkCreate, checkNetwork, checkUpdate } from "./check-body.ts";
 import { whyNotMounted } from "./check-folders.ts";
 import { agentLabel, gateLabel, isAllowedImage, type Policy } from "./policy.ts";
@@ -21,6 +22,11 @@ export type GateOptions = {
 /** Units: bytes. */
 const bodyBytesMax = 256 * 1024;
 const knownMax = 10_000;
+/** How long the engine may take for what the gate itself asks. Units: milliseconds. */
+const askMs = 30_000;
+/** How often a container that must not live is killed, and the pause between. Units: milliseconds. */
+const killsMax = 5;
+const killPauseMs = 200;
 /** What a client may say about its request; credentials for a registry among it. */
 const headersPassed = ["user-agent", "accept", "x-registry-auth"];
 
@@ -79,16 +85,18 @@ const bindSources = (seen: Inspected): string[] =>
  * I3  A container is touched by its full id, and only when the engine says that it carries this gate's mark, which only
  *     this gate writes. A full id names one container for good, so its answer is kept.
  * I4  Lists and events are asked for with the mark as a filter.
- * I5  What a container mounts is looked at when it is made, before it is started, and after: one that was made to mount
- *     another folder in between is killed.
+ * I5  What a container mounts is looked at when it is made, before it is started, and after, whatever the engine answered and
+ *     whether or not its client has waited: one that was made to mount another folder in between is killed.
+ * I6  A client that goes ends what it asked of the engine, but for a start (I5).
  */
 export const createGate = ({ engineSocket, policy, log }: GateOptions): Server => {
   /** Full id → the folders it mounts. */
   const known = new Map<string, string[]>();
 
   const ask = async <T>(method: string, path: string): Promise<{ status: number; answer: T | null }> => {
+    const signal = AbortSignal.timeout(askMs);
     const answer = await new Promise<IncomingMessage>((resolve, reject) => {
-      requestEngine({ socketPath: engineSocket, path, method }, resolve).once("error", reject).end();
+      requestEngine({ socketPath: engineSocket, path, method, signal }, resolve).once("error", reject).end();
     });
     const said = (await json(answer).catch(() => null)) as T | null;
     return { status: answer.statusCode ?? 502, answer: said };
@@ -174,20 +182,42 @@ export const createGate = ({ engineSocket, policy, log }: GateOptions): Server =
     return { method, path: asked, headers, body: sent, binds };
   };
 
-  const send = ({ method, path, headers, body }: Order): Promise<[IncomingMessage, () => void]> =>
+  const send = (
+    { method, path, headers, body }: Order,
+    gone: AbortSignal | undefined,
+  ): Promise<[IncomingMessage, () => void]> =>
     new Promise((resolve, reject) => {
-      const engine = requestEngine({ socketPath: engineSocket, method, path, headers });
+      const engine = requestEngine({
+        ...{ socketPath: engineSocket, method, path, headers },
+        ...(gone === undefined ? {} : { signal: gone }),
+      });
       engine.once("error", reject);
       engine.once("response", (answer) => resolve([answer, () => engine.destroy()]));
       engine.end(body);
     });
 
-  /** Looks again at what a container mounts that has just been started. Errors: `Refused`, with the container dead. */
+  /** Ends a container whatever it takes. Shape: whether the engine says that it is dead. */
+  const endForGood = async (path: string): Promise<boolean> => {
+    const isDone = (asked: { status: number } | null): boolean =>
+      // Not running any more, or not there.
+      asked !== null && [204, 404, 409].includes(asked.status);
+    for (let tries = 0; tries < killsMax; tries++) {
+      if (isDone(await ask("POST", `${path}/kill`).catch(() => null))) return true;
+      await sleep(killPauseMs);
+    }
+    return isDone(await ask("DELETE", `${path}?force=1`).catch(() => null));
+  };
+
+  /** Looks again at what a container mounts that was to be started. Errors: `Refused`, with the container dead. */
   const verifyStarted = async ({ path, binds }: Order): Promise<void> => {
     const why = whyNotMounted(binds, policy.dataDir);
     if (why === null) return;
-    await ask("POST", path.replace(/\/start$/, "/kill"));
-    throw new Refused(`the container was killed: ${why}`); // I5
+    const isDead = await endForGood(path.replace(/\/start$/, ""));
+    throw new Refused(
+      isDead
+        ? `the container was killed: ${why}`
+        : `the container could not be killed, end it by hand: ${why}`,
+    ); // I5
   };
 
   const why = (request: IncomingMessage, error: unknown): { status: number; text: string } => {
@@ -205,11 +235,16 @@ export const createGate = ({ engineSocket, policy, log }: GateOptions): Server =
       const { status, text } = why(request, error);
       response.writeHead(status, { "content-type": "application/json", connection: "close" }).end(text);
     };
+    const gone = new AbortController();
+    response.once("close", () => gone.abort());
     try {
       const order = await prepare(request);
-      const [answer, leave] = await send(order);
-      response.once("close", leave);
-      if (order.binds.length > 0) await verifyStarted(order);
+      const isStart = order.binds.length > 0;
+      const [answer, leave] = isStart
+        ? await send(order, undefined).finally(() => verifyStarted(order)) // I5
+        : await send(order, gone.signal); // I6
+      gone.signal.addEventListener("abort", leave);
+      if (gone.signal.aborted) leave();
       response.writeHead(answer.statusCode ?? 502, answer.rawHeaders);
       response.flushHeaders();
       answer.once("error", fail);

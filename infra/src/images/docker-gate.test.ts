@@ -232,6 +232,11 @@ const refusals: [object, string][] = [
   [withHost({ RestartPolicy: { Name: "always" } }), "RestartPolicy"],
   [withHost({ LogConfig: { Type: "syslog", Config: {} } }), "log"],
   [withHost({ LogConfig: { Type: "json-file", Config: {} } }), "Config"],
+  [
+    withHost({ LogConfig: { Type: "json-file", Config: { "max-size": "999999g", "max-file": "5" } } }),
+    "bounded",
+  ],
+  [withHost({ LogConfig: { Type: "local", Config: { "max-size": "129m", "max-file": "2" } } }), "bounded"],
   [withHost({ Tmpfs: { "/tmp": "rw,exec,suid" } }), "temporary"],
   // The kernel takes the last of two that contradict each other.
   ...[
@@ -380,6 +385,9 @@ describe("docker-gate in front of an engine that writes down what reaches it", (
   const folder = mkdtempSync(join(tmpdir(), "longshore-fake-engine-"));
   const engineSocket = join(folder, "engine.sock");
   const asked: { line: string; body: string; headers: object }[] = [];
+  /** How often the engine does not kill what it should. */
+  let unwilling = 0;
+  const left: string[] = [];
   const full = (name: string) => Buffer.from(name).toString("hex").padEnd(64, "0");
   let engine: Server;
   let gate: Awaited<ReturnType<typeof startGate>>;
@@ -408,7 +416,15 @@ describe("docker-gate in front of an engine that writes down what reaches it", (
         symlinkSync("/etc", join(folder, "raced"));
       }
       if (name) return answer(200, { Id: full(name), Config: { Labels: labels[name] ?? own } });
-      if (url.includes("/kill")) return response.writeHead(204).end();
+      if (url.includes("/kill") && unwilling > 0) {
+        unwilling--;
+        return answer(500, { message: "not now" });
+      }
+      if (url.includes("/kill") || url.includes("?force=1")) return response.writeHead(204).end();
+      if (url === "/images/node:22/json") {
+        response.once("close", () => left.push(url));
+        return; // and never answers
+      }
       if (url.startsWith("/events")) {
         response.writeHead(200);
         response.write('{"first":1}\n');
@@ -522,6 +538,59 @@ describe("docker-gate in front of an engine that writes down what reaches it", (
     } finally {
       await racing.close();
     }
+  });
+
+  test.each([
+    [2, "was killed", `POST /containers/${full("raced")}/kill`],
+    [5, "was killed", `DELETE /containers/${full("raced")}?force=1`],
+  ])(
+    "an engine that does not kill it %i times is asked again, and in the end to remove it",
+    async (times, said, last) => {
+      rmSync(join(folder, "raced"), { recursive: true, force: true });
+      mkdirSync(join(folder, "raced"));
+      const racing = await startGate(engineSocket, { ...policy, dataDir: folder });
+      unwilling = times;
+      try {
+        const start = () => racing.docker.getContainer("raced").start();
+        const lines = await linesOf(() => expect(start()).rejects.toMatchObject(refusal(said)));
+        expect(lines.filter((line) => line.endsWith("/kill"))).toHaveLength(Math.min(times + 1, 5));
+        expect(lines.at(-1)).toBe(last);
+      } finally {
+        unwilling = 0;
+        await racing.close();
+      }
+    },
+  );
+
+  test("a client that starts a container and goes does not keep it from being looked at", async () => {
+    rmSync(join(folder, "raced"), { recursive: true, force: true });
+    mkdirSync(join(folder, "raced"));
+    const racing = await startGate(engineSocket, { ...policy, dataDir: folder });
+    const hasKilled = () => asked.some(({ line }) => line.endsWith("/kill"));
+    asked.length = 0;
+    try {
+      const client = request({ port: racing.port, method: "POST", path: "/containers/raced/start" });
+      client.on("error", () => undefined);
+      client.end();
+      await expect
+        .poll(() => asked.some(({ line }) => line.endsWith("/start")), { timeout: 5_000 })
+        .toBe(true);
+      client.destroy();
+      await expect.poll(hasKilled, { timeout: 5_000 }).toBe(true);
+    } finally {
+      await racing.close();
+    }
+  });
+
+  test("an engine that hangs is left by the gate when its client goes", async () => {
+    const client = request({ port: gate.port, method: "GET", path: "/images/node:22/json" });
+    client.on("error", () => undefined);
+    client.end();
+    await expect
+      .poll(() => asked.some(({ line }) => line.includes("/images/node:22/json")), { timeout: 5_000 })
+      .toBe(true);
+    client.destroy();
+    await expect.poll(() => left, { timeout: 5_000 }).toEqual(["/images/node:22/json"]);
   });
 
   test("a stream arrives while it goes on, and ends at the engine when its reader leaves", async () => {
