@@ -1,10 +1,21 @@
 import { appendFile, type FileHandle, open, readFile, rename, rm, stat } from "node:fs/promises";
+import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { crc32 } from "node:zlib";
 import type { Fact } from "@longshore/shared/contract/agent-protocol";
 import { isFinal } from "../core/execution.ts";
 import type { Logger } from "../ports/logger.ts";
 import type { Mark, NewFact, Outbox } from "../ports/outbox.ts";
+
+/** What was renamed is so after a power loss as well: else the file of before could come back, without what was synced since. */
+const syncFolder = async (folder: string): Promise<void> => {
+  const handle = await open(folder, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+};
 
 /**
  * The outbox as an append-only log.
@@ -161,6 +172,7 @@ export const openOutbox = async (
       await handle.writeFile(whole);
       await handle.datasync();
       await rename(fresh, path);
+      await syncFolder(dirname(path));
     } catch (error) {
       await handle.close();
       await rm(fresh, { force: true });
