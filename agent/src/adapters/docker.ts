@@ -44,6 +44,12 @@ const isMissingImage = (error: unknown): boolean => {
   return engine.statusCode === 404 && /no such image/i.test(engineSays(engine));
 };
 
+/** Somebody removed it, as `docker network prune` does while no container is up. */
+const isMissingNetwork = (error: unknown): boolean => {
+  const engine = asEngineError(error);
+  return engine.statusCode === 404 && /network .*not found/i.test(engineSays(engine));
+};
+
 const noImage = (image: string, reason: string): string =>
   `The image ${image} of this version is not on the agent's host and cannot be pulled: ${reason}.`;
 
@@ -78,7 +84,7 @@ export const createDockerRuntime = (config: DockerConfig): ContainerRuntime => {
     await docker.getContainer(id).remove({ force: true, v: true }).catch(ignoreGone);
   };
   const createAndStart = async (spec: StartSpec, tried: typeof allowed): Promise<string> => {
-    const [cpusMax, network] = await Promise.all([cpus(), config.network()]);
+    const [cpusMax, network] = await Promise.all([cpus(), config.network.open()]);
     const env = { ...spec.env, LONGSHORE_ALONE: "1" };
     const options = containerOptions({ ...spec, env }, config, { cpusMax, network, ...tried });
     const create = () => docker.createContainer(options);
@@ -125,6 +131,7 @@ export const createDockerRuntime = (config: DockerConfig): ContainerRuntime => {
     async start(spec) {
       // Null until a pull was tried; then why it failed, or "".
       let pulled: string | null = null;
+      let wasLost = false;
       for (;;) {
         const tried = { ...allowed };
         try {
@@ -133,6 +140,11 @@ export const createDockerRuntime = (config: DockerConfig): ContainerRuntime => {
           if (isMissingImage(error) && spec.image !== null && pulled === null) {
             pulled = await pullImage(config.host, spec.image);
             if (pulled === "") continue;
+          }
+          if (isMissingNetwork(error) && !wasLost) {
+            wasLost = true;
+            config.network.lost();
+            continue;
           }
           if (giveUpWhatIsRefused(tried, engineSays(asEngineError(error)))) continue;
           if (pulled) throw new StartError(noImage(spec.image ?? "", pulled), true, { cause: error });

@@ -42,6 +42,8 @@ const startLocalAgent = async (
   const dataDir = join(options.dataDir, "agent");
   await mkdir(dataDir, { recursive: true });
   if (runtime.dockerHost !== undefined) process.env.DOCKER_HOST = runtime.dockerHost;
+  // Only root can filter it, and an agent takes no runs without the network that it was told of: a try-out goes without.
+  if (runtime.kind === "docker" && process.getuid?.() !== 0) process.env.LONGSHORE_NETWORK ??= "none";
   return startAgent(
     {
       url: api.url,
