@@ -7,7 +7,7 @@ import {
   type StartSpec,
 } from "../ports/container-runtime.ts";
 import { asEngineError, connection, engineSays } from "./docker-engine.ts";
-import { pullImage } from "./docker-image.ts";
+import { declaredVolumes, pullImage, whyVolumes } from "./docker-image.ts";
 import { containerOptions, type DockerConfig, labelNames, labelsFrom, nanoCpus } from "./docker-options.ts";
 
 /** Units: milliseconds. Waits and event streams go through a client without one. */
@@ -83,17 +83,27 @@ export const createDockerRuntime = (config: DockerConfig): ContainerRuntime => {
   const remove = async (id: string): Promise<void> => {
     await docker.getContainer(id).remove({ force: true, v: true }).catch(ignoreGone);
   };
+  const volumesOf = async (container: Docker.Container): Promise<string[]> =>
+    (await container.inspect()).Mounts.flatMap(({ Type, Destination }) =>
+      String(Type) === "volume" ? [Destination] : [],
+    );
   const createAndStart = async (spec: StartSpec, tried: typeof allowed): Promise<string> => {
     const [cpusMax, network] = await Promise.all([cpus(), config.network.open()]);
     const env = { ...spec.env, LONGSHORE_ALONE: "1" };
     const options = containerOptions({ ...spec, env }, config, { cpusMax, network, ...tried });
     const create = () => docker.createContainer(options);
+    const image = options.Image as string;
+    // Beside the create, so that no start waits for it. A proxy may show containers alone.
+    const declared = declaredVolumes(docker, image).catch(() => null);
     const container = await create().catch(async (error: unknown) => {
       if (asEngineError(error).statusCode !== 409) throw error;
       await remove(options.name as string); // our own name for this container: a start that was cut half-way
       return create();
     });
     try {
+      // Before it starts: what is in the image may write there.
+      const why = whyVolumes(image, (await declared) ?? (await volumesOf(container)));
+      if (why !== null) throw new StartError(why, spec.image === null);
       await container.start();
       return container.id;
     } catch (error) {
