@@ -1,5 +1,5 @@
 import { chmod, mkdir } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import { reconnectDelayMs } from "@longshore/shared/core/back-off";
 import { type Clock, systemClock } from "@longshore/shared/core/clock";
 import { newId } from "@longshore/shared/core/ids";
@@ -47,6 +47,7 @@ import { flushReports, reportLoop } from "./loops/report.ts";
 import { reconcileOnce, sweepLoop } from "./loops/sweep.ts";
 import { meterStarts } from "./meter-starts.ts";
 import { placeRunner } from "./place-runner.ts";
+import { poolGeneration } from "./pool-generation.ts";
 import type { ContainerRuntime } from "./ports/container-runtime.ts";
 import type { Logger } from "./ports/logger.ts";
 import { rememberErrors } from "./remember-errors.ts";
@@ -204,6 +205,7 @@ const wire = async (config: AgentConfig, identity: Identity, runnerDir: string, 
     stopped: stopped.signal,
     leftContainers: async () =>
       (await records.list()).some(({ generation }) => generation.startsWith("docker ")),
+    holdBack: (reason) => admission.obstacle("network", reason),
   });
   const runtime = watchStarts(chosen, admission, clock, config.startS * 1_000);
   const capacity = await findCapacity(config, chosen);
@@ -242,15 +244,7 @@ const wire = async (config: AgentConfig, identity: Identity, runnerDir: string, 
     // A process takes no longer to start when a run is there than before: only code is worth keeping ready.
     pool: isProcess ? { ...config.pool, min: 0, buffer: 0 } : config.pool,
     isShort: () => freeMemoryMb() < config.memoryFreeMbMin,
-    generation: [
-      runtime.name,
-      basename(runnerDir),
-      config.runnerImage ?? "",
-      config.containerRuntime ?? "",
-      config.network,
-      address ?? "",
-      ...config.egressAllow,
-    ].join(" "),
+    generation: poolGeneration(config, { runtime: runtime.name, runnerDir, address }),
   });
   const executions = createExecutions({
     containers,

@@ -19,6 +19,8 @@ export type ChooseDeps = {
   stopped: AbortSignal;
   /** Whether an earlier process of this agent kept containers in Docker, as its records say. */
   leftContainers(): Promise<boolean>;
+  /** Told why no work can be taken, and null when it can. */
+  holdBack(reason: string | null): void;
 };
 
 /**
@@ -30,25 +32,32 @@ export type ChooseDeps = {
 export const chooseRuntime = async (
   config: AgentConfig,
   agentId: string,
-  { logger, clock, signal, stopped, leftContainers }: ChooseDeps,
+  { logger, clock, signal, stopped, leftContainers, holdBack }: ChooseDeps,
 ): Promise<ContainerRuntime> => {
   const asProcess = () => createProcessRuntime(join(config.dataDir, "runs"), agentId);
   if (config.runtime === "process") return asProcess();
   const { dockerHost: host, dataDir, hostDataDir, runnerImage: chosen, containerRuntime } = config;
   const { network: wanted, egressAllow: allow, egressMark: markPath } = config;
-  const network = openEgress({ network: wanted, allow, markPath, host, logger, clock, signal: stopped });
+  const { goesWithoutNetwork: goesWithout } = config;
+  const forEgress = {
+    ...{ network: wanted, goesWithout, allow, markPath, host },
+    ...{ logger, clock, holdBack, signal: stopped },
+  };
+  const network = openEgress(forEgress);
   const dockerWith = (image: string) =>
     createDockerRuntime({ agentId, image, network, host, dataDir, hostDataDir, containerRuntime });
   const image = chosen ?? publicImage;
   const docker = dockerWith(image);
   if (!(await docker.ping())) {
-    if (config.runtime === "docker") return docker;
-    if (await leftContainers()) {
-      logger.warn("no Docker engine answers, and an earlier start left containers: waiting for the engine");
-      return docker;
+    const hasLeft = config.runtime === "auto" && (await leftContainers());
+    if (config.runtime === "auto" && !hasLeft) {
+      logger.info("no Docker engine answers: runs execute as plain processes");
+      return asProcess();
     }
-    logger.info("no Docker engine answers: runs execute as plain processes");
-    return asProcess();
+    if (hasLeft)
+      logger.warn("no Docker engine answers, and an earlier start left containers: waiting for the engine");
+    void network.open().catch(() => {}); // tried again until there is an engine
+    return docker;
   }
   const lacking = await whyNoRuntime(host, containerRuntime);
   if (lacking !== null) throw new AgentError(lacking);
@@ -60,8 +69,8 @@ export const chooseRuntime = async (
         "Set LONGSHORE_RUNNER_IMAGE to one that can be had, or make one here with: npx tsx infra/src/build-images.ts",
     );
   }
-  // Now, so that no run waits for it; an engine that went away meanwhile is asked again by the first run.
-  await network().catch((error) => logger.warn("the network is not open yet", { why: String(error) }));
+  // Now, so that no run is claimed for which there is none, and none waits for it.
+  await network.open().catch(() => {});
   if (found.kind === "unknown") logger.warn("the runner image could not be checked", { ...found });
   return found.image === image ? docker : dockerWith(found.image);
 };

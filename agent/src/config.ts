@@ -39,6 +39,8 @@ export const AgentConfig = z.object({
   runnerImage: z.string().min(1).optional(),
   /** Docker network of the runs' containers: `filtered`, `none` (only the agent's socket), or one of the operator's. */
   network: z.string().min(1),
+  /** Where nobody can filter it, runs go without one instead of not at all: for a try-out, whose tasks are known. */
+  goesWithoutNetwork: z.boolean(),
   /** What the filtered network lets through besides the internet. Shape: CIDRs. */
   egressAllow: z.array(z.string()),
   /** Where a helper with more rights says that it has set the rules of the filtered network. */
@@ -198,6 +200,7 @@ export const agentConfig = (given: Partial<AgentConfig> & { url: string; dataDir
     bundlesMbMax: defaultBundlesMb,
     memoryFreeMbMin: defaultMemoryFreeMb(),
     network: filteredNetwork,
+    goesWithoutNetwork: false,
     egressAllow: [],
     trustedKeys: [],
     orphanGraceMs: defaultOrphanGraceMs,

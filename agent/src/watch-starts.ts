@@ -25,6 +25,8 @@ export const watchStarts = (
       const seconds = Math.round(startMsMax / 1_000);
       throw new StartError(`The ${runtime.name} runtime did not start the run within ${seconds} s.`, true);
     };
-    return spec.isAhead ? inTime() : admission.watch(inTime);
+    // What no agent could start must not keep this one from starting others.
+    const isOfHost = (error: unknown) => !(error instanceof StartError && !error.retryable);
+    return spec.isAhead ? inTime() : admission.watch(inTime, isOfHost);
   },
 });

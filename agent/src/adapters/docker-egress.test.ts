@@ -22,6 +22,7 @@ import { setEgressRules } from "./firewall.ts";
 const available = await hasDocker();
 const hasOutside = available && (await canMakeOutside());
 const { note, print } = attackTable();
+const silent = { info: () => {}, warn: () => {}, error: () => {} };
 
 type Reached = Record<string, string>;
 
@@ -153,7 +154,7 @@ const unset = async ({ chain, bridge }: Egress): Promise<void> => {
   }
 };
 
-/** A monotonic clock that is a minute further at each look. */
+/** A monotonic clock that is a minute further at each look: nobody waits long for a helper. */
 const leaps = () => {
   let now = 0;
   return () => {
@@ -161,53 +162,112 @@ const leaps = () => {
     return now;
   };
 };
+const held = () => {
+  const reasons: (string | null)[] = [];
+  return { reasons, holdBack: (reason: string | null) => void reasons.push(reason) };
+};
 
-test("without rules there is no network rather than an open one, and the log says why", async () => {
-  const said: string[] = [];
-  const warn = (message: string, details?: object) => void said.push(`${message} ${JSON.stringify(details)}`);
-  const open = openEgress({
+test("without rules there is no network rather than an open one, and work is held back with the reason", async () => {
+  const { reasons, holdBack } = held();
+  const ended = new AbortController();
+  const network = openEgress({
     network: "filtered",
+    goesWithout: false,
     allow: [],
     markPath: join("/", "nowhere", "nobody-writes-this"),
     host: undefined,
-    logger: { info: () => {}, warn, error: () => {} },
-    clock: { ...systemClock, monotonic: leaps(), sleep: async () => {} },
+    holdBack,
+    logger: silent,
+    clock: { ...systemClock, monotonic: leaps() },
+    signal: ended.signal,
+  });
+  await expect(network.open()).rejects.toMatchObject({ name: "StartError", retryable: true });
+  expect(reasons).toEqual([
+    expect.stringMatching(/longshore-egress cannot be had: nobody has set the rules/),
+  ]);
+  expect(reasons[0]).toContain("LONGSHORE_NETWORK");
+  ended.abort();
+});
+
+test("a try-out goes without where nobody can filter it", async () => {
+  const { reasons, holdBack } = held();
+  const network = openEgress({
+    ...{ network: "filtered", goesWithout: true, allow: [], host: undefined, holdBack, logger: silent },
+    markPath: join("/", "nowhere", "nobody-writes-this"),
+    clock: { ...systemClock, monotonic: leaps() },
     signal: new AbortController().signal,
   });
-  expect(await open()).toBe("none");
-  expect(said.join()).toMatch(/containers get no network.*nobody has set the rules/);
+  expect(await network.open()).toBe("none");
+  expect(reasons).toEqual([]);
+});
+
+test("an operator who wants none gets none", async () => {
+  const { reasons, holdBack } = held();
+  const given = { allow: [], markPath: undefined, host: undefined, goesWithout: false };
+  const over = { clock: systemClock, logger: silent };
+  const { signal } = new AbortController();
+  expect(await openEgress({ ...given, ...over, network: "none", holdBack, signal }).open()).toBe("none");
+  expect(reasons).toEqual([]);
 });
 
 test.skipIf(!available)(
-  "a helper that is late gives later containers their network",
+  "a helper that is late ends what held work back, without anybody asking",
   { timeout: 30_000 },
   async () => {
-    const said: string[] = [];
-    const log = (message: string) => void said.push(message);
+    const { reasons, holdBack } = held();
     const folder = await mkdtemp(join(tmpdir(), "longshore-egress-"));
     const markPath = join(folder, "mark");
     const egress = egressFor([]);
-    const open = openEgress({
+    const ended = new AbortController();
+    const network = openEgress({
       network: "filtered",
+      goesWithout: false,
       allow: [],
       markPath,
       host: process.env.DOCKER_HOST,
-      logger: { info: log, warn: log, error: log },
-      clock: { ...systemClock, monotonic: leaps(), sleep: async () => {} },
-      signal: new AbortController().signal,
+      holdBack,
+      logger: silent,
+      clock: {
+        ...systemClock,
+        monotonic: leaps(),
+        sleep: (_, signal) => systemClock.sleep(20, signal),
+      },
+      signal: ended.signal,
     });
     try {
-      expect(await open()).toBe("none");
-      expect(await open()).toBe("none");
+      await expect(network.open()).rejects.toThrow(/cannot be had/);
       await writeEgressMark(markPath, egress.bridge, Date.now());
-      await expect.poll(open, { timeout: 20_000 }).toBe(egress.network);
-      expect(await open()).toBe(egress.network);
-      expect(said).toEqual([
-        "containers get no network: what they may reach cannot be filtered",
-        "containers get a network again",
-      ]);
+      await expect.poll(() => reasons.at(-1), { timeout: 20_000 }).toBe(null);
+      expect(await network.open()).toBe(egress.network);
     } finally {
+      ended.abort();
       await rm(folder, { recursive: true });
+    }
+  },
+);
+
+test.skipIf(!hasOutside)(
+  "a network that somebody removed is made again for the run that needs it",
+  { timeout: 90_000 },
+  async () => {
+    // Of a list that no other agent has: nobody else is in its network.
+    const egressAllow = ["203.0.113.11/32"];
+    const egress = egressFor(egressAllow);
+    const runnerImage = await testRunnerImage();
+    const harness = await makeHarness({ runtime: "docker", runnerImage, egressAllow });
+    const remove = () => new Docker().getNetwork(egress.network).remove();
+    try {
+      const hash = await harness.bundle({ hello: "run: async () => 'hello'" });
+      const agent = await harness.start();
+      await remove();
+      const lease = makeLease(hash, "hello");
+      harness.api.lease(lease);
+      expect(await harness.final(lease.runId, 30_000)).toMatchObject({ kind: "completed" });
+      expect(agent.status().problems).toEqual([]);
+    } finally {
+      await harness.close();
+      await remove().catch(() => undefined);
+      await unset(egress);
     }
   },
 );
@@ -231,7 +291,6 @@ const ownedClock = () => {
     },
   };
 };
-const silent = { info: () => {}, warn: () => {}, error: () => {} };
 
 test.skipIf(!hasOutside)(
   "an agent whose rules cannot be set again makes no container until they are",
@@ -242,7 +301,8 @@ test.skipIf(!hasOutside)(
     const clock = ownedClock();
     const ended = new AbortController();
     const given = { network: "filtered", allow, markPath: undefined, host: process.env.DOCKER_HOST };
-    const open = openEgress({ ...given, logger: silent, clock, signal: ended.signal });
+    const over = { logger: silent, clock, holdBack: () => {}, goesWithout: false, signal: ended.signal };
+    const { open } = openEgress({ ...given, ...over });
     const { PATH } = process.env;
     try {
       expect(await open()).toBe(egress.network);

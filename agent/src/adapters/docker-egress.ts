@@ -5,6 +5,7 @@ import { type Egress, egressFor, filteredNetwork, networkOptions } from "../core
 import { StartError } from "../ports/container-runtime.ts";
 import type { Logger } from "../ports/logger.ts";
 import { asEngineError, connection, engineSays } from "./docker-engine.ts";
+import type { ContainerNetwork } from "./docker-options.ts";
 import { whyNoEgressMark } from "./egress-mark.ts";
 import { filterEgress, seesBridges } from "./firewall.ts";
 import { watchEgress } from "./watch-egress.ts";
@@ -17,6 +18,10 @@ export type EgressWanted = {
   /** Where a helper with more rights says that it has set the rules. */
   markPath: string | undefined;
   host: string | undefined;
+  /** Whether runs go on without a network where nobody can filter it. */
+  goesWithout: boolean;
+  /** Told why no work can be taken, and null when it can. */
+  holdBack(reason: string | null): void;
   logger: Logger;
   clock: Clock;
   /** Aborted when the agent ends. */
@@ -27,8 +32,13 @@ export type EgressWanted = {
 const requestTimeoutMs = 20_000;
 const markWithinMs = 20_000;
 const markLookMs = 250;
-/** How long containers go without a network before it is tried again for later ones. */
-const againMs = 30_000;
+/** Until a network that cannot be had is tried again. */
+const againMs = 5_000;
+
+const toFilter =
+  "run the agent as root on the engine's host or with docker-compose.agent.yml, or choose another network with LONGSHORE_NETWORK";
+const toFindAddresses =
+  "remove networks that nobody uses (docker network prune), or give the engine more default-address-pools";
 
 /** Shape: why the rules are not there, null when they are. */
 const whyNoRules = async (
@@ -81,78 +91,83 @@ const whyNoNetwork = async (egress: Egress, { host, markPath }: EgressWanted): P
   return null;
 };
 
+type Lack = { why: string; canFilter: boolean };
+
+/** Errors: none thrown. Shape: why containers cannot have the network now and what to do, null when they can. */
+const lackOf = async (egress: Egress, wanted: EgressWanted): Promise<Lack | null> => {
+  try {
+    const why = (await whyNoRules(egress, wanted)) ?? (await whyNoNetwork(egress, wanted));
+    return why === null ? null : { why: `${why}; ${toFilter}`, canFilter: false };
+  } catch (error) {
+    const said = asEngineError(error);
+    if (said.statusCode === undefined)
+      return { why: `the Docker engine cannot be reached: ${said.message}`, canFilter: true };
+    const says = `Docker says: ${engineSays(said)}`;
+    return { why: /address pool/.test(says) ? `${says}; ${toFindAddresses}` : says, canFilter: true };
+  }
+};
+
 /**
- * Opens the network of the runs' containers. Rules come first, the network after them: it is open at no moment. Where
- * they cannot be set, containers get no network, and the log says why and what to do.
+ * The network of the runs' containers. Rules come first, the network after them: it is open at no moment. While it cannot
+ * be had work is held back with the reason, and it is tried again until it is there: a run without the network that its
+ * task counts on would only fail.
  *
- * Shape: a function that answers the network's name; it does its work once. After an engine that did not answer it does
- * it again at once, and while there is no network again after a pause, in the background. Once open, it looks each time
- * whether the rules are still seen to: runs that came for a network go back rather than go without. Errors: those of the
- * engine, and `StartError` while nobody sees to the rules. Cost: some 100 ms the first time on a host, 40 ms later.
+ * Once open, it looks each time whether the rules are still seen to: runs that came for a network go back rather than go
+ * without. Cost: some 100 ms the first time on a host, 40 ms later.
  */
-export const openEgress = (wanted: EgressWanted): (() => Promise<string>) => {
-  if (wanted.network !== filteredNetwork) return async () => wanted.network;
-  const { logger, clock } = wanted;
+export const openEgress = (wanted: EgressWanted): ContainerNetwork => {
+  if (wanted.network !== filteredNetwork) return { open: async () => wanted.network, lost: () => {} };
+  const { clock, logger, signal } = wanted;
   const egress = egressFor(wanted.allow);
-
   let whyClosed: (() => Promise<string | null>) | null = null;
-  let saidNone = false;
-  const open = async (): Promise<string> => {
-    let why: string | null;
-    try {
-      why = (await whyNoRules(egress, wanted)) ?? (await whyNoNetwork(egress, wanted));
-    } catch (error) {
-      const said = asEngineError(error);
-      if (said.statusCode === undefined) throw error;
-      why = `Docker cannot make the network ${egress.network}: ${engineSays(said)}`;
-    }
-    if (why === null) {
-      whyClosed ??= watchEgress(egress, wanted);
-      if (saidNone) logger.info("containers get a network again", { network: egress.network });
-      return egress.network;
-    }
-    if (!saidNone)
-      logger.warn("containers get no network: what they may reach cannot be filtered", {
-        why,
-        hint: "run the agent as root on the engine's host or with docker-compose.agent.yml, or choose with LONGSHORE_NETWORK",
-      });
-    saidNone = true;
-    return "none";
-  };
+  let opening: Promise<string> | null = null;
+  let isTrying = false;
+  let wasHeld = false;
 
-  let opened: Promise<string> | null = null;
-  /** Until this moment "none" is the answer; then one asks again while the others go on without. */
-  let noneUntilMs = 0;
-  let isAsking = false;
-  const settle = (asked: Promise<string>): void => {
-    asked.then(
-      (name) => {
-        if (name === "none") noneUntilMs = clock.monotonic() + againMs;
-        opened = asked;
-      },
-      () => {
-        if (opened === asked) opened = null;
-      },
-    );
-  };
-  const askAgain = async (): Promise<void> => {
-    isAsking = true;
-    const asked = open();
-    settle(asked);
-    await asked.catch(() => {
-      noneUntilMs = clock.monotonic() + againMs;
-    });
-    isAsking = false;
-  };
-  return async () => {
-    if (opened === null) {
-      opened = open();
-      settle(opened);
+  const make = async (): Promise<string> => {
+    const lack = await lackOf(egress, wanted);
+    if (lack !== null && !lack.canFilter && wanted.goesWithout) {
+      logger.warn("containers get no network: what they may reach cannot be filtered", { why: lack.why });
+      return "none";
     }
-    const name = await opened;
-    if (name === "none" && !isAsking && clock.monotonic() >= noneUntilMs) void askAgain();
-    const why = name === "none" ? null : await whyClosed?.();
-    if (why) throw new StartError(`No container is made while its network is not filtered: ${why}.`, true);
-    return name;
+    const reason =
+      lack === null ? null : `the containers' network ${egress.network} cannot be had: ${lack.why}`;
+    wanted.holdBack(reason);
+    if (reason !== null) {
+      wasHeld = true;
+      throw new StartError(`No container is made: ${reason}.`, true);
+    }
+    if (wasHeld) logger.info("the containers' network is there", { network: egress.network });
+    wasHeld = false;
+    whyClosed ??= watchEgress(egress, wanted);
+    return egress.network;
+  };
+  const ask = (): Promise<string> => {
+    opening ??= make().catch((error) => {
+      opening = null;
+      void keepTrying();
+      throw error;
+    });
+    return opening;
+  };
+  const keepTrying = async (): Promise<void> => {
+    if (isTrying) return;
+    isTrying = true;
+    while (opening === null && !signal.aborted) {
+      await clock.sleep(againMs, signal);
+      if (!signal.aborted) await ask().catch(() => {}); // the reason is told
+    }
+    isTrying = false;
+  };
+  return {
+    async open() {
+      const name = await ask();
+      const why = await whyClosed?.();
+      if (why) throw new StartError(`No container is made while its network is not filtered: ${why}.`, true);
+      return name;
+    },
+    lost() {
+      opening = null;
+    },
   };
 };

@@ -66,6 +66,20 @@ const pull = async (
   await Promise.race([pulled, aborted]);
 };
 
+/** Errors: those of the engine. Shape: the paths that an image declares as volumes. */
+export const declaredVolumes = async (docker: Docker, image: string): Promise<string[]> =>
+  Object.keys((await docker.getImage(image).inspect()).Config.Volumes ?? {});
+
+/**
+ * Why no container is made of an image with volumes: each is a writable folder on the host's disk, of no size, beside the
+ * read-only root, and lives as long as its container. Shape: null when there are none.
+ */
+export const whyVolumes = (image: string, paths: readonly string[]): string | null =>
+  paths.length === 0
+    ? null
+    : `The image ${image} declares volumes (${[...paths].sort().join(", ")}), which would be disk of the agent's host without a limit. ` +
+      "Make it without VOLUME; what its base declares stays, so choose a base without.";
+
 const pulls = new Map<string, Promise<string>>();
 
 /** A large image on a slow line takes its time; it is pulled once for all who wait. Units: milliseconds. */

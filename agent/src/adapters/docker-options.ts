@@ -4,11 +4,17 @@ import type Docker from "dockerode";
 import type { ContainerLabels } from "../core/observed.ts";
 import type { StartSpec } from "../ports/container-runtime.ts";
 
+export type ContainerNetwork = {
+  /** Sees to it that it is there. Shape: its name, or `none`. Errors: `StartError` with the reason. */
+  open(): Promise<string>;
+  /** The engine has it no more: it is made again for the next container. */
+  lost(): void;
+};
+
 export type DockerConfig = {
   agentId: string;
   image: string;
-  /** Opens the Docker network of the containers. Shape: its name, or `none`. */
-  network(): Promise<string>;
+  network: ContainerNetwork;
   /** A runtime of the engine's, such as `runsc`; its default one when it is not set. */
   containerRuntime?: string | undefined;
   /** Engine address as DOCKER_HOST has it; the default socket when it is not set. */

@@ -311,4 +311,41 @@ describe.skipIf(!available)("docker", () => {
       }
     },
   );
+
+  test("an image with volumes is refused to each run at once, by its paths, and leaves none", {
+    timeout: 60_000,
+  }, async () => {
+    const name = `longshore-volumes-${process.pid}:1`;
+    const text = `FROM ${image}\nVOLUME ["/var/cache", "/data"]\n`;
+    const building = await docker.buildImage(await packDockerfile(text), { t: name });
+    await new Promise<void>((resolve, reject) =>
+      docker.modem.followProgress(building, (error) => (error ? reject(error) : resolve())),
+    );
+    const volumes = async () => (await docker.listVolumes()).Volumes.map((one) => one.Name);
+    const other = await makeHarness({ runtime: "docker", runnerImage: image, network: "none" });
+    try {
+      const before = await volumes();
+      const agent = await other.start();
+      const hash = await other.bundle(tasks);
+      const deployment = { id: "volumes", version: "1", bundleHash: hash, entry: "tasks.mjs", image: name };
+      const leases = [1, 2].map(() => makeLease(hash, "hello", { deployment }));
+      for (const lease of leases) other.api.lease(lease);
+      for (const { runId } of leases) {
+        const final = await other.final(runId, 10_000);
+        expect(final).toMatchObject({ kind: "released", retryable: false });
+        expect((final as { reason: string }).reason).toContain(
+          `${name} declares volumes (/data, /var/cache)`,
+        );
+      }
+      // It says nothing of this host: other runs are taken as before.
+      expect(agent.status().problems).toEqual([]);
+      const well = makeLease(hash, "hello", { payload: JSON.stringify({ n: 1 }) });
+      other.api.lease(well);
+      expect(await other.final(well.runId, 20_000)).toMatchObject({ kind: "completed" });
+      expect((await volumes()).filter((one) => !before.includes(one))).toEqual([]);
+    } finally {
+      await other.close();
+      await docker.getImage(name).remove();
+    }
+  });
 });

@@ -7,7 +7,7 @@ import {
   type StartSpec,
 } from "../ports/container-runtime.ts";
 import { asEngineError, connection, engineSays } from "./docker-engine.ts";
-import { pullImage } from "./docker-image.ts";
+import { declaredVolumes, pullImage, whyVolumes } from "./docker-image.ts";
 import { containerOptions, type DockerConfig, labelNames, labelsFrom, nanoCpus } from "./docker-options.ts";
 
 /** Units: milliseconds. Waits and event streams go through a client without one. */
@@ -44,6 +44,12 @@ const isMissingImage = (error: unknown): boolean => {
   return engine.statusCode === 404 && /no such image/i.test(engineSays(engine));
 };
 
+/** Somebody removed it, as `docker network prune` does while no container is up. */
+const isMissingNetwork = (error: unknown): boolean => {
+  const engine = asEngineError(error);
+  return engine.statusCode === 404 && /network .*not found/i.test(engineSays(engine));
+};
+
 const noImage = (image: string, reason: string): string =>
   `The image ${image} of this version is not on the agent's host and cannot be pulled: ${reason}.`;
 
@@ -77,17 +83,27 @@ export const createDockerRuntime = (config: DockerConfig): ContainerRuntime => {
   const remove = async (id: string): Promise<void> => {
     await docker.getContainer(id).remove({ force: true, v: true }).catch(ignoreGone);
   };
+  const volumesOf = async (container: Docker.Container): Promise<string[]> =>
+    (await container.inspect()).Mounts.flatMap(({ Type, Destination }) =>
+      String(Type) === "volume" ? [Destination] : [],
+    );
   const createAndStart = async (spec: StartSpec, tried: typeof allowed): Promise<string> => {
-    const [cpusMax, network] = await Promise.all([cpus(), config.network()]);
+    const [cpusMax, network] = await Promise.all([cpus(), config.network.open()]);
     const env = { ...spec.env, LONGSHORE_ALONE: "1" };
     const options = containerOptions({ ...spec, env }, config, { cpusMax, network, ...tried });
     const create = () => docker.createContainer(options);
+    const image = options.Image as string;
+    // Beside the create, so that no start waits for it. A proxy may show containers alone.
+    const declared = declaredVolumes(docker, image).catch(() => null);
     const container = await create().catch(async (error: unknown) => {
       if (asEngineError(error).statusCode !== 409) throw error;
       await remove(options.name as string); // our own name for this container: a start that was cut half-way
       return create();
     });
     try {
+      // Before it starts: what is in the image may write there.
+      const why = whyVolumes(image, (await declared) ?? (await volumesOf(container)));
+      if (why !== null) throw new StartError(why, spec.image === null);
       await container.start();
       return container.id;
     } catch (error) {
@@ -125,6 +141,7 @@ export const createDockerRuntime = (config: DockerConfig): ContainerRuntime => {
     async start(spec) {
       // Null until a pull was tried; then why it failed, or "".
       let pulled: string | null = null;
+      let wasLost = false;
       for (;;) {
         const tried = { ...allowed };
         try {
@@ -133,6 +150,11 @@ export const createDockerRuntime = (config: DockerConfig): ContainerRuntime => {
           if (isMissingImage(error) && spec.image !== null && pulled === null) {
             pulled = await pullImage(config.host, spec.image);
             if (pulled === "") continue;
+          }
+          if (isMissingNetwork(error) && !wasLost) {
+            wasLost = true;
+            config.network.lost();
+            continue;
           }
           if (giveUpWhatIsRefused(tried, engineSays(asEngineError(error)))) continue;
           if (pulled) throw new StartError(noImage(spec.image ?? "", pulled), true, { cause: error });

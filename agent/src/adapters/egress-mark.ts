@@ -17,7 +17,7 @@ export const writeEgressMark = async (path: string, bridge: string, setAtMs: num
   await rename(`${path}.new`, path);
 };
 
-/** Takes it back: from now on containers get no network. */
+/** Takes it back: from now on no container is made. */
 export const removeEgressMark = (path: string): Promise<void> => rm(path, { force: true });
 
 /**

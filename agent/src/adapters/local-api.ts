@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { AgentStatus } from "../core/agent-status.ts";
 import { metricsText } from "../core/metrics-text.ts";
 import { statusPage } from "../core/status-page.ts";
-import { shortSocketPath } from "./socket-path.ts";
+import { listenAtPath } from "./socket-path.ts";
 
 export type LocalApi = {
   status(): AgentStatus;
@@ -48,7 +48,7 @@ const serve = (api: LocalApi, home: "page" | "json", mayChange: boolean): Server
     return json(response, 404, { error: "not found" });
   });
 
-const listen = (server: Server, at: { path: string } | { host: string; port: number }): Promise<void> =>
+const listen = (server: Server, at: { host: string; port: number }): Promise<void> =>
   new Promise((resolve, reject) => {
     server.once("error", reject);
     server.listen(at, () => resolve());
@@ -75,7 +75,7 @@ export const serveLocalApi = async (
   const path = join(dataDir, "status.sock");
   await rm(path, { force: true });
   const socket = serve(api, "json", true);
-  await listen(socket, { path: shortSocketPath(path) });
+  await listenAtPath(socket, path);
   await chmod(path, 0o600);
   socket.unref();
   if (address === null) return () => close(socket);

@@ -1,7 +1,7 @@
 import { request } from "node:http";
 import { join } from "node:path";
 import type { AgentStatus } from "../core/agent-status.ts";
-import { shortSocketPath } from "./socket-path.ts";
+import { lendSocketPath } from "./socket-path.ts";
 
 /** Units: milliseconds. */
 const answerMsMax = 5_000;
@@ -17,7 +17,7 @@ export const askAgent = (
   path: "/status" | "/drain" | "/undrain",
 ): Promise<AgentStatus> =>
   new Promise((resolve, reject) => {
-    const socketPath = shortSocketPath(join(dataDir, "status.sock"));
+    const { path: socketPath, release } = lendSocketPath(join(dataDir, "status.sock"));
     const asked = request({ socketPath, method, path, timeout: answerMsMax }, (answer) => {
       let body = "";
       answer.setEncoding("utf8");
@@ -33,6 +33,7 @@ export const askAgent = (
         }
       });
     });
+    asked.once("close", release);
     asked.once("timeout", () => asked.destroy(new Error("the agent does not answer")));
     asked.once("error", reject);
     asked.end();

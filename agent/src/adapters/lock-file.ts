@@ -3,7 +3,7 @@ import { link, readFile, readlink, rename, rm, statfs, writeFile } from "node:fs
 import { connect, createServer, type Server } from "node:net";
 import { basename, dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { shortSocketPath } from "./socket-path.ts";
+import { lendSocketPath, listenAtPath } from "./socket-path.ts";
 
 /** How often a lock is looked at again that changed hands meanwhile. */
 const triesMax = 10;
@@ -59,7 +59,9 @@ const readHolder = async (file: string): Promise<Holder | null> => {
 /** Whether a process listens at a socket. What refuses us for another reason than that nobody does, is there. */
 const isListening = (path: string): Promise<boolean> =>
   new Promise((resolve) => {
-    const socket = connect(shortSocketPath(path));
+    const short = lendSocketPath(path);
+    const socket = connect(short.path);
+    socket.once("close", short.release);
     socket.once("connect", () => resolve(true));
     socket.once("error", (error) => resolve(!["ECONNREFUSED", "ENOENT", "ENOTSOCK"].includes(codeOf(error))));
     socket.once("connect", () => socket.destroy());
@@ -157,10 +159,10 @@ const claim = async (file: string, mine: string, taken: Taken): Promise<void> =>
 /** Listens at a socket; null where the file system has none. */
 const listen = async (path: string): Promise<Server | null> => {
   const server = createServer((socket) => socket.destroy());
-  const isUp = await new Promise<boolean>((resolve) => {
-    server.once("error", () => resolve(false));
-    server.listen(shortSocketPath(path), () => resolve(true));
-  });
+  const isUp = await listenAtPath(server, path).then(
+    () => true,
+    () => false,
+  );
   if (!isUp) return null;
   server.on("error", () => {}); // what cannot be accepted was connected all the same
   return server.unref();

@@ -12,7 +12,7 @@ import { encodeLine, lineSplitter } from "@longshore/shared/core/json-lines";
 import { writeTogether } from "@longshore/shared/core/write-together";
 import type { Logger } from "../ports/logger.ts";
 import type { OpenRunnerSocket, RunnerHandlers, RunnerSocket } from "../ports/runner-socket.ts";
-import { shortSocketPath } from "./socket-path.ts";
+import { listenAtPath } from "./socket-path.ts";
 
 /** Units: milliseconds; a peer that says nothing is not a runner. */
 const helloWithinMs = 5_000;
@@ -154,7 +154,7 @@ export const createOpenRunnerSocket =
           server.close(() => resolve());
         }),
     );
-    await listening(server, (done) => server.listen(shortSocketPath(path), done));
+    await listenAtPath(server, path);
     // The container's user is another one; only that container sees this folder.
     await chmod(path, 0o666);
     return port;

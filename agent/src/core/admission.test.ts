@@ -27,6 +27,12 @@ test("after a failed start nothing is taken for a pause, then one at a time unti
   expect([admission.room(5), admission.reasons()]).toEqual([Number.POSITIVE_INFINITY, []]);
 });
 
+test("a start that fails for what it should start, and not for this host, holds nothing back", async () => {
+  const admission = createAdmission(makeClock().clock);
+  await expect(admission.watch(fail, () => false)).rejects.toThrow("no such image");
+  expect([admission.room(5), admission.reasons()]).toEqual([Number.POSITIVE_INFINITY, []]);
+});
+
 test("code that cannot be written pauses as well, though its container starts", async () => {
   const { at, clock } = makeClock();
   const admission = createAdmission(clock);

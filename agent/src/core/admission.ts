@@ -64,8 +64,8 @@ export const createAdmission = (clock: Clock) => {
       noteFailure(error);
       notify();
     },
-    /** Runs a container's start, and learns from how it ends. */
-    async watch<T>(start: () => Promise<T>): Promise<T> {
+    /** Runs a container's start, and learns from how it ends; not from a failure that says nothing of this host. */
+    async watch<T>(start: () => Promise<T>, isOfHost: (error: unknown) => boolean = () => true): Promise<T> {
       const token = Symbol("start");
       pending.set(token, clock.monotonic());
       try {
@@ -73,8 +73,10 @@ export const createAdmission = (clock: Clock) => {
         if (wasContainer) failures = 0;
         return started;
       } catch (error) {
-        wasContainer = true;
-        noteFailure(error);
+        if (isOfHost(error)) {
+          wasContainer = true;
+          noteFailure(error);
+        }
         throw error;
       } finally {
         pending.delete(token);

@@ -154,8 +154,8 @@ export const networkCheck = (
   return isRunning
     ? warn(
         name,
-        `there is no ${network}: this agent's containers get no network`,
-        'The agent\'s log says why its rules cannot be set: see "containers get no network" there.',
+        `there is no ${network}: with this setting this agent takes no runs`,
+        "longshore agent status says why it cannot be had, unless the agent has another LONGSHORE_NETWORK.",
       )
     : ok(name, `${says}: made when the agent starts`);
 };

@@ -17,6 +17,8 @@ export type StartAgentOptions = {
   orphanGraceMs?: number;
   /** Ends the runs that are executing when the agent stops; otherwise they go on and are adopted later. */
   endRunsOnStop?: boolean;
+  /** Runs go without a network where nobody can filter it; otherwise none are taken there. */
+  goesWithoutNetwork?: boolean;
 };
 
 /** What `dev` adds to the runs of its agent. */

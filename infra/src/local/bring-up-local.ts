@@ -51,6 +51,7 @@ const startLocalAgent = async (
       slots,
       orphanGraceMs,
       endRunsOnStop: true,
+      goesWithoutNetwork: true,
       enrolToken: await api.enrolToken(),
       ...(runtime.image === undefined ? {} : { image: runtime.image }),
     },
