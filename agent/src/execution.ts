@@ -256,7 +256,7 @@ export const createExecution = (record: RunRecord, deps: ExecutionDeps, onChange
   const watch = (box: RunnerContainer): void => {
     unwatch = watchRunner({
       silentMs: deps.runnerSilentMs,
-      heard: box.heard,
+      heard: box.timesHeard,
       onSilent: () => endWith({ kind: "failed", error: silenceError(deps.runnerSilentMs), executedMs: 0 }),
     });
   };

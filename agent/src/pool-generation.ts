@@ -6,7 +6,7 @@ type Made = Pick<AgentConfig, "runnerImage" | "containerRuntime" | "network" | "
 
 /**
  * What containers were made with: those of another generation serve no further run. It names the Docker network that
- * they are in and not the setting, which said nothing of what they had got.
+ * the settings come to, by its rules.
  *
  * Shape: begins with the runtime's name and a space.
  */

@@ -84,7 +84,8 @@ export const createRunnerContainer = (
   let socket: RunnerSocket | null = null;
   let tenant: Tenant | null = null;
   let saidHello = false;
-  let framesHeard = 0;
+  /** Whatever its runner says counts, also what says nothing of the run. */
+  let timesHeard = 0;
   let isLimited = false;
   let mayStay = true;
   let isGone = false;
@@ -115,7 +116,7 @@ export const createRunnerContainer = (
   const heard = (): number => Math.max(record.framesHeard, tenant?.heard() ?? 0);
 
   const onFrame = (frame: Exclude<RunnerFrame, { t: "hello" }>): void => {
-    framesHeard++;
+    timesHeard++;
     if (frame.t === "fact") {
       // Nobody's: said again about a run that is over.
       if (!tenant || frame.seq <= heard()) send({ t: "ack", seq: frame.seq });
@@ -135,7 +136,7 @@ export const createRunnerContainer = (
     socket = await deps.openSocket(records.socketDir(key), record.token, {
       onHello(hello) {
         saidHello = true;
-        framesHeard++;
+        timesHeard++;
         const ack = heard();
         queueMicrotask(() => {
           if (tenant) tenant.onHello(hello);
@@ -350,8 +351,8 @@ export const createRunnerContainer = (
     hasStarted: () => id !== null,
     isConnected: () => socket?.isConnected() ?? false,
     /** How often its runner has been heard; null while it cannot speak, or nobody listens. */
-    heard: (): number | null =>
-      socket === null || freeze.isPaused || freeze.isFenced || freeze.isParked ? null : framesHeard,
+    timesHeard: (): number | null =>
+      socket === null || freeze.isPaused || freeze.isFenced || freeze.isParked ? null : timesHeard,
     isFenced: () => freeze.isFenced,
     isUsable: () => !isGone && !isDead,
     /** It may serve another run: it is not frozen, and is held to its limits. */

@@ -1,6 +1,7 @@
 import { performance } from "node:perf_hooks";
 import { postgresCpuMs, processCpuMs } from "./cpu.ts";
 import { type Figure, percentiles, rounded } from "./figures.ts";
+import { ratePerS } from "./rate.ts";
 import { enrolSimulatedAgent, type SimulatedAgent } from "./simulated-agent.ts";
 import type { Stage } from "./stage.ts";
 
@@ -32,17 +33,6 @@ export const triggerToClaim = async (stage: Stage, samples = 200, warmUp = 30): 
     await agent.finish(leases, 0);
   }
   return { name: "engine.trigger-to-claim", ...percentiles(tookMs) };
-};
-
-/** Calls `width` at a time until `seconds` are over. Shape: how many were made in a second. */
-const ratePerS = async (seconds: number, width: number, call: () => Promise<unknown>): Promise<number> => {
-  const startMs = performance.now();
-  let made = 0;
-  const worker = async () => {
-    for (; performance.now() < startMs + seconds * 1_000; made++) await call();
-  };
-  await Promise.all(Array.from({ length: width }, worker));
-  return made / ((performance.now() - startMs) / 1_000);
 };
 
 /** Single triggers, `width` in flight, over HTTP, to a server that is warm. Units: `windowS`, `warmUpS` seconds. */

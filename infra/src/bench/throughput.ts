@@ -1,5 +1,6 @@
 import { performance } from "node:perf_hooks";
 import { type Figure, median, rounded } from "./figures.ts";
+import { ratePerS } from "./rate.ts";
 import { enrolSimulatedAgent } from "./simulated-agent.ts";
 import type { Stage } from "./stage.ts";
 
@@ -34,14 +35,10 @@ export const sustained = async (
   });
   const produce = async (seconds: number) => {
     [sent, done] = [0, 0];
-    const endMs = performance.now() + seconds * 1_000;
-    const producer = async () => {
-      while (performance.now() < endMs) {
-        await stage.trigger();
-        sent++;
-      }
-    };
-    await Promise.all(Array.from({ length: width }, producer));
+    await ratePerS(seconds, width, async () => {
+      await stage.trigger();
+      sent++;
+    });
   };
   await produce(warmUpS);
   const startMs = performance.now();

@@ -99,7 +99,7 @@ export const keysOf = (items: readonly TriggerItem[]): TriggerKeys => {
   return items.some(({ requestKey }) => requestKey !== null) ? "request" : "none";
 };
 
-/** What is null is left out: it reads the same, and most of an item is. A statement spends a sixth of its time on reading those. */
+/** What is null is left out: it reads the same, and most of an item is. A statement of fifty spends a sixth of its time on reading those. */
 const sparse = (item: TriggerItem): Partial<TriggerItem> => {
   const members: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(item)) if (value !== null) members[name] = value;

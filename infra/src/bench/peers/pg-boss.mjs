@@ -51,14 +51,10 @@ const sustained = async (boss, notify) => {
   let sent = 0;
   const produce = async (seconds) => {
     [sent, done] = [0, 0];
-    const stopMs = performance.now() + seconds * 1_000;
-    const producer = async () => {
-      while (performance.now() < stopMs) {
-        await boss.send("jobs", {});
-        sent++;
-      }
-    };
-    await Promise.all(Array.from({ length: 16 }, producer));
+    await ratePerS(seconds, async () => {
+      await boss.send("jobs", {});
+      sent++;
+    });
   };
   await produce(4);
   const startMs = performance.now();
